@@ -1,0 +1,1 @@
+"""The store: blobs, their indexes, the catalog."""

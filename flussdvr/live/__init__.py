@@ -1,0 +1,1 @@
+"""Samples to fragments, to the live window and the archive."""

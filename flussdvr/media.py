@@ -1,0 +1,98 @@
+"""
+Tracks and samples, in the words of ISO/IEC 14496-12 §3, and what a demultiplexer reports of them.
+
+A sample is in the form in which it is stored: H.264 and H.265 with 4-byte NAL unit lengths and without parameter
+sets that the track's `config` already holds, AAC without ADTS or LATM framing, other audio as its own frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+
+class Codec(StrEnum):
+    H264 = "h264"
+    H265 = "h265"
+    AAC = "aac"
+    MP3 = "mp3"
+    MP2 = "mp2"
+    AC3 = "ac3"
+    EAC3 = "eac3"
+    MJPEG = "mjpeg"
+
+    @property
+    def is_video(self) -> bool:
+        return self in (Codec.H264, Codec.H265, Codec.MJPEG)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """
+    One elementary stream.
+
+    `config` is the payload of `avcC`, `hvcC`, `dac3` or `dec3`, the AudioSpecificConfig of AAC, or empty for
+    MPEG audio and MJPEG. Audio's timescale is its sample rate, video's is 90 000 unless the source says better.
+    """
+
+    id: int
+    codec: Codec
+    timescale: int
+    config: bytes = b""
+    language: str = "und"
+    width: int = 0
+    height: int = 0
+    sample_aspect_ratio: tuple[int, int] = (1, 1)
+    frame_rate: Fraction | None = None
+    channels: int = 0
+    sample_rate: int = 0
+
+    @property
+    def is_video(self) -> bool:
+        return self.codec.is_video
+
+
+@dataclass(slots=True)
+class Sample:
+    """
+    One coded picture or audio frame.
+
+    `dts` in ticks of the track's timescale (unwrapped, comparable between the tracks of one source once divided by
+    their timescales), `cto` what to add for the presentation time, `sync` as in `stss`.
+    """
+
+    dts: int
+    data: bytes
+    sync: bool = True
+    cto: int = 0
+
+    @property
+    def pts(self) -> int:
+        return self.dts + self.cto
+
+
+@dataclass(frozen=True, slots=True)
+class TracksChanged:
+    """The source's tracks are now these; samples that follow belong to them."""
+
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesReceived:
+    """Samples of one track in decoding order."""
+
+    track_id: int
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class DataLost:
+    """Packets are missing or damaged; what follows is whole again. `count` as the demultiplexer counts them."""
+
+    reason: str
+    count: int
+
+
+MediaEvent = TracksChanged | SamplesReceived | DataLost

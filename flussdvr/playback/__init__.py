@@ -1,0 +1,1 @@
+"""The archive and the live window to playlists, bodies and pictures."""

@@ -1,0 +1,1 @@
+"""HTTP in: parse the URL, admit, answer."""
