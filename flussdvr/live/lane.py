@@ -1,0 +1,99 @@
+"""
+A lane: one track's samples on their way into fragments.
+
+It keeps the track's own clock straight. Audio times are counted in samples as long as what the source states agrees
+with the count within `AUDIO_TOLERANCE_MS` (containers round them); times that go back a little are refused; times that
+jump are reported, so that the segmenter can end what it is building.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from flussdvr.media import Codec, Sample, Track
+
+AUDIO_TOLERANCE_MS = 15
+GAP_MS = 2_000
+"""A longer silence between two samples of a track is not a long sample but a hole."""
+SLOW_GAP_FRAMES = 4
+"""... unless the track has been that slow before: this many of its usual sample durations."""
+
+_FRAME_SAMPLES = {Codec.AAC: 1024, Codec.MP3: 1152, Codec.MP2: 1152, Codec.AC3: 1536, Codec.EAC3: 1536}
+
+
+class Verdict(Enum):
+    TAKEN = "taken"
+    LATE = "late"
+    JUMP = "jump"
+
+
+class Lane:
+    """Samples of one track, in decoding order, not yet in a fragment."""
+
+    def __init__(self, track: Track) -> None:
+        self.track = track
+        self.pending: list[Sample] = []
+        self.pending_bytes = 0
+        self.mapped_next: int | None = None
+        """UTC ticks where the track's next fragment must begin so that it touches the one before."""
+        self._last_dts: int | None = None
+        timescale = track.timescale
+        if track.is_video:
+            rate = track.frame_rate
+            self.usual_duration = int(timescale / rate) if rate else timescale // 25
+        else:
+            frame = _FRAME_SAMPLES.get(track.codec, 1024)
+            self.usual_duration = max(1, frame * timescale // (track.sample_rate or 48_000))
+        self._tolerance = timescale * AUDIO_TOLERANCE_MS // 1000
+
+    def restart(self) -> None:
+        """Forget everything but the track: what comes next is unrelated to what came before."""
+        self.pending.clear()
+        self.pending_bytes = 0
+        self.mapped_next = None
+        self._last_dts = None
+
+    def put(self, sample: Sample) -> Verdict:
+        """Take `sample`, or say why not."""
+        last = self._last_dts
+        if last is not None:
+            step = sample.dts - last
+            if not self.track.is_video:
+                error = step - self.usual_duration
+                if -self._tolerance <= error <= self._tolerance:
+                    sample.dts = last + self.usual_duration
+                    step = self.usual_duration
+            if step <= 0:
+                return Verdict.LATE if -step < self.track.timescale * GAP_MS // 1000 else Verdict.JUMP
+            if step > max(self.track.timescale * GAP_MS // 1000, SLOW_GAP_FRAMES * self.usual_duration):
+                return Verdict.JUMP
+            if self.track.is_video:
+                self.usual_duration = step
+        self._last_dts = sample.dts
+        self.pending.append(sample)
+        self.pending_bytes += len(sample.data)
+        return Verdict.TAKEN
+
+    def media_us(self, dts: int) -> int:
+        return dts * 1_000_000 // self.track.timescale
+
+    @property
+    def newest_us(self) -> int | None:
+        return None if self._last_dts is None else self.media_us(self._last_dts)
+
+    def take(self, count: int) -> list[Sample]:
+        """The oldest `count` samples, which leave the lane."""
+        taken = self.pending[:count]
+        del self.pending[:count]
+        self.pending_bytes -= sum(len(sample.data) for sample in taken)
+        return taken
+
+    def count_before(self, media_us: int) -> int:
+        """How many of the pending samples are presented before `media_us`."""
+        ticks = media_us * self.track.timescale
+        count = 0
+        for sample in self.pending:
+            if sample.dts * 1_000_000 >= ticks:
+                break
+            count += 1
+        return count

@@ -1,0 +1,364 @@
+"""
+The segmenter: samples of all tracks in, fragments out.
+
+    video   I p p p p p p | p p p p p p | I p p p ...      cut before a sync sample, and each second between them
+    audio    a a a a a a a|  a a a a a a| a a a a ...      the same instants, by presentation time
+            `- fragment -'`- fragment -'
+
+A fragment never crosses a sync sample of the reference track (the first video track, else the first audio track). A
+cut waits until the other tracks have reached it, but no longer than `PATIENCE_US` of media: a track that lags more
+puts its samples into a later fragment.
+
+Times come from the source's media clock, mapped to UTC by a `MediaClock` which is anchored once the first
+`ANCHOR_US` have come in (a burst of old media at the start is thus dated back, not into the future). A jump of a
+track's time, a stepped clock or a lost source ends the run of media: `on_gap` is called, and the next fragment begins
+a new one with a sync sample and a new anchor.
+
+Pure but for the callbacks: the time is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flussdvr.formats.fmp4 import Run, write_fragment
+from flussdvr.live.clock import MediaClock
+from flussdvr.live.fragment import LiveFragment
+from flussdvr.live.lane import Lane, Verdict
+from flussdvr.media import Sample, Track
+from flussdvr.timeline import to_ms
+
+FRAGMENT_US = 1_000_000
+PATIENCE_US = 700_000
+ANCHOR_US = 400_000
+SYNC_WAIT_US = 10_000_000
+"""Audio that has waited this long for the video's first sync sample is recorded without the video."""
+PENDING_BYTES = 32 << 20
+"""What may wait to be cut; a stream that exceeds it is cut where it stands."""
+SAME_CLOCK_US = 2_000_000
+"""After a hole, a media clock that is still this close to UTC is believed to be the same one."""
+TOUCH = 500
+"""Fragments of a track that miss each other by less than a second divided by this are made to touch."""
+STEP_US = 1_000_000
+"""A source that corrects its own statement of UTC by more than this has stepped its clock."""
+
+
+class Segmenter:
+    """
+    Cuts one source's samples into fragments.
+
+    `on_tracks(tracks)` before the first fragment of a new set of tracks; `on_fragment(fragment)`;
+    `on_gap(reason)` when the next fragment will not continue the last. `floor_ms()` gives the end of what the
+    stream has already recorded: nothing is dated before it.
+    """
+
+    def __init__(
+        self,
+        on_tracks: Callable[[tuple[Track, ...]], None],
+        on_fragment: Callable[[LiveFragment], None],
+        on_gap: Callable[[str], None],
+        floor_ms: Callable[[], int],
+    ) -> None:
+        self._on_tracks = on_tracks
+        self._on_fragment = on_fragment
+        self._on_gap = on_gap
+        self._floor_ms = floor_ms
+        self.clock = MediaClock()
+        self.late_samples = 0
+        self.dropped_samples = 0
+        self._lanes: dict[int, Lane] = {}
+        self._active: list[Lane] = []
+        """The lanes of the running run of media, the reference first in `_reference`; empty before its start."""
+        self._reference: Lane | None = None
+        self._first_arrival_us: int | None = None
+        self._anchor_offset_us = 0
+        self._stated_offset_us: int | None = None
+        self._scanned = 1
+        self._shift = 0
+        """Presentation minus decoding time of the latest sync sample, in the reference track's ticks."""
+        self._sequence = 0
+        self._end_ms = 0
+
+    # -- what the source says ---------------------------------------------------------------------------------
+
+    def tracks_received(self, tracks: Sequence[Track]) -> None:
+        """The source's tracks, at its start and whenever they change."""
+        if [lane.track for lane in self._lanes.values()] == list(tracks):
+            return
+        if self._active:
+            self.flush()
+            self._stop("tracks_changed", keep_clock=True)
+        self._lanes = {track.id: Lane(track) for track in tracks}
+
+    def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
+        """The source itself states the UTC of its media time `dts`."""
+        before, self._stated_offset_us = self._stated_offset_us, utc_ms * 1000 - dts * 1_000_000 // timescale
+        if before is not None and self._active and abs(self._stated_offset_us - before) > STEP_US:
+            stated = self._stated_offset_us
+            self.flush()
+            self._stop("clock")
+            self._stated_offset_us = stated
+
+    def samples_received(self, track_id: int, samples: Sequence[Sample], now_ms: int) -> None:
+        """Samples of one track in decoding order, which came in at `now_ms`."""
+        lane = self._lanes.get(track_id)
+        if lane is None or not samples:
+            return
+        now_us = now_ms * 1000
+        for sample in samples:
+            verdict = lane.put(sample)
+            if verdict is Verdict.LATE:
+                self.late_samples += 1
+            elif verdict is Verdict.JUMP:
+                self._jump(lane, sample, now_us)
+                lane.put(sample)
+        newest = lane.newest_us
+        if newest is not None:
+            self._arrived(newest, now_us)
+        self._work(now_us)
+
+    def flush(self) -> None:
+        """Make the last fragment of what is pending: no more will come for it."""
+        if self._first_arrival_us is not None and not self._active:
+            self._begin(patient=False)
+        reference = self._reference
+        if reference is None:
+            return
+        while self._cut(patient=False):
+            pass
+        if reference.pending:
+            end_dts = reference.pending[-1].dts + reference.usual_duration
+            self._emit(len(reference.pending), end_dts, self._shift)
+
+    def lost(self, reason: str) -> None:
+        """The source is gone: what is complete becomes a fragment, and a gap begins."""
+        self.flush()
+        self._stop(reason)
+
+    @property
+    def pending_bytes(self) -> int:
+        return sum(lane.pending_bytes for lane in self._lanes.values())
+
+    # -- a run of media begins and ends -----------------------------------------------------------------------
+
+    def _arrived(self, media_us: int, now_us: int) -> None:
+        if self.clock.anchored:
+            self.clock.arrived(media_us, now_us)
+            return
+        offset = now_us - media_us
+        if self._first_arrival_us is None:
+            self._first_arrival_us = now_us
+            self._anchor_offset_us = offset
+        self._anchor_offset_us = min(self._anchor_offset_us, offset)
+
+    def _work(self, now_us: int) -> None:
+        if not self._active:
+            first = self._first_arrival_us
+            overflow = self.pending_bytes > PENDING_BYTES
+            if self.clock.anchored or overflow or (first is not None and now_us - first >= ANCHOR_US):
+                self._begin(patient=not overflow)
+            if not self._active:
+                return
+        while self._cut(patient=self.pending_bytes <= PENDING_BYTES):
+            pass
+
+    def _begin(self, patient: bool) -> None:
+        """Start a run of media at the first sync sample of the video, if there is one."""
+        video = [lane for lane in self._lanes.values() if lane.track.is_video]
+        audio = [lane for lane in self._lanes.values() if not lane.track.is_video and lane.pending]
+        start = self._drop_before_sync(video[0]) if video else None
+        if start is not None:
+            reference = video[0]
+        elif audio and (not video or not patient or self._waited_us(audio[0]) > SYNC_WAIT_US):
+            reference = audio[0]
+            start = reference.pending[0]
+        else:
+            return
+        start_us = reference.media_us(start.pts)
+        for lane in audio:
+            if lane is not reference:
+                self._drop_old(lane, start_us)
+        self._reference = reference
+        used = [lane for lane in self._lanes.values() if lane is reference or lane in audio]
+        if reference.track.is_video:
+            used = [lane for lane in self._lanes.values() if lane is reference or not lane.track.is_video]
+        self._active = used
+        self._scanned = 1
+        self._anchor(start_us)
+        self._on_tracks(tuple(lane.track for lane in used))
+
+    def _anchor(self, start_us: int) -> None:
+        if self._stated_offset_us is not None:
+            self.clock.anchor(0, self._stated_offset_us, exact=True)
+        elif not self.clock.anchored:
+            self.clock.anchor(0, self._anchor_offset_us)
+        floor_us = max(self._floor_ms(), self._end_ms) * 1000
+        if self.clock.utc_us(start_us) < floor_us:
+            self.clock.anchor(start_us, floor_us, exact=self.clock.exact)
+
+    @staticmethod
+    def _waited_us(lane: Lane) -> int:
+        return lane.media_us(lane.pending[-1].dts - lane.pending[0].dts)
+
+    def _drop_before_sync(self, lane: Lane) -> Sample | None:
+        for index, sample in enumerate(lane.pending):
+            if sample.sync:
+                self.dropped_samples += index
+                lane.take(index)
+                return sample
+        self.dropped_samples += len(lane.pending)
+        lane.take(len(lane.pending))
+        return None
+
+    def _drop_old(self, lane: Lane, media_us: int) -> None:
+        count = lane.count_before(media_us)
+        self.dropped_samples += count
+        lane.take(count)
+
+    def _jump(self, lane: Lane, sample: Sample, now_us: int) -> None:
+        """A track's time jumped: end the run, and keep the clock only if it still tells UTC."""
+        self.flush()
+        at_us = self.clock.utc_us(lane.media_us(sample.dts))
+        running = bool(self._active)
+        forward = at_us >= self._end_ms * 1000
+        keep = self.clock.anchored and forward and abs(now_us - at_us) < SAME_CLOCK_US
+        if running:
+            self._stop("source_lost" if keep else "timestamp_jump", keep_clock=keep)
+        else:
+            self._restart_lanes()
+
+    def _restart_lanes(self) -> None:
+        for lane in self._lanes.values():
+            lane.restart()
+        self._reference = None
+        self._active = []
+        self._first_arrival_us = None
+
+    def _stop(self, reason: str, keep_clock: bool = False) -> None:
+        self._restart_lanes()
+        if not keep_clock:
+            self.clock = MediaClock()
+            self._stated_offset_us = None
+        self._on_gap(reason)
+
+    # -- cutting ----------------------------------------------------------------------------------------------
+
+    def _cut(self, patient: bool) -> bool:
+        """Make one fragment if the next boundary is known and every track has reached it."""
+        reference = self._reference
+        if reference is None:
+            return False
+        if self._late_video():
+            return False
+        index = self._boundary(reference)
+        if index is None:
+            return self._cut_silent(reference)
+        sample = reference.pending[index]
+        shift = sample.cto if sample.sync else self._shift
+        newest = reference.newest_us
+        waited = newest is not None and newest - reference.media_us(sample.dts) > PATIENCE_US
+        if patient and not waited and not self._reached(reference.media_us(sample.dts + shift)):
+            return False
+        self._emit(index, sample.dts, shift)
+        return True
+
+    def _boundary(self, reference: Lane) -> int | None:
+        """Which pending sample of the reference track the next fragment begins with."""
+        pending = reference.pending
+        if not pending:
+            return None
+        limit = pending[0].dts + FRAGMENT_US * reference.track.timescale // 1_000_000
+        is_video = reference.track.is_video
+        for index in range(self._scanned, len(pending)):
+            sample = pending[index]
+            if sample.dts >= limit or (is_video and sample.sync):
+                self._scanned = index
+                return index
+        self._scanned = max(1, len(pending))
+        return None
+
+    def _cut_silent(self, reference: Lane) -> bool:
+        """The video has stopped while the audio goes on: don't let the audio pile up."""
+        others = [lane for lane in self._active if lane is not reference and lane.pending]
+        newest = reference.newest_us
+        if not others or newest is None:
+            return False
+        ahead = max(lane.newest_us or 0 for lane in others) - newest
+        if ahead < SYNC_WAIT_US // 2:
+            return False
+        self.flush()
+        self._stop("video_lost", keep_clock=True)
+        return False
+
+    def _late_video(self) -> bool:
+        """A run that began without video has video now: end it, so that the next one has both."""
+        reference = self._reference
+        if reference is None or reference.track.is_video:
+            return False
+        for lane in self._lanes.values():
+            if lane.track.is_video and lane not in self._active:
+                if any(sample.sync for sample in lane.pending):
+                    kept = lane.pending[:]
+                    self.flush()
+                    self._stop("tracks_changed", keep_clock=True)
+                    for sample in kept:
+                        lane.put(sample)
+                    return True
+                self.dropped_samples += len(lane.take(len(lane.pending)))
+        return False
+
+    def _reached(self, media_us: int) -> bool:
+        for lane in self._active:
+            if lane is self._reference:
+                continue
+            newest = lane.newest_us
+            if newest is not None and newest < media_us:
+                return False
+        return True
+
+    def _emit(self, count: int, end_dts: int, end_shift: int) -> None:
+        """
+        One fragment: `count` samples of the reference track, the others' up to the same instant.
+
+        `end_dts` is where the reference track goes on and `end_shift` what makes a time of presentation of it.
+        """
+        reference = self._reference
+        assert reference is not None
+        first = reference.pending[0]
+        if first.sync:
+            self._shift = first.cto
+        show_us = reference.media_us(end_dts + end_shift)
+        timescale = reference.track.timescale
+        runs = []
+        begin_ms = end_ms = 0
+        for lane in self._active:
+            run = self._run(lane, count if lane is reference else lane.count_before(show_us))
+            if run is None:
+                continue
+            runs.append(run)
+            if lane is reference:
+                begin_ms = to_ms(run.dts + self._shift, timescale)
+                end_ms = to_ms(run.dts + sum(run.durations) + end_shift, timescale)
+        self.clock.steer(reference.media_us(end_dts))
+        self._end_ms = max(self._end_ms, end_ms)
+        self._sequence += 1
+        self._scanned = 1
+        head, payload = write_fragment(self._sequence, runs)
+        sync = first.sync or not reference.track.is_video
+        self._on_fragment(LiveFragment(head + payload, len(head), begin_ms, end_ms, sync))
+        if self.clock.astray():
+            self._stop("clock")
+
+    def _run(self, lane: Lane, count: int) -> Run | None:
+        if not count:
+            return None
+        samples = lane.take(count)
+        dts = [sample.dts for sample in samples]
+        dts.append(lane.pending[0].dts if lane.pending else dts[-1] + lane.usual_duration)
+        mapped = self.clock.ticks(dts, lane.track.timescale)
+        touch = lane.mapped_next
+        if touch is not None and mapped[0] - touch < lane.track.timescale // TOUCH and touch < mapped[1]:
+            mapped[0] = touch
+        lane.mapped_next = mapped[-1]
+        durations = [after - before for before, after in zip(mapped, mapped[1:], strict=False)]
+        return Run(lane.track, mapped[0], durations, samples)

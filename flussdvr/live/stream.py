@@ -1,0 +1,119 @@
+"""
+A running stream: what its inputs deliver becomes fragments, which go to the live window and to the archive.
+
+    ingest -> Stream -> Segmenter -> fragment -+-> Recorder (if it has a dvr)
+                                               +-> LiveWindow -> playlists, endless MPEG-TS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from flussdvr.formats.fmp4 import write_init
+from flussdvr.live.fragment import LiveFragment
+from flussdvr.live.segmenter import Segmenter
+from flussdvr.live.window import LiveWindow
+from flussdvr.media import Sample, Track
+
+ALIVE_MS = 12_000
+"""A stream whose newest fragment is older than this is not alive (compat notes §2.5, `ts_delay`)."""
+
+
+class Recorder(Protocol):
+    """What the stream needs of the archive."""
+
+    def opens_blob(self, fragment: LiveFragment, init: bytes, segment_ms: int) -> bool: ...
+
+    def write(self, fragment: LiveFragment, init: bytes, segment_ms: int, sequence: int) -> None: ...
+
+    def gap(self, reason: str) -> None: ...
+
+
+class Stream:
+    """
+    One stream while it runs; the sink of its inputs.
+
+    `utc_ms` is the wall clock. `recorder` is `None` for a stream that is not recorded. `floor_ms` is the end of what
+    is already recorded: nothing is dated before it.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        segment_ms: int,
+        segment_count: int,
+        recorder: Recorder | None,
+        utc_ms: Callable[[], int],
+        floor_ms: int = 0,
+        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    ) -> None:
+        self.name = name
+        self.window = LiveWindow(segment_ms, segment_count)
+        self.recorder = recorder
+        self.opened_at_ms = utc_ms()
+        self.bytes_in = 0
+        self.lost_packets = 0
+        self.last_fragment_ms: int | None = None
+        self._utc_ms = utc_ms
+        self._floor_ms = floor_ms
+        self._on_event = on_event
+        self.segmenter = Segmenter(self._open, self._append, self._gap, lambda: self._floor_ms)
+
+    # -- the sink of the inputs -------------------------------------------------------------------------------
+
+    def tracks_received(self, tracks: Sequence[Track]) -> None:
+        self.segmenter.tracks_received(tracks)
+
+    def samples_received(self, track_id: int, samples: list[Sample]) -> None:
+        self.segmenter.samples_received(track_id, samples, self._utc_ms())
+
+    def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
+        self.segmenter.utc_received(utc_ms, dts, timescale)
+
+    def data_lost(self, reason: str, count: int) -> None:
+        self.lost_packets += count
+
+    def source_lost(self, reason: str) -> None:
+        self.segmenter.lost(reason)
+
+    # -- what playback and the API ask ------------------------------------------------------------------------
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        return self.window.tracks
+
+    @property
+    def alive(self) -> bool:
+        return self.last_fragment_ms is not None and self._utc_ms() - self.last_fragment_ms < ALIVE_MS
+
+    # -- the segmenter's findings -----------------------------------------------------------------------------
+
+    def _open(self, tracks: tuple[Track, ...]) -> None:
+        init = write_init(tracks)
+        if init != self.window.init:
+            self.log.info("{stream} has tracks {tracks}", stream=self.name, tracks=[str(t.codec) for t in tracks])
+        self.window.open(init, tracks)
+
+    def _append(self, fragment: LiveFragment) -> None:
+        window = self.window
+        begins = window.begins_segment(fragment)
+        if self.recorder is not None:
+            begins = begins or self.recorder.opens_blob(fragment, window.init, window.segment_ms)
+            growing = window.growing
+            sequence = window.next_sequence(fragment) if begins or growing is None else growing.sequence
+            self.recorder.write(fragment, window.init, window.segment_ms, sequence)
+        window.append(fragment, begins)
+        self.bytes_in += len(fragment.data)
+        self.last_fragment_ms = self._utc_ms()
+
+    def _gap(self, reason: str) -> None:
+        if self.recorder is not None:
+            self.recorder.gap(reason)
+        self.window.gap(reason)
+        self.log.info("{stream} has a gap: {reason}", stream=self.name, reason=reason)
+        self._on_event({"event": "source_lost", "media": self.name, "reason": reason})

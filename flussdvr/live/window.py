@@ -1,0 +1,149 @@
+"""
+The live window: the newest segments of a stream, in RAM.
+
+    segments  [ 101 | 102 | 103 | 104 ]   complete: what a live playlist lists
+    growing                         105...  fragments are appended; becomes complete when the next segment begins
+
+A segment begins with a sync fragment, `segment_ms` or more after the one before it began, or where the recorder opens
+a blob; the archive groups fragments by the same rule, so both name the same segments by the same URLs. Media sequence
+numbers count on from the second in which the window was opened: they never go back, whatever restarts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flussdvr.live.fragment import LiveFragment
+from flussdvr.media import Track
+
+GROWING_BYTES = 64 << 20
+"""A segment that finds no end (no sync sample comes) is given up as a segment when it has grown to this."""
+
+
+@dataclass(slots=True)
+class LiveSegment:
+    """`discontinuity`: it does not continue the segment before it."""
+
+    sequence: int
+    init: bytes
+    tracks: tuple[Track, ...]
+    discontinuity: bool
+    begin_ms: int
+    end_ms: int
+    fragments: list[LiveFragment] = field(default_factory=list)
+    size: int = 0
+    complete: bool = False
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(fragment.data for fragment in self.fragments)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Told to subscribers in place of a fragment: the next one does not continue the last."""
+
+    reason: str
+
+
+Subscriber = Callable[[LiveFragment | Gap], None]
+
+
+class LiveWindow:
+    """The newest `segment_count` segments of `segment_ms` or more."""
+
+    def __init__(self, segment_ms: int, segment_count: int) -> None:
+        self.segment_ms = segment_ms
+        self.segment_count = segment_count
+        self.segments: deque[LiveSegment] = deque()
+        self.growing: LiveSegment | None = None
+        self.init = b""
+        self.tracks: tuple[Track, ...] = ()
+        self.discontinuity_sequence = 0
+        self._next_sequence: int | None = None
+        self._discontinuity = False
+        self._subscribers: list[Subscriber] = []
+
+    def open(self, init: bytes, tracks: tuple[Track, ...]) -> None:
+        """The fragments that follow belong to this init segment."""
+        if init != self.init:
+            self._complete()
+            self._discontinuity = self._discontinuity or bool(self.init)
+        self.init = init
+        self.tracks = tracks
+
+    def begins_segment(self, fragment: LiveFragment) -> bool:
+        """Whether `fragment`, the next one, is the first of a segment by its time alone."""
+        growing = self.growing
+        if growing is None:
+            return True
+        return fragment.sync and fragment.begin_ms - growing.begin_ms >= self.segment_ms
+
+    def next_sequence(self, fragment: LiveFragment) -> int:
+        """The media sequence number of a segment that would begin with `fragment`."""
+        if self._next_sequence is None:
+            return fragment.begin_ms // 1000
+        return self._next_sequence
+
+    def append(self, fragment: LiveFragment, begins_segment: bool) -> None:
+        if begins_segment or self.growing is None:
+            self._complete()
+            if not fragment.sync:
+                return
+            sequence = self.next_sequence(fragment)
+            self._next_sequence = sequence + 1
+            self.growing = LiveSegment(
+                sequence, self.init, self.tracks, self._discontinuity, fragment.begin_ms, fragment.end_ms
+            )
+            self._discontinuity = False
+        growing = self.growing
+        growing.fragments.append(fragment)
+        growing.size += len(fragment.data)
+        growing.end_ms = fragment.end_ms
+        for subscriber in tuple(self._subscribers):
+            subscriber(fragment)
+        if growing.size > GROWING_BYTES:
+            self.growing = None
+            self._discontinuity = True
+
+    def gap(self, reason: str) -> None:
+        """The next fragment does not continue the last one."""
+        if self.growing is None and (self._discontinuity or not self.segments):
+            return
+        self._complete()
+        self._discontinuity = True
+        for subscriber in tuple(self._subscribers):
+            subscriber(Gap(reason))
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call `subscriber` with every new fragment and gap; the result ends that."""
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    def find(self, begin_ms: int) -> LiveSegment | None:
+        """The complete segment that begins at `begin_ms`, if it is still here."""
+        for segment in reversed(self.segments):
+            if segment.begin_ms == begin_ms:
+                return segment
+        return None
+
+    @property
+    def size(self) -> int:
+        return sum(segment.size for segment in self.segments) + (self.growing.size if self.growing else 0)
+
+    def _complete(self) -> None:
+        if self.growing is None:
+            return
+        self.growing.complete = True
+        self.segments.append(self.growing)
+        self.growing = None
+        while len(self.segments) > self.segment_count:
+            if self.segments.popleft().discontinuity:
+                self.discontinuity_sequence += 1  # RFC 8216 section 6.2.2: the tag leaves with its segment
