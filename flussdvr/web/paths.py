@@ -1,0 +1,488 @@
+"""
+Media URLs: one value per kind of URL that a player or a publisher may use.
+
+    /{name}/[tracks-v1a1/]{command}
+
+    live       index.m3u8  video.m3u8  mono.m3u8  playlist.m3u8  index.fmp4.m3u8  mpegts
+    archive    index-F-D.m3u8  archive-F-now.m3u8  rewind-N.m3u8  timeshift_abs-F.m3u8  timeshift_rel-N.ts ...
+               archive-F-D.mp4  archive-F-D.ts  archive/F/D/mpegts  F.ts
+    segments   YYYY/MM/DD/hh/mm/ss.mmm-DDDDD.m4s  init-<digest>.mp4
+    pictures   F.jpg  F-preview.jpg  preview.mp4  YYYY/MM/DD/hh/mm/ss-preview.mp4 ...
+    data       recording_status.json  media_info.json
+
+The command is what follows the name, and the name may contain slashes: so the longest command at the end of the path
+is looked for, and what is left in front is the name. Every URL is parsed here, before any work is done for it; what
+is not one of these is a `DvrError` (400 or 404) and never anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlencode
+
+from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.selection import Selection, parse_selection
+from flussdvr.timeline import MILLISECOND_DIGITS
+
+MAX_PATH = 2048
+MAX_QUERY = 8192
+MAX_MS = 253_402_300_799_000  # the end of the year 9999, where calendars stop
+LIVE_SHIFT_MS = 4 * 3_600_000
+"""`?utc=U&lutc=L`: a viewer this little behind keeps following the live edge."""
+RESOLVED = frozenset({"utc", "lutc"})
+"""Parameters that are spent once the URL is understood, and do not go on to the URLs inside a playlist."""
+
+Query = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPath:
+    """What every media URL has: the stream's name, a choice of its tracks (or `None` for all), the query."""
+
+    name: str
+    tracks: Selection | None = None
+    query: Query = ()
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a query parameter, `None` if it is absent."""
+        return next((value for key, value in self.query if key == name), None)
+
+    @property
+    def propagated(self) -> str:
+        """The query that URLs inside a playlist inherit: the viewer's token, above all."""
+        return urlencode([pair for pair in self.query if pair[0] not in RESOLVED])
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist(MediaPath):
+    """
+    An HLS playlist of any kind.
+
+    `multivariant`: a list of renditions (`index`, `archive`), otherwise one media playlist (`video`, `mono`).
+    `container` is `fmp4`, `ts` or `None` where the stream's setting decides. `depth`: how many directories the URL is
+    below the stream's own.
+    """
+
+    multivariant: bool = False
+    container: str | None = None
+    depth: int = 0
+
+    @property
+    def child(self) -> str:
+        """The name of the media playlist for the same window, without its container."""
+        return "mono"
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlaylist(Playlist):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePlaylist(Playlist):
+    """`index-F-D.m3u8`; `duration_ms` is `None` for `now`. `event`: may grow while its end is in the future."""
+
+    from_ms: int = 0
+    duration_ms: int | None = None
+    event: bool = False
+
+    @property
+    def child(self) -> str:
+        duration = "now" if self.duration_ms is None else spell(self.duration_ms)
+        return f"mono-{spell(self.from_ms)}-{duration}"
+
+
+@dataclass(frozen=True, slots=True)
+class RewindPlaylist(Playlist):
+    """`rewind-N.m3u8`: a sliding live playlist that reaches `back_ms` back."""
+
+    back_ms: int = 0
+
+    @property
+    def child(self) -> str:
+        return f"mono-rewind-{spell(self.back_ms)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeshiftAbsPlaylist(Playlist):
+    """`timeshift_abs-F.m3u8`: an endless live playlist that was at F when the session began."""
+
+    from_ms: int = 0
+
+    @property
+    def child(self) -> str:
+        return f"mono-timeshift_abs-{spell(self.from_ms)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeshiftRelPlaylist(Playlist):
+    """`timeshift_rel-N.m3u8`: the live playlist of `delay_ms` ago."""
+
+    delay_ms: int = 0
+
+    @property
+    def child(self) -> str:
+        return f"mono-timeshift_rel-{spell(self.delay_ms)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mp4Export(MediaPath):
+    """`archive-F-D.mp4`; `duration_ms` is `None` for `now`, `keep_gaps` keeps wall-clock distances."""
+
+    from_ms: int = 0
+    duration_ms: int | None = None
+    keep_gaps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TsExport(MediaPath):
+    """`archive-F-D.ts` and `archive/F/D/mpegts`: a download; `duration_ms` is `None` for `now`."""
+
+    from_ms: int = 0
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTs(MediaPath):
+    """`mpegts`: endless live MPEG-TS; with `POST` or `PUT`, where a publisher sends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeshiftAbsTs(MediaPath):
+    """`timeshift_abs-F.ts`, `timeshift_abs/F`, `F.ts`: endless MPEG-TS from F on, in real time."""
+
+    from_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeshiftRelTs(MediaPath):
+    """`timeshift_rel-N.ts`, `timeshift_rel/N`: endless MPEG-TS of `delay_ms` ago."""
+
+    delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment(MediaPath):
+    """One segment by absolute time; `container` is `fmp4` or `ts`."""
+
+    begin_ms: int = 0
+    duration_ms: int = 0
+    container: str = "fmp4"
+
+
+@dataclass(frozen=True, slots=True)
+class InitSegment(MediaPath):
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(MediaPath):
+    """`utc_ms` is `None` for the newest; `stored`: a recorded JPEG, otherwise made on demand."""
+
+    utc_ms: int | None = None
+    kind: str = "jpg"
+    stored: bool = False
+    calendar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus(MediaPath):
+    """`recording_status.json`: `requested` names what to tell; `to_ms` is `None` for `now` or absent."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+    requested: frozenset[str] = frozenset({"ranges"})
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo(MediaPath):
+    pass
+
+
+def parse(path: str, query: str = "") -> MediaPath:
+    """
+    The meaning of a URL's path and query, both as they stood in the request line (percent-encoded).
+
+    Raises `DvrError` with kind BAD_REQUEST or NOT_FOUND.
+    """
+    pairs = parse_query(query)
+    parts = _components(path)
+    for count in range(min(_LONGEST, len(parts) - 1), 0, -1):
+        parsed = _command("/".join(parts[-count:]), parts[:-count], count, pairs)
+        if parsed is not None:
+            return _shifted(parsed)
+    raise DvrError(Kind.NOT_FOUND, "not_found", "no such media URL")
+
+
+def parse_query(query: str) -> Query:
+    """
+    The parameters in order, with the mistakes of known players mended: a second `?`, a literal `&amp;`, upper case
+    in `utc` and `lutc`.
+    """
+    if len(query) > MAX_QUERY:
+        raise _bad("the query is too long")
+    pairs = []
+    for item in re.split(r"[&?]", re.sub(r"&amp;", "&", query, flags=re.IGNORECASE)):
+        key, _, value = item.partition("=")
+        key, value = _decode(key.replace("+", " ")), _decode(value.replace("+", " "))
+        if key:
+            pairs.append((key.lower() if key.lower() in RESOLVED else key, value))
+    return tuple(pairs)
+
+
+def spell(ms: int) -> str:
+    """Milliseconds as a number of seconds for a URL: `1700000000` or `1700000000.250`."""
+    return f"{ms // 1000}" if ms % 1000 == 0 else f"{ms // 1000}.{ms % 1000:03d}"
+
+
+def segment_path(begin_ms: int, duration_ms: int, extension: str) -> str:
+    """The URL of a segment relative to its stream."""
+    begin = datetime.fromtimestamp(begin_ms // 1000, UTC)
+    return f"{begin:%Y/%m/%d/%H/%M/%S}.{begin_ms % 1000:03d}-{duration_ms:05d}.{extension}"
+
+
+def _components(path: str) -> list[str]:
+    if len(path) > MAX_PATH:
+        raise _bad("the path is too long")
+    parts = [_decode(part) for part in path.lstrip("/").split("/")]
+    for part in parts:
+        if (
+            part in (".", "..")
+            or "/" in part
+            or "\\" in part
+            or any(ord(char) < 32 or ord(char) == 127 for char in part)
+        ):
+            raise _bad("the path is not allowed")
+        if not part:
+            raise DvrError(Kind.NOT_FOUND, "not_found", "no such media URL")
+    return parts
+
+
+def _decode(text: str) -> str:
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeError:
+        raise _bad("the URL is not UTF-8") from None
+
+
+def _command(command: str, front: list[str], count: int, query: Query) -> MediaPath | None:
+    for pattern, make in _COMMANDS:
+        match = pattern.fullmatch(command)
+        if match is not None:
+            name, tracks = _name_and_tracks(front, query)
+            return make(match.groupdict(), {"name": name, "tracks": tracks, "query": query}, count)
+    return None
+
+
+def _name_and_tracks(front: list[str], query: Query) -> tuple[str, Selection | None]:
+    tracks = None
+    if len(front) > 1 and front[-1].startswith("tracks-"):
+        tracks = parse_selection(front[-1].removeprefix("tracks-"))
+        front = front[:-1]
+    for key, value in query:
+        if key == "filter.tracks":
+            tracks = parse_selection(value)
+        elif key == "filter" and value.startswith("tracks:"):
+            tracks = parse_selection(value.removeprefix("tracks:"))
+    return "/".join(front), tracks
+
+
+def _shifted(parsed: MediaPath) -> MediaPath:
+    """A live URL with `?utc=` is one of the archive."""
+    utc = parsed.parameter("utc")
+    if utc is None or not isinstance(parsed, LivePlaylist | LiveTs):
+        return parsed
+    from_ms = _moment(utc)
+    if isinstance(parsed, LiveTs):
+        return TimeshiftAbsTs(parsed.name, parsed.tracks, parsed.query, from_ms)
+    lutc = parsed.parameter("lutc")
+    behind = _moment(lutc) - from_ms if lutc else 0
+    duration = None if behind < LIVE_SHIFT_MS else LIVE_SHIFT_MS
+    return ArchivePlaylist(
+        parsed.name, parsed.tracks, parsed.query, parsed.multivariant, parsed.container, parsed.depth, from_ms, duration
+    )
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def _bad(title: str) -> DvrError:
+    return DvrError(Kind.BAD_REQUEST, "bad_request", title)
+
+
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,9})?"
+_NUMBER_PATTERN = re.compile(_NUMBER)
+
+
+def _milliseconds(text: str) -> int:
+    if not _NUMBER_PATTERN.fullmatch(text):
+        raise _bad(f"{text[:40]!r} is not a number of seconds")
+    whole, _, fraction = text.partition(".")
+    if len(whole) >= MILLISECOND_DIGITS:
+        return int(whole)
+    return int(whole) * 1000 + int((fraction + "000")[:3])
+
+
+def _moment(text: str) -> int:
+    """A UTC moment in milliseconds."""
+    ms = _milliseconds(text)
+    if ms > MAX_MS:
+        raise _bad(f"{text[:40]} is no moment of this calendar")
+    return ms
+
+
+def _duration(text: str) -> int:
+    ms = _milliseconds(text)
+    if not 0 < ms <= MAX_MS:
+        raise _bad(f"{text[:40]} is no duration")
+    return ms
+
+
+def _window(groups: dict[str, Any]) -> dict[str, Any]:
+    duration = None if groups["duration"] == "now" else _duration(groups["duration"])
+    from_ms = _moment(groups["from"])
+    if duration is not None:
+        duration = min(duration, max(1, MAX_MS - from_ms))
+    return {"from_ms": from_ms, "duration_ms": duration}
+
+
+def _calendar(groups: dict[str, Any]) -> int:
+    try:
+        fields = [int(groups[key]) for key in ("Y", "M", "D", "h", "m", "s")]
+        moment = datetime(*fields, tzinfo=UTC)  # type: ignore[misc, arg-type]
+    except ValueError:
+        raise DvrError(Kind.NOT_FOUND, "not_found", "no such moment") from None
+    fraction = groups.get("fraction") or ""
+    return int(moment.timestamp()) * 1000 + int((fraction + "000")[:3])
+
+
+# --- the table of commands -------------------------------------------------------------------------------------------
+
+Base = dict[str, Any]
+Make = Callable[[dict[str, Any], Base, int], MediaPath]
+
+_LIST = r"(?:(?P<list>index|archive|video|mono|playlist)(?:\.(?P<before>fmp4|ts))?)"
+_END = r"(?:\.(?P<after>fmp4|ts))?\.m3u8"
+_FROM = rf"(?P<from>{_NUMBER})"
+_WINDOW = rf"{_FROM}-(?P<duration>{_NUMBER}|now)"
+_DATE = r"(?P<Y>[0-9]{4})/(?P<M>[0-9]{1,2})/(?P<D>[0-9]{1,2})/(?P<h>[0-9]{1,2})/(?P<m>[0-9]{1,2})/(?P<s>[0-9]{1,2})"
+_LONGEST = 6
+
+_MEDIA_LISTS = ("video", "mono")
+
+
+def _playlist(groups: dict[str, Any], base: Base, count: int) -> Base:
+    name = groups.get("list") or ("mono" if groups.get("mono") else "index")
+    container = groups.get("after") or groups.get("before") or ("ts" if name == "video" else None)
+    return {**base, "multivariant": name not in _MEDIA_LISTS, "container": container, "depth": count - 1}
+
+
+def _live(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return LivePlaylist(**_playlist(groups, base, count))
+
+
+def _archive(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    event = any(key == "event" and value.lower() in ("true", "1", "") for key, value in base["query"])
+    return ArchivePlaylist(**_playlist(groups, base, count), **_window(groups), event=event)
+
+
+def _rewind(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return RewindPlaylist(**_playlist(groups, base, count), back_ms=_duration(groups["seconds"]))
+
+
+def _timeshift_abs(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return TimeshiftAbsPlaylist(**_playlist(groups, base, count), from_ms=_moment(groups["from"]))
+
+
+def _timeshift_rel(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return TimeshiftRelPlaylist(**_playlist(groups, base, count), delay_ms=_milliseconds_below(groups["seconds"]))
+
+
+def _milliseconds_below(text: str) -> int:
+    """A delay, where 0 is the live edge itself."""
+    return min(_milliseconds(text), MAX_MS)
+
+
+def _mp4(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    keep = any(pair == ("gaps", "keep") for pair in base["query"])
+    return Mp4Export(**base, **_window(groups), keep_gaps=keep)
+
+
+def _ts(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return TsExport(**base, **_window(groups))
+
+
+def _abs_ts(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return TimeshiftAbsTs(**base, from_ms=_moment(groups["from"]))
+
+
+def _rel_ts(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return TimeshiftRelTs(**base, delay_ms=_milliseconds_below(groups["seconds"]))
+
+
+def _segment(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    container = "ts" if groups["extension"] == "ts" else "fmp4"
+    return Segment(**base, begin_ms=_calendar(groups), duration_ms=int(groups["length"]), container=container)
+
+
+def _init(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    return InitSegment(**base, digest=groups["digest"])
+
+
+def _picture(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    calendar = "Y" in groups
+    utc = _calendar(groups) if calendar else _moment(groups["from"]) if groups.get("from") else None
+    stored = not groups.get("preview")
+    return Picture(**base, utc_ms=utc, kind=groups["kind"], stored=stored, calendar=calendar)
+
+
+def _status(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    parsed = MediaPath(**base)
+    begin, end, requested = parsed.parameter("from"), parsed.parameter("to"), parsed.parameter("request")
+    return RecordingStatus(
+        **base,
+        from_ms=_moment(begin) if begin else None,
+        to_ms=_moment(end) if end and end != "now" else None,
+        requested=frozenset(requested.split(",")) if requested else frozenset({"ranges"}),
+    )
+
+
+def _table(rows: Iterable[tuple[str, Make]]) -> list[tuple[re.Pattern[str], Make]]:
+    return [(re.compile(pattern), make) for pattern, make in rows]
+
+
+_COMMANDS = _table(
+    [
+        (rf"{_LIST}\.m3u8", _live),
+        (rf"{_LIST}-{_WINDOW}{_END}", _archive),
+        (rf"archive/{_FROM}/(?P<duration>{_NUMBER}|now)/{_LIST}{_END}", _archive),
+        (rf"(?:{_LIST}-)?rewind-(?P<seconds>{_NUMBER}){_END}", _rewind),
+        (rf"(?:{_LIST}-)?timeshift_abs(?P<mono>_mono)?-{_FROM}{_END}", _timeshift_abs),
+        (rf"(?:{_LIST}-)?timeshift_rel(?P<mono>_mono)?-(?P<seconds>{_NUMBER}){_END}", _timeshift_rel),
+        (r"mpegts", lambda groups, base, count: LiveTs(**base)),
+        (rf"(?:archive|index|video|mono|timeshift_abs)-{_WINDOW}\.mp4", _mp4),
+        (rf"(?:archive|index|video|mono|timeshift_abs)-{_WINDOW}\.ts", _ts),
+        (rf"archive/{_FROM}/(?P<duration>{_NUMBER}|now)/mpegts", _ts),
+        (rf"(?:timeshift_abs-)?{_FROM}\.ts", _abs_ts),
+        (rf"timeshift_abs/{_FROM}", _abs_ts),
+        (rf"timeshift_rel-(?P<seconds>{_NUMBER})\.ts", _rel_ts),
+        (rf"timeshift_rel/(?P<seconds>{_NUMBER})", _rel_ts),
+        (rf"{_DATE}(?:\.(?P<fraction>[0-9]{{3}}))?-(?P<length>[0-9]{{1,9}})\.(?P<extension>m4s|ts)", _segment),
+        (r"init-(?P<digest>[0-9a-f]{16})\.mp4", _init),
+        (rf"{_DATE}\.(?P<kind>jpg)", _picture),
+        (rf"{_DATE}(?P<preview>-preview)\.(?P<kind>jpg|mp4)", _picture),
+        (rf"{_FROM}\.(?P<kind>jpg)", _picture),
+        (rf"(?:{_FROM}-)?(?P<preview>preview)\.(?P<kind>jpg|mp4)", _picture),
+        (r"recording_status\.json", _status),
+        (r"media_info\.json", lambda groups, base, count: MediaInfo(**base)),
+    ]
+)
+
+
+def with_tracks(parsed: MediaPath, tracks: Selection | None) -> MediaPath:
+    """The same URL with another choice of tracks."""
+    return replace(parsed, tracks=tracks)
