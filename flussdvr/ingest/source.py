@@ -1,0 +1,229 @@
+"""
+What every input of a stream shares: it is opened, delivers media, is lost, and is opened again.
+
+              open()                opened()              media
+    STOPPED ---------> CONNECTING ------------> CONNECTED ------> RECEIVING
+                        ^     |                     |                 |
+              back-off  |     +------------- lost(reason) -----------+
+              1..60 s   +------------- WAITING <---'
+
+Nobody outside opens an input twice: a service that has been started keeps trying by itself, never in a tight loop,
+and an input that is open and silent for its timeout counts as lost, however healthy its socket looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from twisted.application.internet import backoffPolicy
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+
+DEFAULT_TIMEOUT_S = 10.0
+"""Without media for this long an input is lost."""
+LONGEST_WAIT_S = 59.0
+"""Twisted's policy adds up to one second of jitter to this."""
+
+
+class Sink(Protocol):
+    """Whom an input delivers to: a stream, or a publisher's stream. All methods are called in the reactor."""
+
+    def tracks_received(self, tracks: Sequence[Track]) -> None:
+        """The source's tracks are now these; called before the first samples and at every change."""
+
+    def samples_received(self, track_id: int, samples: list[Sample]) -> None:
+        """Samples of one track in decoding order; times in one epoch per source."""
+
+    def data_lost(self, reason: str, count: int) -> None:
+        """Packets were missing or damaged; what follows is whole again."""
+
+    def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
+        """The source itself says that its media time `dts` (ticks of `timescale`) is `utc_ms`."""
+
+    def source_lost(self, reason: str) -> None:
+        """The source ended. What comes next has another epoch and begins with `tracks_received`."""
+
+
+class State(StrEnum):
+    """What an input is doing, in the word that the statistics show."""
+
+    STOPPED = "stopped"
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECEIVING = "receiving"
+
+
+@dataclass(slots=True)
+class Counters:
+    """What an input has seen since it was made."""
+
+    bytes: int = 0
+    samples: int = 0
+    lost: int = 0
+    """Packets that were missing or damaged, as the demultiplexer counts them."""
+    dropped: int = 0
+    """Packets that the kernel or we ourselves had no room for."""
+    opened: int = 0
+    """How often it was opened with success."""
+    failed: int = 0
+    """How often it was lost, or could not be opened."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Why data was lost, counted; at most `MAX_REASONS` kinds."""
+
+    MAX_REASONS: ClassVar[int] = 16
+
+    def data_lost(self, reason: str, count: int) -> None:
+        self.lost += count
+        if reason in self.reasons or len(self.reasons) < self.MAX_REASONS:
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+
+class Input(Service):
+    """
+    One source of media for a sink, opened anew whenever it is lost.
+
+    Subclasses write `open` (begin; may raise `OSError` or `ValueError`) and `close` (let go of everything, also of
+    what is half open), and report with `opened`, `received`, `lost`. `reactor` needs `IReactorTime` here, more in
+    some subclasses.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        url: str,
+        sink: Sink,
+        reactor: Any,
+        options: Mapping[str, str] | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        self.url = url
+        self.shown_url = without_password(url)
+        self.sink = sink
+        self.options = dict(options or {})
+        self.timeout_s = timeout_s
+        self.state = State.STOPPED
+        self.reason: str | None = None
+        self.counters = Counters()
+        self.last_media: float | None = None
+        self._reactor = reactor
+        self._backoff = backoffPolicy(1.0, LONGEST_WAIT_S, 1.5)
+        self._failures = 0
+        self._opened_at = 0.0
+        self._timer: IDelayedCall | None = None
+
+    # -- for subclasses ---------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin to receive; `opened` when there is a connection, or nothing if there is no such moment."""
+        raise NotImplementedError
+
+    def close(self) -> Deferred[None] | None:
+        """Stop receiving. Fires when it is over, or `None` if it is already."""
+        raise NotImplementedError
+
+    def opened(self) -> None:
+        """There is a connection; now its media is awaited."""
+        self.counters.opened += 1
+        self._opened_at = self._reactor.seconds()
+        if self.state is State.CONNECTING:
+            self.state = State.CONNECTED
+
+    def received(self, events: Iterable[MediaEvent]) -> None:
+        """Pass on what a demultiplexer found."""
+        for event in events:
+            if self.state in (State.STOPPED, State.WAITING):
+                return  # the sink's answer to an event may be to stop us
+            if isinstance(event, SamplesReceived):
+                self._media_arrived(len(event.samples))
+                self.sink.samples_received(event.track_id, event.samples)
+            elif isinstance(event, TracksChanged):
+                self.sink.tracks_received(event.tracks)
+            elif isinstance(event, DataLost):
+                self.counters.data_lost(event.reason, event.count)
+                self.sink.data_lost(event.reason, event.count)
+
+    def lost(self, reason: str) -> None:
+        """The source is gone, or of no use: tell the sink, let go, and open it again after a while."""
+        if self.state in (State.STOPPED, State.WAITING):
+            return
+        delay = self._backoff(self._failures)
+        self._failures += 1
+        self.counters.failed += 1
+        self.state = State.WAITING
+        self.reason = reason
+        self.log.info("{url} is lost: {reason}; again in {delay:.0f} s", url=self.shown_url, reason=reason, delay=delay)
+        self.close()
+        self._schedule(delay, self._attempt)
+        self.sink.source_lost(reason)
+
+    # -- the service ------------------------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]
+        self._failures = 0
+        self._attempt()
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()  # type: ignore[no-untyped-call]
+        self.state = State.STOPPED
+        self._cancel_timer()
+        return self.close()
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    def _attempt(self) -> None:
+        self.state = State.CONNECTING
+        self._opened_at = self._reactor.seconds()
+        self._schedule(self.timeout_s, self._watch)
+        try:
+            self.open()
+        except (OSError, ValueError) as error:
+            self.lost(str(error))
+
+    def _media_arrived(self, count: int) -> None:
+        self.counters.samples += count
+        self.last_media = self._reactor.seconds()
+        if self.state is not State.RECEIVING:
+            self.state = State.RECEIVING
+            self.reason = None
+            self._failures = 0
+
+    def _watch(self) -> None:
+        """Once in a timeout, not once in a packet: a timer per packet costs more than the packet."""
+        heard = max(self._opened_at, self.last_media or 0.0)
+        left = heard + self.timeout_s - self._reactor.seconds()
+        if left > 0.001:
+            self._schedule(left, self._watch)
+        else:
+            self.lost(f"no media for {self.timeout_s:g} s")
+
+    def _schedule(self, delay: float, call: Any) -> None:
+        self._cancel_timer()
+        self._timer = self._reactor.callLater(delay, call)
+
+    def _cancel_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+def without_password(url: str) -> str:
+    """`url` as it may be shown and logged: user names stay, passwords do not."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None:
+            return url
+    except ValueError:
+        return url
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))
