@@ -112,9 +112,8 @@ class Segmenter:
             elif verdict is Verdict.JUMP:
                 self._jump(lane, sample, now_us)
                 lane.put(sample)
-        newest = lane.newest_us
-        if newest is not None:
-            self._arrived(newest, now_us)
+        # Nothing can be shown before it was seen: the sample with the latest presentation time has travelled least.
+        self._arrived(lane.media_us(max(sample.dts + sample.cto for sample in samples)), now_us)
         self._work(now_us)
 
     def flush(self) -> None:
