@@ -1,0 +1,189 @@
+"""
+The bodies of FLV audio and video tags, which are also RTMP's audio and video messages.
+
+    video     frame type 4, codec 4 | AVC packet type 1, composition time 3 | data
+    audio     format 4, rate 2, size 1, type 1 | AAC packet type 1, only for AAC | data
+    enhanced  1, frame type 3, packet type 4   (audio: 9, packet type 4)
+              (size 1, option, type 4, packet type 4)*      while the packet type is ModEx
+              [multitrack type 4, packet type 4]            if it is Multitrack
+              FourCC 4 [track id 1, size 3]                 several times if multitrack
+              [composition time 3] | data
+
+Adobe Flash Video File Format 10.1 Annex E.4, Enhanced RTMP v2 (Veovera). Codec id 12 is how Chinese encoders have sent
+H.265 long before the enhanced form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from flussdvr.errors import FormatError
+from flussdvr.media import Codec
+
+__all__ = ["AudioPacket", "PacketType", "UnsupportedCodec", "VideoPacket", "parse_audio", "parse_video"]
+
+
+class UnsupportedCodec(FormatError):
+    """Well-formed, and not something that is recorded."""
+
+
+class PacketType(IntEnum):
+    """Of the enhanced header; the legacy AVC and AAC packet types 0, 1 and 2 mean the same."""
+
+    SEQUENCE_START = 0
+    CODED_FRAMES = 1
+    SEQUENCE_END = 2
+    CODED_FRAMES_X = 3
+    METADATA = 4
+    MULTITRACK_AUDIO = 5
+    MULTITRACK_VIDEO = 6
+    MOD_EX = 7
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPacket:
+    """`composition` in milliseconds; `data` is a configuration record or a picture with NAL unit lengths."""
+
+    codec: Codec
+    type: int
+    key: bool
+    composition: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPacket:
+    """`data` is an AudioSpecificConfig or one or more frames."""
+
+    codec: Codec
+    type: int
+    data: bytes
+
+
+KEY_FRAME, GENERATED_KEY_FRAME, COMMAND_FRAME = 1, 4, 5
+EX_AUDIO = 9
+ONE_TRACK, MANY_TRACKS, MANY_CODECS = 0, 1, 2
+
+VIDEO_CODECS = {7: Codec.H264, 12: Codec.H265}
+VIDEO_FOURCCS = {b"avc1": Codec.H264, b"hvc1": Codec.H265}
+AUDIO_CODECS = {2: Codec.MP3, 10: Codec.AAC, 14: Codec.MP3}
+AUDIO_FOURCCS = {b"mp4a": Codec.AAC, b".mp3": Codec.MP3, b"ac-3": Codec.AC3, b"ec-3": Codec.EAC3}
+VIDEO_NAMES = {2: "Sorenson H.263", 3: "Screen video", 4: "VP6", 5: "VP6 with alpha", 6: "Screen video 2", 13: "AV1"}
+AUDIO_NAMES = {0: "PCM", 1: "ADPCM", 3: "PCM", 4: "Nellymoser", 5: "Nellymoser", 6: "Nellymoser"} | {
+    7: "G.711 A-law",
+    8: "G.711 mu-law",
+    11: "Speex",
+    13: "Opus",
+}
+
+
+def parse_video(body: bytes) -> VideoPacket | None:
+    """The picture or configuration of track 0; None if the tag has none. Raises `FormatError`, `UnsupportedCodec`."""
+    frame_type = body[0] >> 4 & 7
+    key = frame_type in (KEY_FRAME, GENERATED_KEY_FRAME)
+    if body[0] & 0x80:
+        return _parse_ex_video(body, frame_type, key)
+    if frame_type == COMMAND_FRAME:
+        return None
+    codec = VIDEO_CODECS.get(body[0] & 15)
+    if codec is None:
+        name = VIDEO_NAMES.get(body[0] & 15, f"codec {body[0] & 15}")
+        raise UnsupportedCodec(f"{name} video is not supported: send H.264 or H.265")
+    _need(body, 5)
+    return VideoPacket(codec, body[1], key, _signed24(body, 2), body[5:])
+
+
+def _parse_ex_video(body: bytes, frame_type: int, key: bool) -> VideoPacket | None:
+    for packet_type, fourcc, data in _ex_packets(body, body[0] & 15, PacketType.MULTITRACK_VIDEO):
+        if packet_type == PacketType.METADATA or frame_type == COMMAND_FRAME:
+            continue
+        codec = VIDEO_FOURCCS.get(fourcc)
+        if codec is None:
+            raise UnsupportedCodec(f"{_shown(fourcc)} video is not supported: send H.264 (avc1) or H.265 (hvc1)")
+        if packet_type == PacketType.CODED_FRAMES:
+            _need(data, 3)
+            return VideoPacket(codec, PacketType.CODED_FRAMES, key, _signed24(data, 0), data[3:])
+        if packet_type == PacketType.CODED_FRAMES_X:
+            return VideoPacket(codec, PacketType.CODED_FRAMES, key, 0, data)
+        return VideoPacket(codec, packet_type, key, 0, data)
+    return None
+
+
+def parse_audio(body: bytes) -> AudioPacket | None:
+    """The frames or configuration of track 0; None if the tag has none. Raises `FormatError`, `UnsupportedCodec`."""
+    sound_format = body[0] >> 4
+    if sound_format == EX_AUDIO:
+        for packet_type, fourcc, data in _ex_packets(body, body[0] & 15, PacketType.MULTITRACK_AUDIO):
+            if fourcc not in AUDIO_FOURCCS:
+                raise UnsupportedCodec(f"{_shown(fourcc)} audio is not supported: send AAC, MP3, AC-3 or E-AC-3")
+            return AudioPacket(AUDIO_FOURCCS[fourcc], packet_type, data)
+        return None
+    codec = AUDIO_CODECS.get(sound_format)
+    if codec is None:
+        name = AUDIO_NAMES.get(sound_format, f"format {sound_format}")
+        raise UnsupportedCodec(f"{name} audio is not supported: send AAC, MP3, AC-3 or E-AC-3")
+    if codec is Codec.AAC:
+        _need(body, 2)
+        return AudioPacket(codec, body[1], body[2:])
+    return AudioPacket(codec, PacketType.CODED_FRAMES, body[1:])
+
+
+def _ex_packets(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """(packet type, FourCC, data) of each track 0 in an enhanced tag."""
+    position = 1
+    while packet_type == PacketType.MOD_EX:  # nanoseconds and other niceties
+        _need(body, position + 1)
+        size = body[position] + 1
+        position += 1
+        if size == 256:
+            _need(body, position + 2)
+            size = int.from_bytes(body[position : position + 2], "big") + 1
+            position += 2
+        position += size + 1
+        _need(body, position)
+        packet_type = body[position - 1] & 15
+    if packet_type != multitrack:
+        _need(body, position + 4)
+        yield packet_type, body[position : position + 4], body[position + 4 :]
+        return
+
+    _need(body, position + 1)
+    kind, packet_type = body[position] >> 4, body[position] & 15
+    if kind > MANY_CODECS:
+        raise FormatError(f"multitrack type {kind} is not known")
+    position += 1
+    fourcc = b""
+    if kind != MANY_CODECS:
+        _need(body, position + 4)
+        fourcc = body[position : position + 4]
+        position += 4
+    while position < len(body):
+        if kind == MANY_CODECS:
+            fourcc = body[position : position + 4]
+            position += 4
+        _need(body, position + 1)
+        track_id, end = body[position], len(body)
+        position += 1
+        if kind != ONE_TRACK:
+            _need(body, position + 3)
+            end = position + 3 + int.from_bytes(body[position : position + 3], "big")
+            position += 3
+        _need(body, end)
+        if track_id == 0:
+            yield packet_type, fourcc, body[position:end]
+        position = end
+
+
+def _need(body: bytes, size: int) -> None:
+    if len(body) < size:
+        raise FormatError(f"FLV tag is truncated: need {size}, have {len(body)}")
+
+
+def _signed24(data: bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 3], "big", signed=True)
+
+
+def _shown(fourcc: bytes) -> str:
+    return fourcc.decode("ascii", "replace") if fourcc.isascii() and fourcc.decode().isprintable() else fourcc.hex()
