@@ -139,8 +139,6 @@ def _is_intra(slice_: bytes) -> bool:
 
 def _announces_recovery(nal: bytes) -> bool:
     """Whether an SEI says that decoding from this picture gives right pictures at once (§D.1.8)."""
-    if len(nal) > 2 and nal[1] == 5 and nal[2] == 255:
-        return False  # x264's long user data, alone in its NAL unit
     rbsp = unescape(nal)
     position, end = 1, len(rbsp)
     while position + 2 < end:

@@ -92,21 +92,6 @@ def unescape(nal: bytes) -> bytes:
     return nal.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
-def escape(rbsp: bytes) -> bytes:
-    """The opposite of `unescape`, for NAL units that we write."""
-    out = bytearray()
-    zeros = 0
-    for byte in rbsp:
-        if zeros >= 2 and byte <= 3:
-            out.append(3)
-            zeros = 0
-        out.append(byte)
-        zeros = zeros + 1 if not byte else 0
-    if zeros:
-        out.append(3)
-    return bytes(out)
-
-
 def _start_codes(data: bytes) -> list[int]:
     """Where 00 00 01 stands. Every byte of video passes here, hence the two ways."""
     if len(data) < _SHORT:
