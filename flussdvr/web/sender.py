@@ -1,0 +1,225 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
+"""
+A body as the answer to a request: ranges, preconditions, and the cheapest way out for its bytes.
+
+    plain TCP    `Transfer`: sendfile(2) in the reader thread of the file's storage root
+    anything     pread(2) in the reader thread, `request.write`, and a `Gate` that waits for a slow client
+
+RFC 9110 §13-15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorFDSet
+from twisted.logger import Logger
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from flussdvr.archive.body import Body, Extent
+from flussdvr.errors import DvrError
+from flussdvr.threads import Worker
+from flussdvr.web.ranges import matches, may_resume, parse_range
+from flussdvr.web.transfer import DataGone, Part, Transfer, WorkerOf, read_extent
+
+SMALL = 64 << 10
+"""A body in RAM up to this size goes through the transport: cheaper than a thread."""
+CHUNK = 1 << 20
+"""Read and written at once where sendfile is impossible."""
+
+log = Logger()
+
+
+@dataclass(slots=True)
+class Sent:
+    """Bytes of content that have gone out, by where they came from."""
+
+    ram: int = 0
+    disk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How bodies go out: `reader(path)` is the worker of the storage root that `path` lies on."""
+
+    reactor: Any
+    reader: Callable[[str], Worker]
+
+    def worker_of(self, part: Part) -> Worker:
+        return self.reader(part.path if isinstance(part, Extent) else "")
+
+    async def send(self, body: Body, request: Request, etag: str | None = None) -> Sent:
+        """
+        Answer `request` with `body` or the range of it that is asked for.
+
+        The caller has set the content's headers; this sets those of the transport: status, length, range, entity tag.
+        Raises `DvrError` OUT_OF_RANGE before anything is written. Returns when everything has gone out or the client
+        is gone; a body whose data vanishes on the way ends with a broken connection.
+        """
+        start, stop = 0, len(body)
+        request.setHeader(b"accept-ranges", b"bytes")
+        if etag is not None:
+            request.setHeader(b"etag", etag.encode())
+            if matches(request.getHeader("if-none-match"), etag):
+                request.setResponseCode(304)
+                return Sent()
+        if may_resume(request.getHeader("if-range"), etag):
+            chosen = self._range(request, stop)
+            if chosen is not None:
+                request.setResponseCode(206)
+                request.setHeader(b"content-range", f"bytes {chosen[0]}-{chosen[1] - 1}/{stop}".encode())
+                start, stop = chosen
+        request.setHeader(b"content-length", str(stop - start).encode())
+        if request.method == b"HEAD":
+            return Sent()
+        return await self._write(body.slice(start, stop), request)
+
+    def _range(self, request: Request, length: int) -> tuple[int, int] | None:
+        try:
+            return parse_range(request.getHeader("range"), length)
+        except DvrError:
+            request.setHeader(b"content-range", f"bytes */{length}".encode())
+            raise
+
+    async def _write(self, body: Body, request: Request) -> Sent:
+        if len(body) <= SMALL and not any(isinstance(part, Extent) for part in body.parts):
+            request.write(b"".join(part for part in body.parts if isinstance(part, bytes)))
+            return Sent(ram=len(body))
+        transport = plain_tcp(request)
+        try:
+            if transport is not None and IReactorFDSet.providedBy(self.reactor):
+                return await send_through_socket(self.reactor, transport, body.parts, self.worker_of, request)
+            return await write_through_transport(body.parts, self.worker_of, request)
+        except DataGone as gone:
+            log.warn("{path} vanished while it was sent to {peer}", path=str(gone), peer=request.getClientAddress())
+            abort(request)
+        except OSError as error:
+            log.info("sending {uri} ended: {error}", uri=request.uri, error=error)
+            abort(request)
+        return Sent()
+
+
+def plain_tcp(request: Request) -> tcp.Connection | None:
+    """The request's TCP connection if bytes may go into its socket as they are."""
+    channel = request.channel
+    transport = getattr(channel, "transport", None)
+    if isinstance(channel, HTTPChannel) and isinstance(transport, tcp.Connection) and not getattr(transport, "TLS", 0):
+        return transport
+    return None
+
+
+async def send_through_socket(
+    reactor: Any, transport: tcp.Connection, parts: tuple[Part, ...], worker_of: WorkerOf, request: Request
+) -> Sent:
+    request.write(b"")  # the head
+
+    def flushed() -> bool:
+        return not transport.dataBuffer and not transport._tempDataBuffer
+
+    transfer = Transfer(reactor, transport.fileno(), parts, worker_of, flushed)
+    request.notifyFinish().addErrback(lambda _: transfer.stop())
+
+    # A coroutine of its own: whoever waits for it may be cancelled when the client goes, but the duplicate of the
+    # socket must outlive the slice that a thread is sending.
+    done: Deferred[None] = Deferred(lambda _: transfer.stop())
+
+    def ended(result: Any) -> None:
+        request.sentLength += transfer.sent_ram + transfer.sent_disk
+        count(request, transfer.sent_ram, transfer.sent_disk)
+        if not done.called:
+            done.callback(result if not isinstance(result, bool) else None)
+        elif not isinstance(result, bool):
+            log.info("sending {uri} ended: {error}", uri=request.uri, error=result.value)
+
+    Deferred.fromCoroutine(transfer.run()).addBoth(ended)
+    await done
+    return Sent(transfer.sent_ram, transfer.sent_disk)
+
+
+async def write_through_transport(parts: tuple[Part, ...], worker_of: WorkerOf, request: Request) -> Sent:
+    sent = Sent()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for part in parts:
+            for at in range(0, len(part), CHUNK):
+                if isinstance(part, Extent):
+                    piece = Extent(part.path, part.offset + at, min(CHUNK, part.length - at))
+                    data: bytes = await worker_of(part).do(read_extent, piece)
+                    sent.disk += len(data)
+                else:
+                    data = part[at : at + CHUNK]
+                    sent.ram += len(data)
+                yield data
+
+    try:
+        await write_chunks(chunks(), request)
+    finally:
+        count(request, sent.ram, sent.disk)
+    return sent
+
+
+async def write_chunks(chunks: AsyncIterator[bytes], request: Request) -> None:
+    """Write what `chunks` yields, each only when the client has taken enough of those before it."""
+    gate = Gate(request)
+    try:
+        async for chunk in chunks:
+            if not await gate.opened():
+                return
+            request.write(chunk)
+    finally:
+        if not gate.stopped:
+            request.unregisterProducer()
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+@implementer(IPushProducer)
+class Gate:
+    """A consumer's pause, resume and stop, as something to await."""
+
+    def __init__(self, consumer: IConsumer) -> None:
+        self._open: Deferred[None] | None = None
+        self.stopped = False
+        consumer.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        if self._open is None and not self.stopped:
+            self._open = Deferred()
+
+    def resumeProducing(self) -> None:
+        waiting, self._open = self._open, None
+        if waiting is not None and not waiting.called:
+            waiting.callback(None)
+
+    def stopProducing(self) -> None:
+        self.stopped = True
+        self.resumeProducing()
+
+    async def opened(self) -> bool:
+        """Wait until writing is allowed; `False` if it never will be again."""
+        while self._open is not None:
+            await self._open
+        return not self.stopped
+
+
+def count(request: Request, ram: int, disk: int) -> None:
+    """Add to what the request has sent, for the log and for events."""
+    sent: Sent | None = getattr(request, "sent", None)
+    if sent is not None:
+        sent.ram += ram
+        sent.disk += disk
+
+
+def abort(request: Request) -> None:
+    """Break the connection: the only way to say in the middle of a body that the rest will not come."""
+    transport = getattr(request.channel, "transport", None)
+    if transport is not None:
+        transport.abortConnection()

@@ -1,0 +1,281 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
+"""
+The HTTP server: twisted.web's, with bodies that stream and a log with fields.
+
+    Site
+      DvrRequest     `POST|PUT {name}/mpegts`: the body goes to the ingest chunk by chunk WHILE it arrives
+                     any other body: in RAM, at most `MAX_BODY`
+                     every answer: Server, CORS; errors as JSON, never a traceback or HTML
+
+A publisher is admitted when its headers have come (`gotLength`): a refusal must not wait for the end of a body that
+has none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from twisted.web.server import Request
+from twisted.web.server import Site as WebSite
+
+from flussdvr import __version__
+from flussdvr.errors import DvrError, Kind
+from flussdvr.web.paths import LiveTs, parse
+from flussdvr.web.sender import Sent
+
+log = Logger()
+
+SERVER = f"flussdvr/{__version__}".encode()
+MAX_BODY = 1 << 20
+LINGER_S = 2.0
+"""How long what a refused publisher still sends is read and forgotten, so that it can read the answer."""
+EXPOSED = (
+    "Content-Length, Content-Range, Accept-Ranges, Content-Disposition, ETag, Date, Last-Modified, Location, "
+    "X-Session, X-Prepare-Time, X-Thumbnail-Utc"
+)
+CORS = {
+    b"access-control-allow-origin": b"*",
+    b"access-control-expose-headers": EXPOSED.encode(),
+}
+PREFLIGHT = {
+    b"access-control-allow-methods": b"GET, HEAD, POST, PUT, DELETE, OPTIONS",
+    b"access-control-allow-headers": b"Range, Authorization, Content-Type, If-Range, If-None-Match, X-Originator",
+    b"access-control-allow-private-network": b"true",
+    b"access-control-max-age": b"86400",
+}
+
+
+class Publication(Protocol):
+    """One publisher's bytes on their way in; the web's side of the ingest."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def ended(self, reason: str) -> None: ...
+
+
+class Publishers(Protocol):
+    def publish(self, name: str, request: Request, transport: IPushProducer) -> Publication:
+        """
+        Begin to take a stream's bytes. `transport` may be paused while the ingest is full.
+
+        Raises `DvrError`: NOT_FOUND, DENIED, CONFLICT.
+        """
+
+
+class NoPublishers:
+    """For a site that takes nothing in."""
+
+    def publish(self, name: str, request: Request, transport: IPushProducer) -> Publication:
+        raise DvrError(Kind.NOT_FOUND, "stream_not_found", "nothing can be published here")
+
+
+def error_body(error: DvrError, status: int | None = None) -> bytes:
+    """An error in the product's one form: the old `error` and the new `errors` side by side."""
+    entry: dict[str, Any] = {"status": str(status or error.status), "code": error.code, "title": error.title}
+    if error.source:
+        entry["source"] = error.source
+    return json.dumps({"error": error.code, "errors": [entry]}).encode() + b"\n"
+
+
+def write_error(request: Request, error: DvrError, status: int | None = None) -> bytes:
+    """Set status and headers for an error; returns its body (empty for HEAD)."""
+    request.setResponseCode(status or error.status)
+    for name in (b"etag", b"content-disposition", b"content-encoding", b"last-modified", b"accept-ranges"):
+        request.responseHeaders.removeHeader(name)
+    body = error_body(error, status)
+    request.setHeader(b"content-type", b"application/json")
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"content-length", str(len(body)).encode())
+    return b"" if request.method == b"HEAD" else body
+
+
+class DvrRequest(Request):
+    """One request; `sent` counts the content that has gone out, `session_id` is the viewer's once admitted."""
+
+    defaultContentType = None
+    content: BytesIO
+    channel: Any
+
+    def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(channel, *args, **kwargs)
+        self.sent = Sent()
+        self.begun: float = channel.site.clock.seconds()
+        self.session_id = ""
+        self.answered = False
+        self._publication: Publication | None = None
+        self._logged = False
+
+    # -- the body on its way in ---------------------------------------------------------------------------------------
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()
+        command = self.channel._command
+        if command in (b"POST", b"PUT"):
+            self.method, self.uri, self.clientproto = command, self.channel._path, self.channel._version
+            self._begin_publishing()
+        if length is not None and length > MAX_BODY and self._publication is None and not self.answered:
+            self._answer_early(DvrError(Kind.BAD_REQUEST, "body_too_large", f"at most {MAX_BODY} bytes"), 413)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self._publication is not None:
+            try:
+                self._publication.data_received(data)
+            except DvrError as error:
+                self._publication = None
+                self._answer_early(error)
+        elif not self.answered:
+            self.content.write(data)
+            if self.content.tell() > MAX_BODY:
+                self._answer_early(DvrError(Kind.BAD_REQUEST, "body_too_large", f"at most {MAX_BODY} bytes"), 413)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        publication, self._publication = self._publication, None
+        if publication is not None:
+            self.method, self.uri, self.clientproto = command, path, version
+            publication.ended("the publisher has finished")
+            self._common_headers()
+            self.setResponseCode(204)
+            self.finish()
+        elif not self.answered:
+            super().requestReceived(command, path, version)
+
+    def connectionLost(self, reason: Failure) -> None:
+        publication, self._publication = self._publication, None
+        if publication is not None:
+            publication.ended("the publisher has gone")
+        if not self.finished:
+            self.log_access(aborted=True)
+        super().connectionLost(reason)
+
+    def _begin_publishing(self) -> None:
+        path, _, query = self.uri.partition(b"?")
+        try:
+            parsed = parse(path.decode("latin-1"), query.decode("latin-1"))
+        except DvrError:
+            return  # not a media URL: the API's, perhaps
+        if isinstance(parsed, LiveTs):
+            publishers: Publishers = self.channel.site.publishers
+            try:
+                self._publication = publishers.publish(parsed.name, self, self.channel.transport)
+            except DvrError as error:
+                self._answer_early(error)
+
+    def _answer_early(self, error: DvrError, status: int | None = None) -> None:
+        """Answer before the body's end, and forget the rest of it."""
+        self.answered = True
+        self.method = getattr(self.channel, "_command", b"POST")
+        self.uri = getattr(self.channel, "_path", b"")
+        self.clientproto = getattr(self.channel, "_version", b"HTTP/1.1")
+        self._common_headers()
+        body = write_error(self, error, status)
+        self.setHeader(b"connection", b"close")
+        self.write(body)
+        self.log_access()
+        transport = self.channel.transport
+        half_close = getattr(transport, "loseWriteConnection", None)
+        if half_close is None:
+            transport.loseConnection()
+            return
+        half_close()
+        self.channel.site.clock.callLater(LINGER_S, transport.abortConnection)
+
+    # -- the answer ---------------------------------------------------------------------------------------------------
+
+    def process(self) -> None:
+        self._common_headers()
+        problem = self._unreadable()
+        if problem:
+            self.write(write_error(self, DvrError(Kind.BAD_REQUEST, "bad_request", problem)))
+            self.finish()
+        else:
+            super().process()
+
+    def write(self, data: bytes) -> None:
+        if not self.startedWriting:
+            self.setHeader(b"server", SERVER)  # twisted.web's process() has put its own name there
+        super().write(data)
+
+    def processingFailed(self, reason: Failure) -> Any:
+        """Something unforeseen outside of the routes' own error handling."""
+        log.failure("{method} {uri} failed", reason, method=self.method, uri=self.uri)
+        if not self.startedWriting:
+            self.write(write_error(self, DvrError(Kind.CORRUPT, "internal_error", "internal error")))
+        if not self._disconnected and not self.finished:
+            self.finish()
+        return reason
+
+    def log_access(self, aborted: bool = False) -> None:
+        """One line for this request, whatever became of it."""
+        if not self._logged:
+            self._logged = True
+            site = getattr(self.channel, "site", None)
+            if site is not None:
+                site.accessed(self, aborted)
+
+    def _unreadable(self) -> str:
+        """Why routing cannot even begin, or nothing."""
+        if not self.path.startswith(b"/"):
+            return "the request target is not a path"
+        try:
+            for text in (self.method, self.uri, self.requestHeaders.getRawHeaders(b"host", [b""])[0]):
+                text.decode("ascii")
+            unquote_to_bytes(self.path).decode("utf-8")
+        except UnicodeDecodeError:
+            return "the request is neither ASCII nor UTF-8"
+        return ""
+
+    def _common_headers(self) -> None:
+        for name, value in CORS.items():
+            self.setHeader(name, value)
+
+
+class Site(WebSite):
+    """
+    `resource` behind HTTP. `on_access(request, aborted)` is told of each request when it is over: what the usage
+    events are made of.
+    """
+
+    def __init__(
+        self,
+        resource: IResource,
+        reactor: Any,
+        publishers: Publishers | None = None,
+        on_access: Callable[[DvrRequest, bool], None] = lambda request, aborted: None,
+    ) -> None:
+        options: dict[str, Any] = {"requestFactory": DvrRequest, "reactor": reactor}
+        if "parsePOSTFormSubmission" in inspect.signature(WebSite.__init__).parameters:  # newer than Twisted 24.10
+            options["parsePOSTFormSubmission"] = False
+        super().__init__(resource, **options)
+        self.publishers = publishers or NoPublishers()
+        self.clock = reactor
+        self._on_access = on_access
+
+    def log(self, request: Any) -> None:
+        request.log_access()
+
+    def accessed(self, request: DvrRequest, aborted: bool) -> None:
+        log.info(
+            "{peer} {method} {uri} {status} {bytes} bytes (disk {disk}) in {ms} ms{end}",
+            peer=getattr(request.getClientAddress(), "host", "-"),
+            method=request.method.decode("latin-1"),
+            uri=request.uri.decode("latin-1"),
+            status=request.code,
+            bytes=request.sentLength,
+            ram=request.sent.ram,
+            disk=request.sent.disk,
+            ms=int((self.clock.seconds() - request.begun) * 1000),
+            session=request.session_id,
+            user_agent=(request.getHeader(b"user-agent") or b"").decode("latin-1"),
+            end=", aborted" if aborted else "",
+        )
+        self._on_access(request, aborted)

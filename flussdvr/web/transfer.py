@@ -1,0 +1,220 @@
+"""
+The bytes of a body into a TCP socket without passing through the process: sendfile(2).
+
+    reactor thread                    reader thread of the file's storage root
+    head -> transport, flushed
+    dup(socket) ------------ slice --> sendfile sendfile ... until the socket is full
+    addWriter(dup) <------ not done --
+    doWrite ---------------- slice --> sendfile ...
+    close(dup) <-------------- done --
+
+The socket is non-blocking and stays so: when it is full the thread is given back (at once for a slow client, after
+`WAIT_MS` for one who empties it as fast as that) and the reactor watches the duplicate for writability. So a viewer
+who reads nothing holds a socket and no thread, and the reactor never touches a disk. The duplicate has its own place
+in epoll and its own lifetime: it is closed when no thread uses it, whatever becomes of the connection meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IWriteDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from flussdvr.archive.body import Extent
+from flussdvr.threads import Worker
+
+SLICE_S = 0.05
+"""A slice gives its thread back after this, however fast the client reads: others wait for it."""
+WAIT_MS = 8
+"""How long in all a slice may wait for room in the socket of a client who has been this fast before."""
+CHUNK = 4 << 20
+"""At most this in one sendfile(2)."""
+
+Part = bytes | Extent
+WorkerOf = Callable[[Part], Worker]
+
+
+class DataGone(Exception):
+    """The file has become shorter or has a hole where the body's bytes were: expired while it was being sent."""
+
+
+@implementer(IWriteDescriptor)
+class _Writability:
+    """A file descriptor's next writability, as something to await."""
+
+    def __init__(self, reactor: Any, descriptor: int) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self._waiting: Deferred[None] | None = None
+
+    def wait(self) -> Deferred[None]:
+        self._waiting = Deferred()
+        self._reactor.addWriter(self)
+        return self._waiting
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def logPrefix(self) -> str:
+        return "transfer"
+
+    def doWrite(self) -> None:
+        self.cancel()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Stop watching; whoever waits finds out from the next write how things are."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._reactor.removeWriter(self)
+            waiting.callback(None)
+
+
+class Transfer:
+    """
+    Bytes and extents on their way into one socket.
+
+    `sent_ram` and `sent_disk` count what has gone out of each kind. `flushed` says whether what was written before
+    (the response's head) has left the transport's own buffer.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        descriptor: int,
+        parts: Sequence[Part],
+        worker_of: WorkerOf,
+        flushed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.sent_ram = 0
+        self.sent_disk = 0
+        self.stopped = False
+        self._reactor = reactor
+        self._parts = [part for part in parts if len(part)]
+        self._worker_of = worker_of
+        self._flushed = flushed
+        self._socket = os.dup(descriptor)
+        self._writability = _Writability(reactor, self._socket)
+        self._index = 0
+        self._offset = 0
+        self._patience_ms = 0
+        self._file: tuple[str, int] | None = None
+
+    def stop(self) -> None:
+        """The client has gone: end as soon as no thread is at work."""
+        self.stopped = True
+        self._writability.cancel()
+
+    async def run(self) -> bool:
+        """
+        Send everything; whether it was (`False` after `stop`).
+
+        Raises `DataGone`, or `OSError` for a broken connection or an unreadable file.
+        """
+        try:
+            while not self._flushed() and not self.stopped:
+                await self._writability.wait()
+            while not self.stopped and self._index < len(self._parts):
+                full = await self._worker_of(self._parts[self._index]).do(self._slice)
+                if full and not self.stopped:
+                    before = self._reactor.seconds()
+                    await self._writability.wait()
+                    self._patience_ms = WAIT_MS if self._reactor.seconds() - before < WAIT_MS / 1000 else 0
+            return not self.stopped
+        finally:
+            self._close()
+
+    # -- in a reader thread, one at a time ----------------------------------------------------------------------------
+
+    def _slice(self) -> bool:
+        """Send until the socket is full (`True`), time is up, or another file begins (`False`)."""
+        deadline = time.monotonic() + SLICE_S
+        patience = self._patience_ms
+        path: str | None = None
+        poll: select.poll | None = None
+        while self._index < len(self._parts) and not self.stopped:
+            part = self._parts[self._index]
+            if isinstance(part, Extent):
+                if path is not None and part.path != path:
+                    return False  # it may lie on another disk, which has its own thread
+                path = part.path
+            try:
+                self._advance(part)
+            except BlockingIOError:
+                if patience <= 0:
+                    return True
+                if poll is None:
+                    poll = select.poll()
+                    poll.register(self._socket, select.POLLOUT)
+                before = time.monotonic()
+                poll.poll(patience)
+                patience -= max(1, int((time.monotonic() - before) * 1000))
+            if time.monotonic() > deadline:
+                return False
+        return False
+
+    def _advance(self, part: Part) -> None:
+        left = len(part) - self._offset
+        if isinstance(part, Extent):
+            source = self._open(part.path)
+            at = part.offset + self._offset
+            count = os.sendfile(self._socket, source, at, min(left, CHUNK))
+            if count == 0 or has_hole(source, at, at + count):
+                raise DataGone(part.path)
+            self.sent_disk += count
+        else:
+            count = os.write(self._socket, memoryview(part)[self._offset :])
+            self.sent_ram += count
+        self._offset += count
+        if self._offset == len(part):
+            self._index += 1
+            self._offset = 0
+
+    def _open(self, path: str) -> int:
+        if self._file is None or self._file[0] != path:
+            if self._file is not None:
+                os.close(self._file[1])
+                self._file = None
+            self._file = path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return self._file[1]
+
+    def _close(self) -> None:
+        os.close(self._socket)
+        if self._file is not None:
+            path, descriptor = self._file
+            self._file = None
+            # The last close of an unlinked blob frees its blocks, which may take the disk a while.
+            closing = self._worker_of(Extent(path, 0, 0)).do(os.close, descriptor)
+            closing.addErrback(lambda failure: self.log.failure("cannot close {path}", failure, path=path))
+
+
+def has_hole(descriptor: int, start: int, stop: int) -> bool:
+    """Whether part of `[start, stop)` has been punched out of the file: it would read as zeros."""
+    try:
+        return os.lseek(descriptor, start, os.SEEK_HOLE) < stop
+    except OSError:
+        return True
+
+
+def read_extent(extent: Extent) -> bytes:
+    """The bytes of `extent`, read in whatever thread this is called; raises `DataGone` or `OSError`."""
+    descriptor = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(descriptor, extent.length, extent.offset)
+        if len(data) < extent.length or has_hole(descriptor, extent.offset, extent.offset + extent.length):
+            raise DataGone(extent.path)
+        return data
+    finally:
+        os.close(descriptor)
