@@ -1,0 +1,204 @@
+"""
+`flussdvr`: the operator's tools. They work without the server.
+
+    flussdvr check-config FILE                           is the configuration right, and what does it amount to
+    flussdvr reindex ROOT                                rebuild what can be rebuilt from the blobs
+    flussdvr fsck ROOT [--repair]                        is the archive whole
+    flussdvr cut ROOT STREAM FROM DURATION OUT.mp4       a window of the archive as one MP4 file
+
+0: done, nothing wrong. 1: something is wrong, said in one line (of a configuration: each thing in its own). 2: usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from flussdvr import __version__
+from flussdvr.config import ConfigErrors, load_config, write_config
+from flussdvr.config.errors import Misread
+from flussdvr.config.values import read_duration
+from flussdvr.errors import DvrError, FormatError
+from flussdvr.timeline import MILLISECOND_DIGITS
+
+_NUMBER = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # `| head` is no error; without this the interpreter complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except DvrError as error:
+        return _fail(error.title)
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename is not None else ""
+        return _fail(f"{about}{error.strerror or error}")
+    except FormatError as error:
+        return _fail(str(error))
+    except Exception as error:  # a defect of ours; an operator is not helped by a traceback
+        if os.environ.get("FLUSSDVR_TRACEBACK"):
+            raise
+        return _fail(f"{type(error).__name__}: {error} (FLUSSDVR_TRACEBACK=1 shows where)")
+
+
+def _fail(message: str, code: int = 1) -> int:
+    print("flussdvr: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flussdvr",
+        description="Tools for the configuration and the archive of the flussdvr server.",
+        epilog="The server itself: twist --log-format=text flussdvr --config FILE",
+    )
+    parser.add_argument("--version", action="version", version=f"flussdvr {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser(
+        "check-config",
+        help="check a configuration file and print what it amounts to",
+        description="Reads FILE and the *.conf in conf.d/ beside it. Prints the effective configuration, with "
+        "templates and references applied, or every error with file, line and column.",
+    )
+    check.add_argument("file", metavar="FILE")
+    check.add_argument("--show-secrets", action="store_true", help="print passwords, keys and tokens, not ***")
+    check.add_argument("--defaults", action="store_true", help="print also what is so by default")
+    check.add_argument("--quiet", action="store_true", help="print errors and warnings only")
+    check.set_defaults(run=_check_config)
+
+    reindex = commands.add_parser(
+        "reindex",
+        help="rebuild indexes from the recordings",
+        description="Walks the recordings under ROOT and rebuilds what is derived from them.",
+    )
+    reindex.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
+    reindex.set_defaults(run=_reindex)
+
+    fsck = commands.add_parser(
+        "fsck",
+        help="check the recordings",
+        description="Checks every recording under ROOT against its index. Exits with 1 if anything is wrong.",
+    )
+    fsck.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
+    fsck.add_argument("--repair", action="store_true", help="repair what can be repaired")
+    fsck.set_defaults(run=_fsck)
+
+    cut = commands.add_parser(
+        "cut",
+        help="write a window of the archive to an MP4 file",
+        description="Writes what STREAM has recorded from FROM on, DURATION long, to OUT.mp4, which must not exist.",
+        epilog="Example: flussdvr cut /storage news 2026-11-20T17:00:00Z 90m programme.mp4",
+    )
+    cut.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
+    cut.add_argument("stream", metavar="STREAM")
+    cut.add_argument(
+        "from_ms",
+        metavar="FROM",
+        type=utc_ms,
+        help="seconds since 1970 UTC (12 digits or more: milliseconds), or a time such as 2026-11-20T17:00:00Z; "
+        "a time without a zone is UTC",
+    )
+    cut.add_argument(
+        "duration_ms", metavar="DURATION", type=duration_ms, help="seconds (1800, 2.5) or with units: 90s, 30m, 1h30m"
+    )
+    cut.add_argument("out", metavar="OUT.mp4")
+    cut.set_defaults(run=_cut)
+    return parser
+
+
+def utc_ms(text: str) -> int:
+    """A moment of the command line as UTC milliseconds; ArgumentTypeError where it is none."""
+    if found := _NUMBER.fullmatch(text):
+        whole = int(found[1])
+        if len(found[1]) >= MILLISECOND_DIGITS:
+            return whole
+        return whole * 1000 + int((found[2] or "").ljust(3, "0")[:3])
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected seconds or a time as 2026-11-20T17:00:00Z: {text!r}") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def duration_ms(text: str) -> int:
+    """A positive duration of the command line in milliseconds; ArgumentTypeError where it is none."""
+    try:
+        found = _NUMBER.fullmatch(text)
+        value = int(found[1]) * 1000 + int((found[2] or "").ljust(3, "0")[:3]) if found else read_duration(text) * 1000
+    except Misread:
+        value = 0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"expected a duration such as 1800, 30m, 1h30m: {text!r}")
+    return value
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    try:
+        config = load_config(arguments.file)
+    except ConfigErrors as errors:
+        for finding in [*errors.warnings, *errors.errors]:
+            print(finding.explain(), file=sys.stderr)
+        count = len(errors.errors)
+        print(f"flussdvr: {count} error{'s' if count != 1 else ''} in {arguments.file}", file=sys.stderr)
+        return 1
+    for finding in config.warnings:
+        print(finding.explain(), file=sys.stderr)
+    if not arguments.quiet:
+        sys.stdout.write(write_config(config, arguments.show_secrets, arguments.defaults))
+    return 0
+
+
+# The archive's tools are imported only when they are asked for: they bring numpy, and a configuration can be
+# checked without.
+
+
+def _reindex(arguments: argparse.Namespace) -> int:
+    root = _directory(arguments.root)
+    from flussdvr.archive import tools
+
+    return _report(tools.reindex(root))
+
+
+def _fsck(arguments: argparse.Namespace) -> int:
+    root = _directory(arguments.root)
+    from flussdvr.archive import tools
+
+    return _report(tools.fsck(root, arguments.repair))
+
+
+def _cut(arguments: argparse.Namespace) -> int:
+    root = _directory(arguments.root)
+    from flussdvr.archive import tools
+
+    tools.cut(root, arguments.stream, arguments.from_ms, arguments.duration_ms, arguments.out)
+    return 0
+
+
+def _directory(root: str) -> str:
+    os.listdir(root)  # raises the OSError that says what is wrong with it
+    return root
+
+
+def _report(report: object) -> int:
+    """Prints a report; its `ok`, if it has one, is the exit code."""
+    print(report)
+    return 0 if getattr(report, "ok", True) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""
+URLs in a configuration: which schemes an input may have, and what of a URL is secret.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from flussdvr.config.errors import Misread, nearest, shown
+
+INPUT_SCHEMES = frozenset({"udp", "rtp", "tshttp", "tshttps", "publish", "file", "fake"})
+NOT_YET = frozenset(
+    "hls hlss rtsp rtsps rtsp2 rtmp rtmps srt m4f m4fs m4s m4ss mseld copy playlist timeshift mixer mosaic decklink "
+    "dvb dektec shout shouts http1 mpegts mpegtss frip webrtc whip whep rist ndi v4l2 tcp playback".split()
+)
+_NEED_PORT = frozenset({"udp", "rtp"})
+_NEED_HOST = frozenset({"tshttp", "tshttps"})
+
+_SECRET_KEY = r"(?:[\w.-]*(?:password|passwd|passphrase|secret|token|signature)|[\w.-]*key|auth)"
+_SECRET_QUERY = re.compile(rf"((?:^|[?&/;])({_SECRET_KEY})=)[^&@\s]*", re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"{_SECRET_KEY}|authorization", re.IGNORECASE)
+_USERINFO = re.compile(r"^([a-z0-9+.-]+://[^/@:?#]*:)[^/@?#]*@", re.IGNORECASE)
+_OBJECT_STORE = re.compile(r"^((?:s3s?|akamai)://[^:@?#]*:).*@", re.IGNORECASE)
+_SECURETOKEN = re.compile(r"^(securetoken://)[^?]*", re.IGNORECASE)
+
+MASK = "***"
+
+
+def read_input_url(text: str) -> str:
+    """The URL of an input; raises Misread where it is of no supported kind or lacks its host or port."""
+    scheme, mark, rest = text.partition("://")
+    scheme = scheme.lower()
+    if not mark:
+        raise Misread(f"expected a URL such as udp://239.0.0.1:1234, found {shown(text)}")
+    if scheme in NOT_YET:
+        raise Misread(f"inputs of the kind {scheme}:// are not supported yet")
+    if scheme not in INPUT_SCHEMES:
+        known = " ".join(sorted(INPUT_SCHEMES))
+        raise Misread(
+            f"unknown kind of input {shown(scheme + '://')}", hint=nearest(scheme, INPUT_SCHEMES) or f"known: {known}"
+        )
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError as error:
+        raise Misread(f"{shown(text)} is not a URL: {error}") from None
+    if scheme in _NEED_PORT and not port:
+        raise Misread(f"expected an address and a port as in {scheme}://239.0.0.1:1234, found {shown(text)}")
+    if scheme in _NEED_HOST and not host:
+        raise Misread(f"expected a host as in {scheme}://example.com/stream, found {shown(text)}")
+    if scheme == "file" and not rest:
+        raise Misread("expected a path as in file:///srv/media/loop.ts")
+    return f"{scheme}://{rest}"
+
+
+def read_scheme(text: str, schemes: tuple[str, ...], not_yet: tuple[str, ...] = ()) -> str:
+    """Any other URL, by its scheme; gives the scheme."""
+    scheme, mark, rest = text.partition("://")
+    scheme = scheme.lower()
+    if mark and scheme in not_yet and scheme not in schemes:
+        raise Misread(f"{scheme}:// is not supported yet here")
+    if not mark or not rest or scheme not in schemes:
+        raise Misread(f"expected a URL that begins with {' or '.join(s + '://' for s in schemes)}, found {shown(text)}")
+    return scheme
+
+
+def mask_url(url: str) -> str:
+    """`url` without its passwords, keys and tokens."""
+    url = _OBJECT_STORE.sub(rf"\1{MASK}@", url)
+    url = _USERINFO.sub(rf"\1{MASK}@", url)
+    url = _SECURETOKEN.sub(rf"\1{MASK}", url)
+    return _SECRET_QUERY.sub(rf"\1{MASK}", url)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value under this name is likely a secret."""
+    return _SECRET_NAME.fullmatch(name) is not None
