@@ -1,0 +1,155 @@
+"""
+FLV and RTMP media to samples.
+
+    tag --parse_video/parse_audio--> packet  configuration -> Track
+                                             frames        -> Sample, times from `flv_time`
+    onMetaData --------------------> which tracks to expect, frame rate
+
+Nothing declares the tracks beforehand. `onMetaData` mostly says which there will be; without it both are awaited for
+`PROBE_MS` of media, which is held back meanwhile. A track that comes later than that is a change of tracks.
+
+Adobe Flash Video File Format 10.1 Annex E, Enhanced RTMP v2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flussdvr.errors import FormatError
+from flussdvr.formats import amf0
+from flussdvr.formats.flv_audio import AudioTrack
+from flussdvr.formats.flv_tag import PacketType, UnsupportedCodec, parse_audio, parse_video
+from flussdvr.formats.flv_time import frame_rate_of
+from flussdvr.formats.flv_video import VideoTrack
+from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+
+__all__ = ["AUDIO_TRACK_ID", "VIDEO_TRACK_ID", "FlvDemuxer"]
+
+AUDIO, VIDEO, SCRIPT_DATA = 8, 9, 18
+VIDEO_TRACK_ID, AUDIO_TRACK_ID = 1, 2
+PROBE_MS = 1500
+MAX_HELD_BYTES = 8 * 1024 * 1024
+MAX_HELD = 2048
+
+
+class FlvDemuxer:
+    """
+    Tags of one source in, media events out.
+
+    Damaged tags are `DataLost`, and so is the audio of a codec that is not recorded, once.
+    """
+
+    def __init__(self) -> None:
+        self._video = VideoTrack(VIDEO_TRACK_ID)
+        self._audio = AudioTrack(AUDIO_TRACK_ID)
+        self._expected = {VIDEO, AUDIO}
+        self._announced: tuple[Track, ...] = ()
+        self._held: list[SamplesReceived] = []
+        self._held_bytes = 0
+        self._first_timestamp: int | None = None
+        self._refused_audio: str | None = None
+
+    def feed_tag(self, tag_type: int, timestamp: int, body: bytes) -> list[MediaEvent]:
+        """
+        One tag: its type (8, 9 or 18), its timestamp in (unwrapped) milliseconds, its body.
+
+        Raises `UnsupportedCodec` for video that cannot be recorded.
+        """
+        if not body:
+            return []
+        try:
+            if tag_type == VIDEO:
+                return self._feed_video(timestamp, body)
+            if tag_type == AUDIO:
+                return self._feed_audio(timestamp, body)
+            if tag_type == SCRIPT_DATA:
+                self._read_metadata(body)
+        except UnsupportedCodec:
+            raise
+        except FormatError as error:
+            return [DataLost(str(error), 1)]
+        return []
+
+    def flush(self) -> list[MediaEvent]:
+        """What is still held back when the source ends."""
+        return self._announce() if self._held else []
+
+    def _feed_video(self, timestamp: int, body: bytes) -> list[MediaEvent]:
+        packet = parse_video(body)
+        if packet is None:
+            return []
+        if packet.type == PacketType.SEQUENCE_START:
+            self._video.configure(packet.codec, packet.data)
+            return self._tracks_known(timestamp)
+        if packet.type != PacketType.CODED_FRAMES:
+            return []
+        sample = self._video.sample(packet, timestamp)
+        return self._samples(VIDEO_TRACK_ID, [sample] if sample else [], timestamp)
+
+    def _feed_audio(self, timestamp: int, body: bytes) -> list[MediaEvent]:
+        try:
+            packet = parse_audio(body)
+        except UnsupportedCodec as error:
+            self._expected.discard(AUDIO)  # better a recording without sound than none
+            if self._refused_audio == str(error):
+                return []
+            self._refused_audio = str(error)
+            return [DataLost(str(error), 1)]
+        if packet is None:
+            return []
+        if packet.type == PacketType.SEQUENCE_START:
+            self._audio.configure(packet.codec, packet.data)
+            return self._tracks_known(timestamp)
+        if packet.type != PacketType.CODED_FRAMES:
+            return []
+        return self._samples(AUDIO_TRACK_ID, self._audio.samples(packet, timestamp), timestamp)
+
+    def _read_metadata(self, body: bytes) -> None:
+        values = amf0.decode(body)
+        if len(values) < 2 or values[0] != "onMetaData" or not isinstance(values[1], Mapping):
+            return
+        metadata = values[1]
+        named = {
+            kind for kind, key in ((VIDEO, "videocodecid"), (AUDIO, "audiocodecid")) if metadata.get(key) is not None
+        }
+        self._expected = named or self._expected
+        rate = metadata.get("framerate")
+        self._video.hint_frame_rate(frame_rate_of(rate) if isinstance(rate, float) else None)
+
+    # tracks
+
+    def _tracks(self) -> tuple[Track, ...]:
+        return tuple(half.track for half in (self._video, self._audio) if half.track is not None)
+
+    def _tracks_known(self, timestamp: int) -> list[MediaEvent]:
+        """After a configuration: announce when there is nothing more to wait for, or the announced have changed."""
+        return self._samples(0, [], timestamp)
+
+    def _samples(self, track_id: int, samples: list[Sample], timestamp: int) -> list[MediaEvent]:
+        """The samples, behind the tracks if these are new, or nothing while the tracks are awaited."""
+        if samples:
+            self._held.append(SamplesReceived(track_id, samples))
+            self._held_bytes += sum(len(sample.data) for sample in samples)
+        if self._announced or self._complete(timestamp):
+            return self._announce()
+        return []
+
+    def _complete(self, timestamp: int) -> bool:
+        if self._first_timestamp is None:
+            self._first_timestamp = timestamp
+        have = {VIDEO} if self._video.track else set()
+        if self._audio.track:
+            have.add(AUDIO)
+        waited = not 0 <= timestamp - self._first_timestamp < PROBE_MS
+        full = self._held_bytes > MAX_HELD_BYTES or len(self._held) > MAX_HELD
+        return bool(have) and (have >= self._expected or waited or full)
+
+    def _announce(self) -> list[MediaEvent]:
+        events: list[MediaEvent] = []
+        tracks = self._tracks()
+        if tracks != self._announced:
+            self._announced = tracks
+            events.append(TracksChanged(tracks))
+        events += self._held
+        self._held, self._held_bytes = [], 0
+        return events

@@ -1,0 +1,187 @@
+"""
+Streams that are published to: who may, and that only one does at a time.
+
+    RTMP, HTTP push --publish(name, password)--> PublishPoints --one PublishedInput--> Sink of the stream
+
+A publisher asks `Publishers.publish` and gets an input that takes its media until `source_lost`, or a
+`PublishRefused` that says why not in words that can be passed on to it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink
+from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+
+UNKNOWN_STREAM = "stream_not_found"
+NOT_PUBLISHABLE = "not_publishable"
+WRONG_PASSWORD = "wrong_password"
+ALREADY_PUBLISHED = "already_published"
+
+
+class PublishRefused(Exception):
+    """`code`: one of the constants above, or another word; `title`: a sentence for the person who publishes."""
+
+    def __init__(self, code: str, title: str) -> None:
+        super().__init__(f"{code}: {title}")
+        self.code = code
+        self.title = title
+
+
+class Publishers(Protocol):
+    """What a listener that takes publishers needs to know."""
+
+    def publish(self, name: str, proto: str, peer: str, password: str | None) -> PublishedInput:
+        """
+        Let a publisher deliver to the stream `name`; `proto` and `peer` are for people (`rtmp`, `192.0.2.1:4711`).
+
+        Raises `PublishRefused`.
+        """
+
+
+@dataclass(slots=True, eq=False)
+class PublishPoint:
+    """A stream that may be published to. `password` None: by anybody. `timeout_s`: silence that ends it."""
+
+    name: str
+    sink: Sink
+    password: str | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    publisher: PublishedInput | None = None
+
+
+class PublishedInput:
+    """
+    One publisher's media on its way to the stream: a `Sink` until `source_lost`, after that nothing passes.
+
+    The listener sets `on_kicked`; it is called with the reason when the publisher has to go, and then closes its
+    connection.
+    """
+
+    log = Logger()
+
+    def __init__(self, point: PublishPoint, proto: str, peer: str) -> None:
+        self.name = point.name
+        self.proto = proto
+        self.peer = peer
+        self.timeout_s = point.timeout_s
+        self.counters = Counters()
+        self.on_kicked: Callable[[str], None] | None = None
+        self._point: PublishPoint | None = point
+
+    @property
+    def active(self) -> bool:
+        return self._point is not None
+
+    def received(self, events: Sequence[MediaEvent]) -> None:
+        """Pass on what a demultiplexer found."""
+        for event in events:
+            if isinstance(event, SamplesReceived):
+                self.samples_received(event.track_id, event.samples)
+            elif isinstance(event, TracksChanged):
+                self.tracks_received(event.tracks)
+            elif isinstance(event, DataLost):
+                self.data_lost(event.reason, event.count)
+
+    def tracks_received(self, tracks: Sequence[Track]) -> None:
+        if self._point is not None:
+            self._point.sink.tracks_received(tracks)
+
+    def samples_received(self, track_id: int, samples: list[Sample]) -> None:
+        if self._point is not None:
+            self.counters.samples += len(samples)
+            self._point.sink.samples_received(track_id, samples)
+
+    def data_lost(self, reason: str, count: int) -> None:
+        if self._point is not None:
+            self.counters.data_lost(reason, count)
+            self._point.sink.data_lost(reason, count)
+
+    def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
+        if self._point is not None:
+            self._point.sink.utc_received(utc_ms, dts, timescale)
+
+    def source_lost(self, reason: str) -> None:
+        """The publisher has gone; the stream may be published to again. Further calls do nothing."""
+        point, self._point = self._point, None
+        if point is None:
+            return
+        point.publisher = None
+        self.log.info(
+            "{stream} is no longer published by {proto} {peer}: {reason} ({samples} samples, {lost} lost)",
+            stream=self.name,
+            proto=self.proto,
+            peer=self.peer,
+            reason=reason,
+            samples=self.counters.samples,
+            lost=self.counters.lost,
+        )
+        point.sink.source_lost(reason)
+
+    def kick(self, reason: str) -> None:
+        """Send the publisher away."""
+        if self._point is None:
+            return
+        on_kicked, self.on_kicked = self.on_kicked, None
+        self.source_lost(reason)
+        if on_kicked is not None:
+            on_kicked(reason)
+
+
+class PublishPoints:
+    """
+    Every stream that may be published to: `Publishers` in earnest.
+
+    `find` is asked for names that nobody has added, and makes a point on demand (a template's prefix), answers None,
+    or raises `PublishRefused` (a stream that exists and has other inputs).
+    """
+
+    log = Logger()
+
+    def __init__(self, find: Callable[[str], PublishPoint | None] | None = None) -> None:
+        self._find = find
+        self._points: dict[str, PublishPoint] = {}
+
+    def add(self, point: PublishPoint) -> None:
+        """Open a stream for publishing, in place of its earlier point, whose publisher has to go."""
+        self.remove(point.name, "the stream's configuration has changed")
+        self._points[point.name] = point
+
+    def remove(self, name: str, reason: str = "the stream has been removed") -> None:
+        """Nobody may publish to it any more."""
+        point = self._points.pop(name, None)
+        if point is not None and point.publisher is not None:
+            point.publisher.kick(reason)
+
+    def publisher(self, name: str) -> PublishedInput | None:
+        """Who publishes the stream now."""
+        point = self._points.get(name)
+        return None if point is None else point.publisher
+
+    def publish(self, name: str, proto: str, peer: str, password: str | None) -> PublishedInput:
+        point = self._points.get(name)
+        if point is None and self._find is not None and (point := self._find(name)) is not None:
+            self._points[name] = point
+        if point is None:
+            raise PublishRefused(UNKNOWN_STREAM, f"There is no stream {name} to publish to.")
+        if point.password is not None and not _same(point.password, password):
+            raise PublishRefused(WRONG_PASSWORD, f"Publishing {name} needs its password, as {name}?password=...")
+        if point.publisher is not None:
+            raise PublishRefused(
+                ALREADY_PUBLISHED,
+                f"{name} is already being published by {point.publisher.proto} {point.publisher.peer}.",
+            )
+        point.publisher = PublishedInput(point, proto, peer)
+        self.log.info("{stream} is published by {proto} {peer}", stream=name, proto=proto, peer=peer)
+        return point.publisher
+
+
+def _same(password: str, given: str | None) -> bool:
+    """Compared in constant time."""
+    return given is not None and hmac.compare_digest(password.encode(), given.encode("utf-8", "surrogatepass"))
