@@ -127,7 +127,7 @@ class Segmenter:
             pass
         if reference.pending:
             end_dts = reference.pending[-1].dts + reference.usual_duration
-            self._emit(len(reference.pending), end_dts, self._shift)
+            self._emit(len(reference.pending), end_dts, self._shift_at(reference.pending[0]))
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
@@ -158,8 +158,13 @@ class Segmenter:
                 self._begin(patient=not overflow)
             if not self._active:
                 return
+        if self._video_appeared() or self._video_stopped():
+            return
         while self._cut(patient=self.pending_bytes <= PENDING_BYTES):
             pass
+        reference = self._reference
+        if self.pending_bytes > PENDING_BYTES and reference is not None and len(reference.pending) > 1:
+            self._emit(len(reference.pending) - 1, reference.pending[-1].dts, self._shift_at(reference.pending[0]))
 
     def _begin(self, patient: bool) -> None:
         """Start a run of media at the first sync sample of the video, if there is one."""
@@ -245,21 +250,21 @@ class Segmenter:
     def _cut(self, patient: bool) -> bool:
         """Make one fragment if the next boundary is known and every track has reached it."""
         reference = self._reference
-        if reference is None:
+        index = None if reference is None else self._boundary(reference)
+        if reference is None or index is None:
             return False
-        if self._late_video():
-            return False
-        index = self._boundary(reference)
-        if index is None:
-            return self._cut_silent(reference)
         sample = reference.pending[index]
-        shift = sample.cto if sample.sync else self._shift
+        shift = self._shift_at(sample if sample.sync else reference.pending[0])
         newest = reference.newest_us
         waited = newest is not None and newest - reference.media_us(sample.dts) > PATIENCE_US
         if patient and not waited and not self._reached(reference.media_us(sample.dts + shift)):
             return False
         self._emit(index, sample.dts, shift)
         return True
+
+    def _shift_at(self, sample: Sample) -> int:
+        """Presentation minus decoding time of `sample`'s GOP, where `sample` is the first of a fragment."""
+        return sample.cto if sample.sync else self._shift
 
     def _boundary(self, reference: Lane) -> int | None:
         """Which pending sample of the reference track the next fragment begins with."""
@@ -270,40 +275,42 @@ class Segmenter:
         is_video = reference.track.is_video
         for index in range(self._scanned, len(pending)):
             sample = pending[index]
+            if is_video and sample.sync and sample.pts <= pending[0].dts + self._shift_at(pending[0]):
+                sample.sync = False  # shown before what it follows: no fragment can begin here
             if sample.dts >= limit or (is_video and sample.sync):
                 self._scanned = index
                 return index
         self._scanned = max(1, len(pending))
         return None
 
-    def _cut_silent(self, reference: Lane) -> bool:
-        """The video has stopped while the audio goes on: don't let the audio pile up."""
-        others = [lane for lane in self._active if lane is not reference and lane.pending]
-        newest = reference.newest_us
-        if not others or newest is None:
+    def _video_stopped(self) -> bool:
+        """The video has stopped while the audio goes on: end the run, so that the audio does not pile up."""
+        reference = self._reference
+        newest = None if reference is None else reference.newest_us
+        if newest is None:
             return False
-        ahead = max(lane.newest_us or 0 for lane in others) - newest
-        if ahead < SYNC_WAIT_US // 2:
+        others = [lane.newest_us or 0 for lane in self._active if lane is not reference and lane.pending]
+        if not others or max(others) - newest < SYNC_WAIT_US // 2:
             return False
         self.flush()
         self._stop("video_lost", keep_clock=True)
-        return False
+        return True
 
-    def _late_video(self) -> bool:
+    def _video_appeared(self) -> bool:
         """A run that began without video has video now: end it, so that the next one has both."""
         reference = self._reference
         if reference is None or reference.track.is_video:
             return False
         for lane in self._lanes.values():
-            if lane.track.is_video and lane not in self._active:
-                if any(sample.sync for sample in lane.pending):
-                    kept = lane.pending[:]
-                    self.flush()
-                    self._stop("tracks_changed", keep_clock=True)
-                    for sample in kept:
-                        lane.put(sample)
-                    return True
-                self.dropped_samples += len(lane.take(len(lane.pending)))
+            if not lane.track.is_video:
+                continue
+            if self._drop_before_sync(lane) is not None:
+                kept = lane.pending[:]
+                self.flush()
+                self._stop("tracks_changed", keep_clock=True)
+                for sample in kept:
+                    lane.put(sample)
+                return True
         return False
 
     def _reached(self, media_us: int) -> bool:
