@@ -55,3 +55,17 @@ def packets(data: bytes, container: str | None = None) -> tuple[Any, list[Any]]:
     with av.open(io.BytesIO(data), format=container) as file:
         stream = file.streams[0]
         return stream.codec_context, [packet for packet in file.demux(stream) if packet.size]
+
+
+def remux(data: bytes, container: str, tag: str | None = None) -> bytes:
+    """The same packets in another container."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data)) as source, av.open(out, "w", container) as file:
+        stream = file.add_stream_from_template(source.streams[0])
+        if tag:
+            stream.codec_context.codec_tag = tag
+        for packet in source.demux(source.streams[0]):
+            if packet.size:
+                packet.stream = stream
+                file.mux(packet)
+    return out.getvalue()
