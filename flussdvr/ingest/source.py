@@ -52,6 +52,18 @@ class Sink(Protocol):
         """The source ended. What comes next has another epoch and begins with `tracks_received`."""
 
 
+@dataclass(frozen=True, slots=True)
+class UtcReceived:
+    """The source says that its media time `dts` (ticks of `timescale`) is `utc_ms`."""
+
+    utc_ms: int
+    dts: int
+    timescale: int
+
+
+InputEvent = MediaEvent | UtcReceived
+
+
 class State(StrEnum):
     """What an input is doing, in the word that the statistics show."""
 
@@ -93,10 +105,11 @@ class Input(Service):
 
     Subclasses write `open` (begin; may raise `OSError` or `ValueError`) and `close` (let go of everything, also of
     what is half open), and report with `opened`, `received`, `lost`. `reactor` needs `IReactorTime` here, more in
-    some subclasses.
+    some subclasses. `timeout_s` None: silence is no reason. `stream` is its stream's name, for people.
     """
 
     log = Logger()
+    longest_wait_s: ClassVar[float] = LONGEST_WAIT_S
 
     def __init__(
         self,
@@ -104,9 +117,11 @@ class Input(Service):
         sink: Sink,
         reactor: Any,
         options: Mapping[str, str] | None = None,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
+        timeout_s: float | None = DEFAULT_TIMEOUT_S,
+        stream: str = "",
     ) -> None:
         self.url = url
+        self.stream = stream
         self.shown_url = without_password(url)
         self.sink = sink
         self.options = dict(options or {})
@@ -116,7 +131,7 @@ class Input(Service):
         self.counters = Counters()
         self.last_media: float | None = None
         self._reactor = reactor
-        self._backoff = backoffPolicy(1.0, LONGEST_WAIT_S, 1.5)
+        self._backoff = backoffPolicy(1.0, self.longest_wait_s, 1.5)
         self._failures = 0
         self._opened_at = 0.0
         self._timer: IDelayedCall | None = None
@@ -138,7 +153,7 @@ class Input(Service):
         if self.state is State.CONNECTING:
             self.state = State.CONNECTED
 
-    def received(self, events: Iterable[MediaEvent]) -> None:
+    def received(self, events: Iterable[InputEvent]) -> None:
         """Pass on what a demultiplexer found."""
         for event in events:
             if self.state in (State.STOPPED, State.WAITING):
@@ -151,17 +166,34 @@ class Input(Service):
             elif isinstance(event, DataLost):
                 self.counters.data_lost(event.reason, event.count)
                 self.sink.data_lost(event.reason, event.count)
+            elif isinstance(event, UtcReceived):
+                self.sink.utc_received(event.utc_ms, event.dts, event.timescale)
 
-    def lost(self, reason: str) -> None:
-        """The source is gone, or of no use: tell the sink, let go, and open it again after a while."""
+    @property
+    def silence(self) -> str:
+        """The reason why a silent input is lost."""
+        return f"no media for {self.timeout_s or 0:g} s"
+
+    def silent(self) -> None:
+        """Opened, and without media for `timeout_s`."""
+        self.lost(self.silence)
+
+    def lost(self, reason: str, delay: float | None = None) -> None:
+        """The source is gone, or of no use: tell the sink, let go, and open it again after a while (or `delay`)."""
         if self.state in (State.STOPPED, State.WAITING):
             return
-        delay = self._backoff(self._failures)
+        delay = self._backoff(self._failures) if delay is None else delay
         self._failures += 1
         self.counters.failed += 1
         self.state = State.WAITING
         self.reason = reason
-        self.log.info("{url} is lost: {reason}; again in {delay:.0f} s", url=self.shown_url, reason=reason, delay=delay)
+        self.log.info(
+            "{stream}: {url} is lost: {reason}; again in {delay:.0f} s",
+            stream=self.stream,
+            url=self.shown_url,
+            reason=reason,
+            delay=delay,
+        )
         self.close()
         self._schedule(delay, self._attempt)
         self.sink.source_lost(reason)
@@ -184,7 +216,9 @@ class Input(Service):
     def _attempt(self) -> None:
         self.state = State.CONNECTING
         self._opened_at = self._reactor.seconds()
-        self._schedule(self.timeout_s, self._watch)
+        self._cancel_timer()
+        if self.timeout_s is not None:
+            self._schedule(self.timeout_s, self._watch)
         try:
             self.open()
         except (OSError, ValueError) as error:
@@ -200,12 +234,13 @@ class Input(Service):
 
     def _watch(self) -> None:
         """Once in a timeout, not once in a packet: a timer per packet costs more than the packet."""
+        assert self.timeout_s is not None
         heard = max(self._opened_at, self.last_media or 0.0)
         left = heard + self.timeout_s - self._reactor.seconds()
         if left > 0.001:
             self._schedule(left, self._watch)
         else:
-            self.lost(f"no media for {self.timeout_s:g} s")
+            self.silent()
 
     def _schedule(self, delay: float, call: Any) -> None:
         self._cancel_timer()
