@@ -29,6 +29,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from flussdvr.media import Track
 from flussdvr.timeline import utc_datetime
 
 Column = NDArray[np.int64]
@@ -44,7 +45,7 @@ class Block:
 
     `begin_ms`, `end_ms`, `size`: one entry a segment. `text[start[i]:stop[i]]` are a segment's own lines; between
     them stand the tags of the discontinuities at `breaks`. `init`: the URL of the init segment, empty for MPEG-TS.
-    `deflated`: `text` compressed, if it is worth keeping.
+    `continuous`: the blob's recorder knew of no gap before it. `deflated`: `text` compressed, if worth keeping.
     """
 
     sequence: int
@@ -57,6 +58,8 @@ class Block:
     stop: list[int]
     breaks: tuple[int, ...]
     deflated: bytes = b""
+    tracks: tuple[Track, ...] = ()
+    continuous: bool = True
 
     def __len__(self) -> int:
         return len(self.start)
@@ -109,6 +112,8 @@ def render_block(
     extension: str,
     init: str = "",
     compress: bool = False,
+    tracks: tuple[Track, ...] = (),
+    continuous: bool = True,
 ) -> Block:
     """The block of segments `[begin_ms[i], end_ms[i])`; a hole between two of them is a discontinuity."""
     lines: list[str] = []
@@ -136,7 +141,9 @@ def render_block(
         stops.append(at)
     text = "".join(lines).encode()
     deflated = deflate(text) if compress else b""
-    return Block(sequence, begin_ms, end_ms, size, init, text, starts, stops, tuple(breaks), deflated)
+    return Block(
+        sequence, begin_ms, end_ms, size, init, text, starts, stops, tuple(breaks), deflated, tracks, continuous
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +315,9 @@ def deflate(data: bytes) -> bytes:
 
 def gzip(parts: Iterable[tuple[bytes, bytes]]) -> bytes:
     """One gzip member of (text, the same deflated or nothing) pairs."""
-    out, loose, checksum, length = [GZIP_HEAD], [], 0, 0
+    out: list[bytes] = [GZIP_HEAD]
+    loose: list[bytes] = []
+    checksum = length = 0
     for text, deflated in parts:
         checksum = zlib.crc32(text, checksum)
         length += len(text)

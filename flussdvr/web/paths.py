@@ -72,6 +72,11 @@ class Playlist(MediaPath):
     depth: int = 0
 
     @property
+    def inherited(self) -> str:
+        """As `propagated`, for a multivariant playlist: the choice of tracks is in its children's paths."""
+        return urlencode([pair for pair in self.query if pair[0] not in RESOLVED | {"filter", "filter.tracks"}])
+
+    @property
     def child(self) -> str:
         """The name of the media playlist for the same window, without its container."""
         return "mono"
@@ -245,6 +250,13 @@ def segment_path(begin_ms: int, duration_ms: int, extension: str) -> str:
     return f"{begin:%Y/%m/%d/%H/%M/%S}.{begin_ms % 1000:03d}-{duration_ms:05d}.{extension}"
 
 
+def _nested(parsed: MediaPath, front: list[str]) -> MediaPath:
+    """`tracks-v1a1/` is a directory more."""
+    if isinstance(parsed, Playlist) and "/".join(front) != parsed.name:
+        return replace(parsed, depth=parsed.depth + 1)
+    return parsed
+
+
 def _components(path: str) -> list[str]:
     if len(path) > MAX_PATH:
         raise _bad("the path is too long")
@@ -274,7 +286,8 @@ def _command(command: str, front: list[str], count: int, query: Query) -> MediaP
         match = pattern.fullmatch(command)
         if match is not None:
             name, tracks = _name_and_tracks(front, query)
-            return make(match.groupdict(), {"name": name, "tracks": tracks, "query": query}, count)
+            parsed = make(match.groupdict(), {"name": name, "tracks": tracks, "query": query}, count)
+            return _nested(parsed, front)
     return None
 
 
@@ -482,7 +495,3 @@ _COMMANDS = _table(
     ]
 )
 
-
-def with_tracks(parsed: MediaPath, tracks: Selection | None) -> MediaPath:
-    """The same URL with another choice of tracks."""
-    return replace(parsed, tracks=tracks)

@@ -1,0 +1,156 @@
+"""
+The segments of a window, as rendered blocks: those of the archive's blobs, then those only in RAM.
+
+    archive   [ blob 17h | blob 18h | blob 18h20 (open) ]
+    live                                     [ 101 | 102 | 103 ]     what the open blob's index does not have yet
+    window           [------------------------------------)
+    pieces           [---|----------|--------|---|-----)
+
+A block is rendered in the CPU worker, one blob at a time, so that a cold day's playlist never holds the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flussdvr.playback.inits import Inits
+from flussdvr.playback.lru import Lru
+from flussdvr.playback.playlist import Block, Piece, render_block
+from flussdvr.playback.selection import Selection
+from flussdvr.playback.sources import Source
+from flussdvr.timeline import Range
+
+if TYPE_CHECKING:
+    from flussdvr.archive.archive import Blob
+    from flussdvr.formats.fragment_table import FragmentTable
+    from flussdvr.live.window import LiveSegment
+    from flussdvr.threads import Worker
+
+CACHE_BYTES = 64 << 20
+TOLERANCE_MS = 100
+"""Blobs of one recording may differ by rounding where they meet; a hole larger than this is a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How segments are presented: the container (`fmp4` or `ts`) and a choice of tracks."""
+
+    container: str
+    selection: Selection | None = None
+
+    @property
+    def extension(self) -> str:
+        return "ts" if self.container == "ts" else "m4s"
+
+
+class Blocks:
+    def __init__(self, inits: Inits, cpu: Worker) -> None:
+        self.inits = inits
+        self._cpu = cpu
+        self._cache: Lru[object, Block] = Lru(CACHE_BYTES)
+
+    async def pieces(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
+        """
+        Complete segments that begin inside `window`, oldest first.
+
+        With `enough`, no more blobs are looked at once so many have had some.
+        """
+        pieces: list[Piece] = []
+        if source.archive is not None:
+            for blob in source.archive.blobs(window):
+                _append(pieces, await self.of_blob(source, blob, view), window)
+                if enough is not None and len(pieces) >= enough:
+                    return pieces
+        for block in self.of_live(source, view, pieces[-1] if pieces else None):
+            _append(pieces, block, window)
+        return pieces
+
+    async def of_blob(self, source: Source, blob: Blob, view: View) -> Block:
+        """All complete segments of one blob."""
+        assert source.archive is not None
+        if blob.closed:
+            block = self._cache.get((blob, view))
+            if block is not None:
+                return block
+        table = await source.archive.table(blob)
+        key = (blob, view) if blob.closed else (blob.path, table.consumed, view)
+        block = self._cache.get(key)
+        if block is None:
+            init = "" if view.container == "ts" else self.inits.url(table.init, table.tracks, view.selection)
+            block = await self._cpu.do(_render, table, view, init, blob.closed)
+            self._cache.put(key, block, block.cost)
+        return block
+
+    def of_live(self, source: Source, view: View, after: Piece | None) -> Iterator[Block]:
+        """The live window's complete segments, without those that `after` and the pieces before it have."""
+        if source.window is None:
+            return
+        segments = [segment for segment in source.window.segments if after is None or _is_later(segment, after)]
+        runs = 0
+
+        def run(segment: LiveSegment) -> tuple[int, bytes]:
+            nonlocal runs
+            runs += segment.discontinuity
+            return runs, segment.init
+
+        for _, group in groupby(segments, run):
+            yield self._render_live(list(group), view)
+
+    def _render_live(self, segments: Sequence[LiveSegment], view: View) -> Block:
+        first = segments[0]
+        init = "" if view.container == "ts" else self.inits.url(first.init, first.tracks, view.selection)
+        begin, end, size = (
+            np.array([getattr(segment, name) for segment in segments], np.int64)
+            for name in ("begin_ms", "end_ms", "size")
+        )
+        return render_block(
+            first.sequence,
+            begin,
+            end,
+            size,
+            view.extension,
+            init,
+            tracks=first.tracks,
+            continuous=not first.discontinuity,
+        )
+
+
+def _render(table: FragmentTable, view: View, init: str, closed: bool) -> Block:
+    """In the CPU worker."""
+    segments = table.segments()
+    count = len(segments.begin_ms) - (0 if closed or not len(segments.begin_ms) or segments.complete else 1)
+    return render_block(
+        table.info.sequence,
+        segments.begin_ms[:count],
+        segments.end_ms[:count],
+        segments.size[:count],
+        view.extension,
+        init,
+        compress=closed,
+        tracks=table.tracks,
+        continuous=table.info.after is None,
+    )
+
+
+def _is_later(segment: LiveSegment, piece: Piece) -> bool:
+    return segment.begin_ms >= piece.end_ms - TOLERANCE_MS and segment.begin_ms > piece.begin_ms
+
+
+def _append(pieces: list[Piece], block: Block, window: Range) -> None:
+    first, stop = np.searchsorted(block.begin_ms, [window.begin_ms, window.end_ms]).tolist()
+    if first < stop:
+        pieces.append(Piece(block, first, stop, bool(pieces) and not _continues(pieces[-1], block, first)))
+
+
+def _continues(piece: Piece, block: Block, first: int) -> bool:
+    return (
+        first == 0
+        and block.continuous
+        and piece.block.tracks == block.tracks
+        and abs(int(block.begin_ms[0]) - piece.end_ms) <= TOLERANCE_MS
+    )
