@@ -68,9 +68,9 @@ class AudioClock:
         self._tolerance = sample_rate * AUDIO_TOLERANCE_MS // 1000
         self._next: int | None = None
 
-    def time(self, timestamp: int, duration: int) -> int:
-        """dts of a frame of `duration` samples at `timestamp` milliseconds."""
-        stated = (timestamp * self._rate + 500) // 1000
+    def time(self, timestamp: int, duration: int, offset: int = 0) -> int:
+        """dts of a frame of `duration` samples, `offset` samples after `timestamp` milliseconds."""
+        stated = (timestamp * self._rate + 500) // 1000 + offset
         dts = self._next
         if dts is None or abs(dts - stated) > self._tolerance:
             dts = stated

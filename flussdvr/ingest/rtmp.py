@@ -171,9 +171,9 @@ class Publisher(Protocol):
         if self._rtmp.state is State.DONE and not self._closing:
             self._closing = True
             self.transport.unregisterProducer()
-            self.transport.loseConnection()
             self._cancel_timer()
             self._timer = self._clock.callLater(ADMISSION_S, self.transport.abortConnection)
+            self.transport.loseConnection()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
