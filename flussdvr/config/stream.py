@@ -47,6 +47,7 @@ from flussdvr.config.reading import (
 )
 from flussdvr.config.urls import read_input_url, read_scheme
 from flussdvr.config.values import (
+    ADDRESS,
     BOOLEAN,
     DIMENSIONS,
     DURATION,
@@ -70,13 +71,14 @@ INPUT_OPTIONS: Mapping[str, Kind] = {
     "source_timeout": DURATION,
     "user_agent": TEXT,
     "interface": TEXT,
+    "bind_ip": ADDRESS,
     "program": integer(1, 65535),
     "title": TEXT,
 }
 """What may follow an input's URL beside `priority`; in `InputSettings.options` durations are seconds."""
 
 _INPUT_UNSUPPORTED = dict.fromkeys(
-    "frames_timeout headers max_bitrate via allow_if deny_if bind_ip cluster_key remote_dvr max_retry_timeout "
+    "frames_timeout headers max_bitrate via allow_if deny_if cluster_key remote_dvr max_retry_timeout "
     "video_timeout audio_timeout fallback rtp tracks apid vpid subtitles no_clients_reconnect_delay dvr "
     "output_audio closed_captions password username token".split(),
     "",

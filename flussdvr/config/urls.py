@@ -5,6 +5,7 @@ URLs in a configuration: which schemes an input may have, and what of a URL is s
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flussdvr.config.errors import Misread, nearest, shown
@@ -47,11 +48,20 @@ def read_input_url(text: str) -> str:
         raise Misread(f"{shown(text)} is not a URL: {error}") from None
     if scheme in _NEED_PORT and not port:
         raise Misread(f"expected an address and a port as in {scheme}://239.0.0.1:1234, found {shown(text)}")
+    if scheme in _NEED_PORT and host and not _is_address(host):
+        raise Misread(f"expected an IP address, found {shown(host)}: names are not looked up here")
     if scheme in _NEED_HOST and not host:
         raise Misread(f"expected a host as in {scheme}://example.com/stream, found {shown(text)}")
     if scheme == "file" and not rest:
         raise Misread("expected a path as in file:///srv/media/loop.ts")
     return f"{scheme}://{rest}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return host == "localhost" or bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def read_scheme(text: str, schemes: tuple[str, ...], not_yet: tuple[str, ...] = ()) -> str:
