@@ -1,0 +1,36 @@
+"""Runs the benchmarks and prints one table."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration"))
+
+from bench.measure import FOLDER, HEADER, Result  # noqa: E402  the path must be there first
+
+NAMES = ("record", "export", "download", "segments", "playlist", "startup")
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(NAMES)
+    if unknown := set(names) - set(NAMES):
+        print(f"unknown benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    results: list[Result] = []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        results += importlib.import_module(f"bench.{name}").run()
+        print("\n".join(result.row() for result in results[-4:]), file=sys.stderr, flush=True)
+    print(HEADER)
+    for result in results:
+        print(result.row())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "results.json").write_text(json.dumps([result.values() for result in results], indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
