@@ -24,6 +24,8 @@ from flussdvr.ingest.source import Input, InputEvent
 
 UNTAKEN_MAX = 32
 STOP_POLL_S = 0.25
+NAP_MAX_S = 3.0
+"""The wall clock may be set back by years: nobody sleeps for longer than this without looking at it again."""
 
 
 class Pace(Protocol):
@@ -33,7 +35,7 @@ class Pace(Protocol):
         """UTC seconds."""
 
     def wait_until(self, utc: float) -> bool:
-        """Sleep until then; False: stop producing."""
+        """Sleep until then, but `NAP_MAX_S` at most; False: stop producing."""
 
     def hand(self, events: Sequence[InputEvent]) -> bool:
         """Give these to the input, in the reactor; False: stop producing."""
@@ -67,7 +69,7 @@ class ThreadPace:
         return time.time()
 
     def wait_until(self, utc: float) -> bool:
-        return not self.stopped.wait(max(0.0, utc - time.time()))
+        return not self.stopped.wait(min(max(0.0, utc - time.time()), NAP_MAX_S))
 
     def hand(self, events: Sequence[InputEvent]) -> bool:
         while not self.stopped.is_set():
