@@ -30,7 +30,8 @@ class Result:
         theirs = f"{self.theirs:.4g}" if self.theirs is not None else "-"
         ratio = f"{self.ratio:.2f}x" if self.ratio is not None else "-"
         mark = "yes" if self.reached else "NO"
-        return f"| {self.name} | {self.against or '-'} | {self.ours:.4g} {self.unit} | {theirs} | {ratio} | {self.target} | {mark} |"
+        ours = f"{self.ours:.4g} {self.unit}"
+        return f"| {' | '.join((self.name, self.against or '-', ours, theirs, ratio, self.target, mark))} |"
 
     def values(self) -> dict[str, object]:
         return asdict(self)

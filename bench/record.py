@@ -1,4 +1,4 @@
-"""CPU and memory of recording: 20 UDP streams into one server, beside one `ffmpeg -c copy -f hls` of the same stream."""
+"""CPU and memory of recording: 20 UDP streams into one server, beside one `ffmpeg -c copy -f hls` of that stream."""
 
 from __future__ import annotations
 
