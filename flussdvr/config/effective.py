@@ -6,6 +6,8 @@ Templates and references are kept and their results written out, secrets are mas
 
 from __future__ import annotations
 
+import os
+
 from flussdvr.config.dvr import write_root
 from flussdvr.config.model import Config
 from flussdvr.config.reading import Writing, written
@@ -18,7 +20,8 @@ def write_config(config: Config, secrets: bool = False, defaults: bool = False) 
     The text of `config`. Without `secrets` each is `***`; with `defaults` also what is so without being said.
     """
     writing = Writing(secrets, defaults, config.dvrs)
-    lines = written(SERVER_RULES, config, Config(), writing)
+    implied = {"export_root": os.path.join(config.state_dir, "exports")}
+    lines = written(SERVER_RULES, config, Config(), writing, implied)
     for dvr in config.dvrs.values():
         lines += write_root(dvr, writing)
     for backend in config.auth_backends.values():

@@ -108,15 +108,20 @@ class Problems:
         line = lines[place.line - 1].rstrip("\r") if 0 < place.line <= len(lines) else None
         to.append(ConfigError(place.file, place.line, place.column, message, hint, line, severity))
 
-    def check(self) -> None:
-        """Raises ConfigErrors if there was any error."""
-        if not self.errors:
-            return
+    def in_order(self, findings: list[ConfigError]) -> list[ConfigError]:
+        """By file as they were read, line and column."""
         order = {file: number for number, file in enumerate(self._lines)}
-        errors = sorted(self.errors, key=lambda e: (order.get(e.file, -1), e.line, e.column))
+        return sorted(findings, key=lambda e: (order.get(e.file, -1), e.line, e.column))
+
+    def check(self) -> tuple[ConfigError, ...]:
+        """The warnings; raises ConfigErrors if there was any error."""
+        warnings = self.in_order(self.warnings)
+        if not self.errors:
+            return tuple(warnings)
+        errors = self.in_order(self.errors)
         if self._left_out:
             errors.append(ConfigError(errors[-1].file, 0, 0, f"{self._left_out} further findings are not shown"))
-        raise ConfigErrors(errors, self.warnings)
+        raise ConfigErrors(errors, warnings)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

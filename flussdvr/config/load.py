@@ -121,7 +121,7 @@ def _config(directives: list[Directive], main: str, problems: Problems, base: st
         values["export_root"] = os.path.join(values["state_dir"], "exports")
     _check_listeners(values, server, problems)
     _check_archives(named["stream"], problems)
-    problems.check()
+    warnings = problems.check()
     return Config(
         **values,
         dvrs=reading.dvrs,
@@ -129,7 +129,7 @@ def _config(directives: list[Directive], main: str, problems: Problems, base: st
         streams=streams,
         event_sinks=sinks,
         auth_backends=backends,
-        warnings=tuple(problems.warnings),
+        warnings=warnings,
     )
 
 

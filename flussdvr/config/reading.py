@@ -73,6 +73,12 @@ class Rule:
 
 Rules = Mapping[str, Rule]
 
+ACCESS = frozenset(
+    "on_play on_publish auth domains allowed_countries disallowed_countries nopublish publish_enabled rpc_auth drm "
+    "drm_keyserver allow_if deny_if".split()
+)
+"""What restricts access is never passed over, not even under `lenient;`: that would open what was closed."""
+
 
 def read_fields(
     rules: Rules,
@@ -117,7 +123,10 @@ def report(
 ) -> None:
     """A directive that no rule reads."""
     name = directive.name.text
-    if name in unsupported:
+    if name in unsupported and name in ACCESS:
+        hint = unsupported[name] or "it restricts access, so it is not passed over under lenient either"
+        problems.error(directive.place, f"{shown(name)} is not supported yet", hint)
+    elif name in unsupported:
         problems.unsupported(directive.place, f"{shown(name)} is not supported yet", unsupported[name] or None)
     else:
         problems.unknown(directive.place, what, name, known)

@@ -45,7 +45,7 @@ from flussdvr.config.reading import (
     the_word,
     written,
 )
-from flussdvr.config.urls import read_input_url, read_scheme
+from flussdvr.config.urls import NOT_YET, read_input_url, read_scheme
 from flussdvr.config.values import (
     ADDRESS,
     BOOLEAN,
@@ -92,6 +92,9 @@ def read_input(directive: Directive, reading: Reading) -> tuple[InputSettings, .
         raise Misread(f"expected a URL after {shown(directive.name.text)}")
     if len(words) > 1:
         raise surplus(directive, words[1])
+    if (scheme := words[0].text.partition("://")[0].lower()) in NOT_YET:
+        reading.problems.unsupported(words[0].place, f"inputs of the kind {scheme}:// are not supported yet")
+        return ()
     url = read_value(Kind(read_input_url), words[0])
     priority, options = 0, {}
     seen: set[str] = set()
