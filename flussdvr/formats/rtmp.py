@@ -109,7 +109,7 @@ class RtmpServer:
         self._last_stream_id = 0
         self._last_timestamp: int | None = None
         self._received = self._acknowledged = 0
-        self._window = WINDOW
+        self._window: int | None = None
 
     # bytes
 
@@ -125,7 +125,9 @@ class RtmpServer:
 
     def data_to_send(self) -> bytes:
         """Bytes for the client, each once."""
-        if self._received - self._acknowledged >= self._window // 2 and self.state is not State.HANDSHAKE:
+        # Only clients that ask are told: bytes that arrive after a client has closed its socket make its kernel throw
+        # away what it has yet to send us, and FFmpeg publishing a file is long gone when we acknowledge its end.
+        if self._window is not None and self._received - self._acknowledged >= self._window // 2:
             self._acknowledged = self._received
             self._control(MessageType.ACKNOWLEDGEMENT, U32.pack(self._received & 0xFFFFFFFF))
         data = bytes(self._out)
