@@ -22,7 +22,8 @@ _CHANNELS = (2, 1, 2, 3, 3, 4, 4, 5)
 _BLOCKS = (1, 2, 3, 6)
 _DEPENDENT = 1
 _BLOCKS_PER_SAMPLE = 6
-_HEADER = 6
+# Enough for what `parse_syncframe` reads, and less than any frame.
+_HEADER = 12
 # chan_loc, bit by bit from the least (Table F.6.1): how many channels, and the chanmap bit it stands for (Table E.1.4).
 _LOCATIONS = ((2, 10), (2, 9), (1, 8), (1, 7), (2, 6), (2, 5), (2, 4), (1, 3), (1, 1))
 

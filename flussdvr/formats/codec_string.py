@@ -9,13 +9,13 @@ from __future__ import annotations
 from flussdvr.formats import aac, h264, h265
 from flussdvr.media import Codec, Track
 
-# Object types of MPEG-4 audio for layers III and II; `jpeg` is the sample entry of a picture track.
+# Object types of MPEG-4 audio for layers III and II (as HLS names them), and of a picture track.
 _PLAIN = {
     Codec.MP3: "mp4a.40.34",
     Codec.MP2: "mp4a.40.33",
     Codec.AC3: "ac-3",
     Codec.EAC3: "ec-3",
-    Codec.MJPEG: "jpeg",
+    Codec.MJPEG: "mp4v.6C",
 }
 
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from flussdvr.errors import FormatError
+from flussdvr.formats.codec_string import codec_string
+from flussdvr.media import Codec, Track
+
+
+@pytest.mark.parametrize(
+    ("codec", "config", "expected"),
+    [
+        (Codec.H264, "0164001fffe1", "avc1.64001F"),
+        (Codec.H265, "010160000000b000000000005d", "hvc1.1.6.L93.B0"),
+        (Codec.AAC, "1190", "mp4a.40.2"),
+        (Codec.AAC, "2b920800", "mp4a.40.5"),
+        (Codec.MP3, "", "mp4a.40.34"),
+        (Codec.MP2, "", "mp4a.40.33"),
+        (Codec.AC3, "", "ac-3"),
+        (Codec.EAC3, "", "ec-3"),
+        (Codec.MJPEG, "", "mp4v.6C"),
+    ],
+)
+def test_codec_string(codec: Codec, config: str, expected: str) -> None:
+    assert codec_string(Track(1, codec, 90000, bytes.fromhex(config))) == expected
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.AAC])
+def test_damaged(codec: Codec) -> None:
+    with pytest.raises(FormatError):
+        codec_string(Track(1, codec, 90000, b"\x01"))
+
+
+def test_every_codec_has_one() -> None:
+    for codec in Codec:
+        assert codec_string(Track(1, codec, 90000, bytes.fromhex("1190") if codec is Codec.AAC else bytes(30)))
