@@ -12,11 +12,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
+from typing import Protocol, cast
 
 from flussdvr import __version__
 from flussdvr.config import ConfigErrors, load_config, write_config
@@ -163,29 +166,34 @@ def _check_config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# The archive's tools are imported only when they are asked for: they bring numpy, and a configuration can be
-# checked without.
+class Tools(Protocol):
+    """What `flussdvr.archive.tools` offers. A report is printed; one whose `ok` is False is the exit code 1."""
+
+    def reindex(self, root: str) -> object: ...
+    def fsck(self, root: str, repair: bool) -> object: ...
+    def cut(self, root: str, stream: str, from_ms: int, duration_ms: int, out_path: str) -> object: ...
+
+
+def _tools() -> Tools:
+    # Only when asked for: they bring numpy and SQL, and a configuration can be checked without.
+    return cast(Tools, import_module("flussdvr.archive.tools"))
 
 
 def _reindex(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
-    from flussdvr.archive import tools
-
-    return _report(tools.reindex(root))
+    return _report(_tools().reindex(root))
 
 
 def _fsck(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
-    from flussdvr.archive import tools
-
-    return _report(tools.fsck(root, arguments.repair))
+    return _report(_tools().fsck(root, arguments.repair))
 
 
 def _cut(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
-    from flussdvr.archive import tools
-
-    tools.cut(root, arguments.stream, arguments.from_ms, arguments.duration_ms, arguments.out)
+    if os.path.lexists(arguments.out):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), arguments.out)
+    _tools().cut(root, arguments.stream, arguments.from_ms, arguments.duration_ms, arguments.out)
     return 0
 
 
@@ -195,7 +203,6 @@ def _directory(root: str) -> str:
 
 
 def _report(report: object) -> int:
-    """Prints a report; its `ok`, if it has one, is the exit code."""
     print(report)
     return 0 if getattr(report, "ok", True) else 1
 
