@@ -121,26 +121,25 @@ class FlvDemuxer:
     def _tracks(self) -> tuple[Track, ...]:
         return tuple(half.track for half in (self._video, self._audio) if half.track is not None)
 
-    def _tracks_known(self, timestamp: int) -> list[MediaEvent]:
-        """After a configuration: announce when there is nothing more to wait for, or the announced have changed."""
-        return self._samples(0, [], timestamp)
-
     def _samples(self, track_id: int, samples: list[Sample], timestamp: int) -> list[MediaEvent]:
         """The samples, behind the tracks if these are new, or nothing while the tracks are awaited."""
         if samples:
             self._held.append(SamplesReceived(track_id, samples))
             self._held_bytes += sum(len(sample.data) for sample in samples)
+            if self._first_timestamp is None:
+                self._first_timestamp = timestamp
+        return self._tracks_known(timestamp)
+
+    def _tracks_known(self, timestamp: int) -> list[MediaEvent]:
+        """What may go out: all if the tracks are announced already, or there is nothing more to wait for."""
         if self._announced or self._complete(timestamp):
             return self._announce()
         return []
 
     def _complete(self, timestamp: int) -> bool:
-        if self._first_timestamp is None:
-            self._first_timestamp = timestamp
-        have = {VIDEO} if self._video.track else set()
-        if self._audio.track:
-            have.add(AUDIO)
-        waited = not 0 <= timestamp - self._first_timestamp < PROBE_MS
+        have = {kind for kind, half in ((VIDEO, self._video), (AUDIO, self._audio)) if half.track is not None}
+        # From the first sample on: a configuration may come with another time, as FFmpeg's do.
+        waited = self._first_timestamp is not None and not 0 <= timestamp - self._first_timestamp < PROBE_MS
         full = self._held_bytes > MAX_HELD_BYTES or len(self._held) > MAX_HELD
         return bool(have) and (have >= self._expected or waited or full)
 

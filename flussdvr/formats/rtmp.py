@@ -37,8 +37,8 @@ HANDSHAKE_SIZE = 1536
 CHUNK_SIZE = 65_536
 """Of what we send, and, because FFmpeg answers in kind, of what it sends: few chunks are cheap to read."""
 WINDOW = 2_500_000
-MAX_COMMAND_SIZE = 256 * 1024
-"""The limit of a message before anybody has been let in."""
+MAX_UNPUBLISHED = 64 * 1024
+"""Bytes of commands between two publications: nobody may keep us busy who has not been let in."""
 MAX_STREAM_ID = 64
 FOURCCS: list[amf0.Value] = ["avc1", "hvc1", "mp4a", ".mp3", "ac-3", "ec-3"]
 SET_DATA_FRAME = amf0.encode("@setDataFrame")
@@ -102,13 +102,14 @@ class RtmpServer:
         self.app = self.tc_url = ""
         self._handshake = bytearray()
         self._greeted = False
-        self._reader = ChunkReader(MAX_COMMAND_SIZE)
+        self._reader = ChunkReader(MAX_UNPUBLISHED)
         self._writer = ChunkWriter()
         self._out = bytearray()
         self._stream_id = 0
         self._last_stream_id = 0
         self._last_timestamp: int | None = None
         self._received = self._acknowledged = 0
+        self._unpublished = 0
         self._window: int | None = None
 
     # bytes
@@ -118,6 +119,7 @@ class RtmpServer:
         if self.state is State.DONE:
             return
         self._received += len(data)
+        self._unpublished += len(data)
         if self.state is State.HANDSHAKE:
             self._handshake += data
         else:
@@ -146,6 +148,10 @@ class RtmpServer:
             yield from self._on_message(message)
             if self.state is State.DONE:
                 return
+        if self.state is State.PUBLISHING:
+            self._unpublished = 0
+        elif self._unpublished > MAX_UNPUBLISHED:
+            raise FormatError(f"{self._unpublished} bytes and nothing published")
 
     def _shake_hands(self) -> bool:
         """C0 C1 -> S0 S1 S2, then wait for C2. True when it has come."""
@@ -293,7 +299,7 @@ class RtmpServer:
     def _unpublish(self, transaction: float, arguments: list[amf0.Value], stream_id: int) -> Iterator[Event]:
         if self.state is State.PUBLISHING:
             self.state = State.COMMANDS
-            self._reader.max_message_size = MAX_COMMAND_SIZE
+            self._reader.max_message_size = MAX_UNPUBLISHED
             self._last_timestamp = None
             self._on_status("NetStream.Unpublish.Success", "Stream is now unpublished.")
             yield Unpublished("the publisher ended the stream")

@@ -143,7 +143,9 @@ class Publisher(Protocol):
         if left > 0.001:
             self._timer = self._clock.callLater(min(left, ADMISSION_S), self._watch)
             return
-        reason = "no media for too long" if self._input else f"published nothing within {ADMISSION_S:g} s"
+        reason = f"published nothing within {ADMISSION_S:g} s"
+        if self._input is not None:
+            reason = f"no media for {self._input.timeout_s:g} s"
         self._rtmp.close("NetConnection.Connect.IdleTimeOut", reason)
         self._drop(reason)
 
@@ -162,6 +164,7 @@ class Publisher(Protocol):
         published, self._input = self._input, None
         if published is not None:
             published.on_kicked = None
+            published.received(self._demuxer.flush())
             published.source_lost(reason)
 
     def _send(self) -> None:

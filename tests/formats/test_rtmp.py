@@ -13,7 +13,7 @@ from flussdvr.errors import FormatError
 from flussdvr.formats import amf0
 from flussdvr.formats.rtmp import (
     CHUNK_SIZE,
-    MAX_COMMAND_SIZE,
+    MAX_UNPUBLISHED,
     Connected,
     Event,
     MediaTag,
@@ -286,7 +286,9 @@ def test_hostile_messages() -> None:
         fed(server, client.greeting + client.second + make(client))
 
     with pytest.raises(FormatError, match="the limit is"):
-        after_handshake(lambda c: c.media(9, 0, bytes(MAX_COMMAND_SIZE + 1)))
+        after_handshake(lambda c: c.media(9, 0, bytes(MAX_UNPUBLISHED + 1)))
+    with pytest.raises(FormatError, match="nothing published"):
+        after_handshake(lambda c: c.media(8, 0, b"") + b"\xc4" * MAX_UNPUBLISHED)
     with pytest.raises(FormatError, match="without a name"):
         after_handshake(lambda c: c.command(5))
     with pytest.raises(FormatError, match="AMF0"):

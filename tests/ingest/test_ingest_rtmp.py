@@ -135,6 +135,17 @@ def test_a_lost_connection_is_a_lost_source() -> None:
     assert listener.points.publisher("x") is None
 
 
+def test_what_was_held_back_is_delivered_at_the_end() -> None:
+    listener = Listener()
+    camera = listener.connect()
+    camera.publish("live", "x")
+    camera.message(MessageType.AUDIO, b"\xaf\x00" + AAC_CONFIG)
+    camera.message(MessageType.AUDIO, b"\xaf\x01abc")
+    assert not listener.sink.tracks
+    camera.transport.loseConnection()
+    assert len(listener.sink.tracks) == len(listener.sink.samples) == len(listener.sink.lost) == 1
+
+
 def test_a_second_publisher_is_refused() -> None:
     listener = Listener()
     first, second = listener.connect(), listener.connect()
@@ -196,7 +207,7 @@ def test_an_idle_publisher_is_dropped() -> None:
         listener.clock.advance(10)
         camera.message(MessageType.USER_CONTROL, b"\0\6\0\0\0\0")  # a ping is not media
     assert not camera.connected
-    assert listener.sink.lost == ["no media for too long"]
+    assert listener.sink.lost == ["no media for 30 s"]
 
 
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"\x03" + bytes(3072) + b"\xff" * 20])
