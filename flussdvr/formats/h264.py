@@ -9,7 +9,7 @@ ITU-T H.264 §7.3 and Annexes D, E; ISO/IEC 14496-15 §5.3.3; RFC 6381 §3.3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
@@ -43,6 +43,8 @@ _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 
 # avcC says chroma and depth for every profile but these (ISO/IEC 14496-15 §5.3.3.1.2).
 _PLAIN_PROFILES = frozenset({66, 77, 88})
 _RECOVERY_POINT = 6
+# How far an SEI is searched for a recovery point: encoders' user data in front of it has about 1 kB.
+_MAX_SEI = 4096
 _INTRA_SLICES = frozenset({2, 4, 7, 9})
 # Level 6.2: sqrt(8 * MaxFS).
 _MAX_MACROBLOCKS = 1055
@@ -97,17 +99,21 @@ def read_access_unit(annexb: bytes) -> H264AccessUnit:
     NAL units with the forbidden bit set are dropped, damaged SEI is ignored.
     Raises `FormatError` when the picture has too many NAL units.
     """
+    return access_unit(annexb[start:stop] for start, stop in split_annexb(annexb))
+
+
+def access_unit(nals: Iterable[bytes]) -> H264AccessUnit:
+    """The same of NAL units that came apart already (RTP, or a sample with lengths); none of them empty."""
     parts: list[bytes] = []
     sps: list[bytes] = []
     pps: list[bytes] = []
     idr = recovery = False
     first_slice = b""
-    for start, stop in split_annexb(annexb):
-        header = annexb[start]
+    for nal in nals:
+        header = nal[0]
         kind = header & 0x1F
         if kind == 9 or kind == 12 or header & 0x80:
             continue
-        nal = annexb[start:stop]
         if kind == 7:
             sps.append(nal)
             continue
@@ -120,7 +126,7 @@ def read_access_unit(annexb: bytes) -> H264AccessUnit:
             recovery = recovery or _announces_recovery(nal)
         if 1 <= kind <= 5 and not first_slice:
             first_slice = nal[:16]
-        parts.append((stop - start).to_bytes(4, "big"))
+        parts.append(len(nal).to_bytes(4, "big"))
         parts.append(nal)
     intra = idr or _is_intra(first_slice)
     return H264AccessUnit(b"".join(parts), idr or (recovery and intra), sps, pps, idr, intra)
@@ -139,7 +145,7 @@ def _is_intra(slice_: bytes) -> bool:
 
 def _announces_recovery(nal: bytes) -> bool:
     """Whether an SEI says that decoding from this picture gives right pictures at once (§D.1.8)."""
-    rbsp = unescape(nal)
+    rbsp = unescape(nal[:_MAX_SEI])
     position, end = 1, len(rbsp)
     while position + 2 < end:
         kind = size = 0

@@ -70,25 +70,29 @@ def read_access_unit(annexb: bytes) -> H265AccessUnit:
     NAL units with the forbidden bit set and those of enhancement layers are dropped.
     Raises `FormatError` when the picture has too many NAL units.
     """
+    return access_unit(annexb[start:stop] for start, stop in split_annexb(annexb))
+
+
+def access_unit(nals: Iterable[bytes]) -> H265AccessUnit:
+    """The same of NAL units that came apart already (RTP, or a sample with lengths); none of them empty."""
     parts: list[bytes] = []
     sets: tuple[list[bytes], list[bytes], list[bytes]] = ([], [], [])
     sync = idr = False
-    for start, stop in split_annexb(annexb):
-        header = annexb[start]
+    for nal in nals:
+        header = nal[0]
         # The forbidden bit and the first bit of nuh_layer_id, then the rest of nuh_layer_id.
-        if header & 0x81 or stop - start < 2 or annexb[start + 1] & 0xF8:
+        if header & 0x81 or len(nal) < 2 or nal[1] & 0xF8:
             continue
         kind = header >> 1
         if kind == 35 or kind == 38:
             continue
-        nal = annexb[start:stop]
         if 32 <= kind <= 34:
             sets[kind - 32].append(nal)
             continue
         if 16 <= kind <= 23:
             sync = True
             idr = idr or kind in (19, 20)
-        parts.append((stop - start).to_bytes(4, "big"))
+        parts.append(len(nal).to_bytes(4, "big"))
         parts.append(nal)
     return H265AccessUnit(b"".join(parts), sync, *sets, idr)
 

@@ -9,7 +9,7 @@ from oracle import packets, remux, video
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import h264
-from flussdvr.formats.h264 import NalType, build_avcc, parse_avcc, parse_sps, read_access_unit
+from flussdvr.formats.h264 import NalType, access_unit, build_avcc, parse_avcc, parse_sps, read_access_unit
 from flussdvr.formats.nal import split_lengths
 
 QUIET = {"x264_params": "log-level=none", "preset": "ultrafast"}
@@ -53,6 +53,8 @@ def test_against_libx264(width: int, height: int, options: dict) -> None:
         read = read_access_unit(bytes(unit))
         assert read.sync == read.idr == unit.is_keyframe
         assert read.sample == _kept(bytes(sample))
+        parts = split_lengths(read.sample)
+        assert access_unit(read.sample[a:b] for a, b in parts)[:2] == read[:2]
 
 
 def _kept(sample: bytes) -> bytes:

@@ -10,7 +10,7 @@ from oracle import packets, remux, video
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import h265
-from flussdvr.formats.h265 import build_hvcc, parse_hvcc, parse_sps, read_access_unit
+from flussdvr.formats.h265 import access_unit, build_hvcc, parse_hvcc, parse_sps, read_access_unit
 from flussdvr.formats.nal import split_lengths
 
 X265 = "log-level=none:pools=none:frame-threads=1"
@@ -56,6 +56,8 @@ def test_against_libx265(width: int, height: int, options: dict[str, Any]) -> No
         read = read_access_unit(bytes(unit))
         assert read.sync == unit.is_keyframe
         assert read.sample == _kept(bytes(sample))
+        parts = split_lengths(read.sample)
+        assert access_unit(read.sample[a:b] for a, b in parts)[:2] == read[:2]
 
 
 def _kept(sample: bytes) -> bytes:
