@@ -1,0 +1,247 @@
+"""
+Program specific information: which PIDs make up a program.
+
+    PAT  pid 0     program number -> PMT's pid
+    PMT            PCR pid, descriptors, and for each elementary stream: type, pid, descriptors
+    section        id 1011 length:12 | id version current number last | body | CRC
+    in packets     PUSI: pointer_field, end of a section, sections, ff ff ff
+
+ISO/IEC 13818-1 §2.4.4 and §2.6; ETSI EN 300 468 Annex D (AC-3), ATSC A/52 Annex A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from flussdvr.errors import FormatError
+from flussdvr.formats.mpegts_packet import crc32_mpeg
+
+PAT_TABLE, PMT_TABLE = 0x00, 0x02
+SECTION_MAX = 1024
+REGISTRATION, LANGUAGE, AC3_DESCRIPTOR, EAC3_DESCRIPTOR = 0x05, 0x0A, 0x6A, 0x7A
+PRIVATE_DATA = 0x06
+
+Descriptor = tuple[int, bytes]
+
+
+class Framing(Enum):
+    """What the payload of an elementary stream's PES packets is made of."""
+
+    H264 = "h264"
+    H265 = "h265"
+    ADTS = "adts"
+    LATM = "latm"
+    MPEG_AUDIO = "mpeg audio"
+    AC3 = "ac3"
+    EAC3 = "eac3"
+
+    @property
+    def is_video(self) -> bool:
+        return self in (Framing.H264, Framing.H265)
+
+
+_STREAM_TYPES = {
+    0x1B: Framing.H264,
+    0x24: Framing.H265,
+    0x0F: Framing.ADTS,
+    0x11: Framing.LATM,
+    0x03: Framing.MPEG_AUDIO,
+    0x04: Framing.MPEG_AUDIO,
+    0x81: Framing.AC3,
+    0x87: Framing.EAC3,
+}
+_REGISTERED = {b"AC-3": Framing.AC3, b"EAC3": Framing.EAC3, b"HEVC": Framing.H265}
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramAssociation:
+    """`programs`: (program_number, PID of its PMT), the network's (number 0) left out."""
+
+    programs: tuple[tuple[int, int], ...]
+    transport_stream_id: int = 1
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ElementaryStream:
+    """An entry of a PMT; `descriptors` are (tag, payload)."""
+
+    pid: int
+    stream_type: int
+    descriptors: tuple[Descriptor, ...] = ()
+
+    @property
+    def framing(self) -> Framing | None:
+        """What is in it, `None` when it is nothing that we record."""
+        if self.stream_type != PRIVATE_DATA:
+            return _STREAM_TYPES.get(self.stream_type)
+        for tag, payload in self.descriptors:
+            if tag == AC3_DESCRIPTOR:
+                return Framing.AC3
+            if tag == EAC3_DESCRIPTOR:
+                return Framing.EAC3
+            if tag == REGISTRATION and payload[:4] in _REGISTERED:
+                return _REGISTERED[payload[:4]]
+        return None
+
+    @property
+    def language(self) -> str:
+        """ISO 639-2 code, `und` when it is not said or is no code."""
+        for tag, payload in self.descriptors:
+            code = payload[:3].lower()
+            if tag == LANGUAGE and len(code) == 3 and code.isalpha():
+                return code.decode("ascii")
+        return "und"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramMap:
+    program_number: int
+    pcr_pid: int
+    streams: tuple[ElementaryStream, ...]
+    descriptors: tuple[Descriptor, ...] = ()
+    version: int = 0
+
+
+def parse_pat(section: bytes) -> ProgramAssociation:
+    """Parse a whole section with its CRC. Raises `FormatError` for what is no PAT in force."""
+    body = _body(section, PAT_TABLE)
+    entries = ((_u16(body, at), _u16(body, at + 2) & 0x1FFF) for at in range(0, len(body) - 3, 4))
+    return ProgramAssociation(tuple(entry for entry in entries if entry[0]), _u16(section, 3), section[5] >> 1 & 31)
+
+
+def parse_pmt(section: bytes) -> ProgramMap:
+    """Parse a whole section with its CRC. Raises `FormatError` for what is no PMT in force."""
+    body = _body(section, PMT_TABLE)
+    if len(body) < 4:
+        raise FormatError(f"PMT is truncated: need 4, have {len(body)}")
+    position = 4 + (_u16(body, 2) & 0x0FFF)
+    descriptors = _parse_descriptors(body[4:position])
+    streams = []
+    while position + 5 <= len(body):
+        stop = position + 5 + (_u16(body, position + 3) & 0x0FFF)
+        pid = _u16(body, position + 1) & 0x1FFF
+        streams.append(ElementaryStream(pid, body[position], _parse_descriptors(body[position + 5 : stop])))
+        position = stop
+    return ProgramMap(_u16(section, 3), _u16(body, 0) & 0x1FFF, tuple(streams), descriptors, section[5] >> 1 & 31)
+
+
+def build_pat(pat: ProgramAssociation) -> bytes:
+    """The section, with its CRC."""
+    body = b"".join(_pair(number, 0xE000 | pid) for number, pid in pat.programs)
+    return _section(PAT_TABLE, pat.transport_stream_id, pat.version, body)
+
+
+def build_pmt(pmt: ProgramMap) -> bytes:
+    """The section, with its CRC."""
+    body = _with_descriptors(_pair(0xE000 | pmt.pcr_pid), pmt.descriptors)
+    for stream in pmt.streams:
+        body += _with_descriptors(bytes((stream.stream_type,)) + _pair(0xE000 | stream.pid), stream.descriptors)
+    return _section(PMT_TABLE, pmt.program_number, pmt.version, body)
+
+
+class SectionReader:
+    """
+    Sections out of the packet payloads of one PID, bounded to one section's length.
+
+    A section that is the same as the one before is not reported again: they repeat ten times a second.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._last_payload = b""
+        self._last: dict[int, bytes] = {}
+
+    def feed(self, payload: bytes, starts: bool) -> list[bytes]:
+        """Whole new sections with a right CRC; `starts` is the packet's payload_unit_start_indicator."""
+        if starts:
+            if payload == self._last_payload and not self._buffer:
+                return []
+            begin = 1 + payload[0] if payload else 0
+            sections = self._take(self._buffer + payload[1:begin]) if self._buffer else []
+            self._buffer = b""
+            sections += self._take(payload[begin:])
+            self._last_payload = b"" if self._buffer else payload
+            return sections
+        return self._take(self._buffer + payload) if self._buffer else []
+
+    def lost(self) -> None:
+        """A packet is missing."""
+        self._buffer = b""
+
+    def _take(self, data: bytes) -> list[bytes]:
+        sections: list[bytes] = []
+        position = 0
+        while position < len(data) and data[position] != 0xFF:
+            stop = position + 3 + (_u16(data, position + 1) & 0x0FFF) if position + 3 <= len(data) else 0
+            if stop > len(data) or not stop:
+                self._buffer = data[position:]
+                return sections
+            section = data[position:stop]
+            position = stop
+            # A table id and number on its place: several PMTs can share a PID.
+            place = int.from_bytes(section[:1] + section[3:5] + section[6:7], "big")
+            if len(section) <= SECTION_MAX and self._last.get(place) != section and not crc32_mpeg(section):
+                if len(self._last) >= 64:
+                    self._last.clear()
+                self._last[place] = section
+                sections.append(section)
+        self._buffer = b""
+        return sections
+
+
+def packets_payload(section: bytes) -> bytes:
+    """A section behind its pointer_field, filled up to whole packet payloads of 184 bytes."""
+    data = b"\x00" + section
+    return data + b"\xff" * (-len(data) % 184)
+
+
+def language_descriptor(language: str) -> Descriptor:
+    """`language` is an ISO 639-2 code."""
+    return LANGUAGE, language.encode("ascii")[:3].ljust(3) + b"\x00"
+
+
+def _body(section: bytes, table: int) -> bytes:
+    if len(section) < 12 or section[0] != table or not section[1] & 0x80:
+        raise FormatError(f"not a section of table {table}")
+    if 3 + (_u16(section, 1) & 0x0FFF) != len(section) or crc32_mpeg(section):
+        raise FormatError("section is damaged")
+    if not section[5] & 1:
+        raise FormatError("section is not in force yet")
+    return section[8:-4]
+
+
+def _section(table: int, id_: int, version: int, body: bytes) -> bytes:
+    length = len(body) + 9
+    if length + 3 > SECTION_MAX:
+        raise FormatError(f"section of {length + 3} bytes, at most {SECTION_MAX} are allowed")
+    head = bytes((table,)) + _pair(0xB000 | length, id_) + bytes((0xC1 | version << 1, 0, 0))
+    return head + body + crc32_mpeg(head + body).to_bytes(4, "big")
+
+
+def _parse_descriptors(data: bytes) -> tuple[Descriptor, ...]:
+    """Damaged ones at the end are left out: none is needed."""
+    found = []
+    position = 0
+    while position + 2 <= len(data):
+        stop = position + 2 + data[position + 1]
+        if stop > len(data):
+            break
+        found.append((data[position], data[position + 2 : stop]))
+        position = stop
+    return tuple(found)
+
+
+def _with_descriptors(head: bytes, descriptors: Sequence[Descriptor]) -> bytes:
+    data = b"".join(bytes((tag, len(payload))) + payload for tag, payload in descriptors)
+    return head + _pair(0xF000 | len(data)) + data
+
+
+def _u16(data: bytes, at: int) -> int:
+    return data[at] << 8 | data[at + 1]
+
+
+def _pair(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(2, "big") for number in numbers)
