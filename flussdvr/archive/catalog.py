@@ -1,0 +1,286 @@
+# -*- test-case-name: tests.archive.test_catalog -*-
+"""
+The catalog: all the SQL there is.
+
+    root              a storage root by the uuid in its marker file; its path may change
+    blob              one row a blob; written before the file is created, closed after it is synced
+    lock              ranges that expiry leaves alone
+    export_job        JSON, one row a job
+    stream_override   JSON patches over the configuration file, one row a stream
+
+What can be rebuilt from the disks (root, blob) is derived. `Catalog` is what the archive asks for; `SqliteCatalog`
+answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that was reported
+is on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.errors import DvrError, Kind
+from flussdvr.threads import Worker
+from flussdvr.timeline import Range, RangeSet
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE root (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    path TEXT UNIQUE                    -- NULL: another disk stands in its place
+);
+CREATE TABLE blob (
+    id INTEGER PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES root(id),
+    stream TEXT NOT NULL,
+    begin_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    index_size INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    segment_ms INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    after TEXT,
+    UNIQUE (root_id, stream, begin_ms)
+);
+CREATE TABLE lock (
+    stream TEXT NOT NULL,
+    begin_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, begin_ms)
+) WITHOUT ROWID;
+CREATE TABLE export_job (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, job TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE stream_override (stream TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+SELECT_BLOBS = """
+SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after
+FROM blob JOIN root ON root.id = root_id WHERE root.path IS NOT NULL ORDER BY stream, begin_ms
+"""
+INSERT_BLOB = """
+INSERT INTO blob (root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after)
+VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+UPDATE_BLOB = "UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ? WHERE id = ?"
+UPDATE_STATE = "UPDATE blob SET state = ? WHERE id = ?"
+DELETE_BLOB = "DELETE FROM blob WHERE id = ?"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RootRow:
+    """`path` is `None` for a disk in whose place another was found."""
+
+    uuid: str
+    path: str | None
+
+
+class Catalog(Protocol):
+    """What the archive asks of its database; everything is done or nothing is."""
+
+    def open(self) -> Deferred[None]: ...
+    def close(self) -> Deferred[None]: ...
+
+    def roots(self) -> Deferred[list[RootRow]]: ...
+
+    def adopt_root(self, path: str, uuid: str) -> Deferred[bool]:
+        """The root with this uuid is at `path` from now on. Whether it was known before."""
+        ...
+
+    def blobs(self) -> Deferred[list[Blob]]:
+        """All blobs of the roots that have a path, by stream and begin."""
+        ...
+
+    def insert_blobs(self, blobs: Sequence[Blob]) -> Deferred[list[int]]:
+        """The ids of the new rows. Fails with CONFLICT where a blob of that stream and begin is known."""
+        ...
+
+    def update_blobs(self, blobs: Sequence[Blob]) -> Deferred[None]:
+        """Store end, sizes and state of the rows with these ids."""
+        ...
+
+    def mark_deleting(self, ids: Sequence[int]) -> Deferred[None]: ...
+    def delete_blobs(self, ids: Sequence[int]) -> Deferred[None]: ...
+    def locks(self) -> Deferred[dict[str, RangeSet]]: ...
+    def replace_locks(self, stream: str, locks: RangeSet) -> Deferred[None]: ...
+    def export_jobs(self) -> Deferred[dict[str, str]]: ...
+    def save_export_job(self, id: str, created_ms: int, job: str) -> Deferred[None]: ...
+    def delete_export_job(self, id: str) -> Deferred[None]: ...
+    def overrides(self) -> Deferred[dict[str, str]]: ...
+
+    def replace_override(self, stream: str, patch: str | None) -> Deferred[None]:
+        """Store the JSON patch of a stream; `None` removes it."""
+        ...
+
+
+def transaction(
+    f: Callable[Concatenate[sqlite3.Connection, P], T],
+) -> Callable[Concatenate[SqliteCatalog, P], Deferred[T]]:
+    """A method that runs in the SQL thread, in a transaction of its own."""
+
+    def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return self.worker.do(self.run, lambda connection: f(connection, *args, **kwargs))
+
+    return method
+
+
+class SqliteCatalog:
+    """
+    The catalog in one SQLite file, or in RAM for `:memory:`.
+
+    `worker` must have one thread. Any method fails with DvrError UNAVAILABLE when the database can't be used.
+    """
+
+    def __init__(self, path: str, worker: Worker) -> None:
+        self.path = path
+        self.worker = worker
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> Deferred[None]:
+        return self.worker.do(self._open)
+
+    def close(self) -> Deferred[None]:
+        return self.worker.do(self._close)
+
+    def run(self, f: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connection
+        if connection is None:
+            raise DvrError(Kind.UNAVAILABLE, "catalog_closed", "the catalog is not open")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = f(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.IntegrityError as error:
+            raise DvrError(Kind.CONFLICT, "catalog_conflict", str(error)) from error
+        except sqlite3.Error as error:
+            raise DvrError(Kind.UNAVAILABLE, "catalog_failed", f"{self.path}: {error}") from error
+        return result
+
+    def _open(self) -> None:
+        try:
+            if self.path != ":memory:":
+                os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _upgrade(connection, self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise DvrError(Kind.UNAVAILABLE, "catalog_failed", f"{self.path}: {error}") from error
+        self._connection = connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @transaction
+    def roots(connection: sqlite3.Connection) -> list[RootRow]:
+        return [RootRow(*row) for row in connection.execute("SELECT uuid, path FROM root ORDER BY id")]
+
+    @transaction
+    def adopt_root(connection: sqlite3.Connection, path: str, uuid: str) -> bool:
+        known = connection.execute("SELECT 1 FROM root WHERE uuid = ?", (uuid,)).fetchone() is not None
+        connection.execute("UPDATE root SET path = NULL WHERE path = ? AND uuid <> ?", (path, uuid))
+        connection.execute(
+            "INSERT INTO root (uuid, path) VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET path = excluded.path",
+            (uuid, path),
+        )
+        return known
+
+    @transaction
+    def blobs(connection: sqlite3.Connection) -> list[Blob]:
+        return [_blob(*row) for row in connection.execute(SELECT_BLOBS)]
+
+    @transaction
+    def insert_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> list[int]:
+        ids = []
+        for b in blobs:
+            values = (b.root, b.stream, b.begin_ms, b.end_ms, b.size, b.index_size, b.state)
+            cursor = connection.execute(INSERT_BLOB, (*values, b.segment_ms, b.sequence, b.after))
+            ids.append(cursor.lastrowid or 0)
+        return ids
+
+    @transaction
+    def update_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> None:
+        connection.executemany(UPDATE_BLOB, [(b.end_ms, b.size, b.index_size, b.state, b.id) for b in blobs])
+
+    @transaction
+    def mark_deleting(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+        connection.executemany(UPDATE_STATE, [(BlobState.DELETING, id) for id in ids])
+
+    @transaction
+    def delete_blobs(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+        connection.executemany(DELETE_BLOB, _rows(ids))
+
+    @transaction
+    def locks(connection: sqlite3.Connection) -> dict[str, RangeSet]:
+        result: dict[str, RangeSet] = {}
+        for stream, begin_ms, end_ms in connection.execute("SELECT stream, begin_ms, end_ms FROM lock"):
+            result.setdefault(stream, RangeSet()).add(Range(begin_ms, end_ms))
+        return result
+
+    @transaction
+    def replace_locks(connection: sqlite3.Connection, stream: str, locks: RangeSet) -> None:
+        connection.execute("DELETE FROM lock WHERE stream = ?", (stream,))
+        rows = [(stream, lock.begin_ms, lock.end_ms) for lock in locks]
+        connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", rows)
+
+    @transaction
+    def export_jobs(connection: sqlite3.Connection) -> dict[str, str]:
+        return dict(connection.execute("SELECT id, job FROM export_job ORDER BY created_ms"))
+
+    @transaction
+    def save_export_job(connection: sqlite3.Connection, id: str, created_ms: int, job: str) -> None:
+        connection.execute(
+            "INSERT INTO export_job (id, created_ms, job) VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET job = excluded.job",
+            (id, created_ms, job),
+        )
+
+    @transaction
+    def delete_export_job(connection: sqlite3.Connection, id: str) -> None:
+        connection.execute("DELETE FROM export_job WHERE id = ?", (id,))
+
+    @transaction
+    def overrides(connection: sqlite3.Connection) -> dict[str, str]:
+        return dict(connection.execute("SELECT stream, patch FROM stream_override ORDER BY stream"))
+
+    @transaction
+    def replace_override(connection: sqlite3.Connection, stream: str, patch: str | None) -> None:
+        connection.execute("DELETE FROM stream_override WHERE stream = ?", (stream,))
+        if patch is not None:
+            connection.execute("INSERT INTO stream_override (stream, patch) VALUES (?, ?)", (stream, patch))
+
+
+def _rows(ids: Iterable[int]) -> list[tuple[int]]:
+    return [(id,) for id in ids]
+
+
+def _blob(id: int, stream: str, root: str, begin_ms: int, end_ms: int, size: int, index: int, *rest: Any) -> Blob:
+    state, segment_ms, sequence, after = rest
+    return Blob(stream, root, begin_ms, end_ms, size, index, BlobState(state), segment_ms, sequence, after, id)
+
+
+def _upgrade(connection: sqlite3.Connection, path: str) -> None:
+    """Make or check the schema. A catalog from a newer flussdvr is left alone: DvrError UNAVAILABLE."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        title = f"{path} has schema {version}; this flussdvr knows up to {SCHEMA_VERSION}"
+        raise DvrError(Kind.UNAVAILABLE, "catalog_too_new", title)
+    if version < 1:
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -1,0 +1,62 @@
+# -*- test-case-name: tests.archive.test_root -*-
+"""
+The marker of a storage root: `<root>/.flussdvr`, one line with a uuid.
+
+It tells an unmounted disk (no marker where there was one) and another disk (another uuid) from the one that is meant.
+Made on first use only; an operator who replaces a disk for good makes it with `flussdvr reindex ROOT`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from uuid import uuid4
+
+from flussdvr.archive.blob import sync_directory
+from flussdvr.errors import DvrError, Kind
+
+MARKER = ".flussdvr"
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def read_marker(root: str) -> str | None:
+    """The uuid of the root; `None` if there is no marker. DvrError CORRUPT if it holds no uuid; OSError."""
+    try:
+        with open(os.path.join(root, MARKER), encoding="ascii", errors="replace") as file:
+            text = file.read(200).strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not _UUID.fullmatch(text):
+        raise DvrError(Kind.CORRUPT, "bad_marker", f"{root}/{MARKER} holds no uuid")
+    return text
+
+
+def make_marker(root: str) -> str:
+    """Make the root, if it is missing, and its marker, durably. The uuid; that of another who was faster. OSError."""
+    os.makedirs(root, exist_ok=True)
+    uuid = str(uuid4())
+    draft = os.path.join(root, f"{MARKER}.{uuid}")
+    with open(draft, "x", encoding="ascii") as file:
+        file.write(uuid + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, os.path.join(root, MARKER))
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(draft)
+    sync_directory(root)
+    return read_marker(root) or uuid
+
+
+def check_marker(root: str, uuid: str) -> None:
+    """DvrError UNAVAILABLE unless the root is the one that has this uuid."""
+    try:
+        found = read_marker(root)
+    except OSError as error:
+        raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{root}: {error}") from error
+    if found is None:
+        raise DvrError(Kind.UNAVAILABLE, "disk_not_mounted", f"{root} has no {MARKER}: is its disk mounted?")
+    if found != uuid:
+        raise DvrError(Kind.UNAVAILABLE, "another_disk", f"{root} is another disk: {found}, expected {uuid}")

@@ -1,0 +1,150 @@
+# -*- test-case-name: tests.archive.test_stream_archive -*-
+"""
+The archive of one stream, answered from RAM.
+
+    blobs    [ 17h ][ 18h ][ 19h ]   gap   [ 20h | growing
+    ranges   [--------------------)        [--------)      neighbours joined; what is listed is written
+
+The recorder adds a blob when its first fragment has been written and grows it with each; retention takes blobs away.
+Only in the reactor thread.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+
+from flussdvr.archive.blob import Blob
+from flussdvr.archive.index_cache import IndexCache
+from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.timeline import Range, RangeSet
+
+JOIN_MS = 2
+"""Blobs that miss each other by this much do so by rounding to milliseconds."""
+
+_begin = attrgetter("begin_ms")
+_end = attrgetter("end_ms")
+
+
+class StreamArchive:
+    """What is recorded of the stream `name`; `locks` are the ranges that expiry leaves alone."""
+
+    def __init__(self, name: str, indexes: IndexCache, blobs: Iterable[Blob] = ()) -> None:
+        self.name = name
+        self.locks = RangeSet()
+        self.size = 0
+        """Bytes on the disk, indexes included."""
+        self._indexes = indexes
+        self._blobs: list[Blob] = sorted(blobs, key=_begin)
+        self._ranges: RangeSet | None = None
+        self._subscribers: list[Callable[[Blob], None]] = []
+        for blob in self._blobs:
+            self.size += blob.size + blob.index_size
+
+    # -- questions --------------------------------------------------------------------------------------------
+
+    def ranges(self, within: Range | None = None) -> RangeSet:
+        """What is recorded, all or `within` a range; O(log n + ranges in the answer)."""
+        if self._ranges is None:
+            self._ranges = RangeSet()
+            for index in range(len(self._blobs)):
+                self._list(index)
+        bounds = within or self._ranges.bounds
+        return self._ranges.within(bounds) if bounds is not None else RangeSet()
+
+    def blobs(self, within: Range | None = None) -> list[Blob]:
+        """The blobs that have a part `within` the range, in order; all for `None`."""
+        if within is None:
+            return self._blobs[:]
+        first = bisect_right(self._blobs, within.begin_ms, key=_end)
+        last = bisect_left(self._blobs, within.end_ms, key=_begin)
+        return self._blobs[first:last]
+
+    @property
+    def bounds(self) -> Range | None:
+        """From the first moment recorded to the last."""
+        return Range(self._blobs[0].begin_ms, self._blobs[-1].end_ms) if self._blobs else None
+
+    @property
+    def end_ms(self) -> int:
+        """End of what is recorded; 0 if nothing is."""
+        return self._blobs[-1].end_ms if self._blobs else 0
+
+    def next_blob(self, blob: Blob) -> Blob | None:
+        """The one that follows."""
+        index = bisect_right(self._blobs, blob.begin_ms, key=_begin)
+        return self._blobs[index] if index < len(self._blobs) else None
+
+    def __len__(self) -> int:
+        return len(self._blobs)
+
+    def __bool__(self) -> bool:
+        return True
+
+    async def table(self, blob: Blob) -> FragmentTable:
+        """
+        The blob's fragments, at least as far as they are listed now.
+
+        Belongs to the reactor thread, where it grows. DvrError NOT_FOUND if the blob has gone, CORRUPT, UNAVAILABLE.
+        """
+        return await self._indexes.table(blob)
+
+    def subscribe(self, subscriber: Callable[[Blob], None]) -> Callable[[], None]:
+        """Call `subscriber` with each blob that has grown or been closed; the result ends that."""
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    # -- changes ----------------------------------------------------------------------------------------------
+
+    def add(self, blob: Blob) -> None:
+        """List a blob."""
+        insort(self._blobs, blob, key=_begin)
+        self.size += blob.size + blob.index_size
+        if blob is self._blobs[-1] and self._ranges is not None:
+            self._list(len(self._blobs) - 1)
+        else:
+            self._ranges = None
+        self._tell(blob)
+
+    def grow(self, blob: Blob, end_ms: int, size: int, index_size: int) -> None:
+        """More of a blob has been written; O(log n)."""
+        self.size += size + index_size - blob.size - blob.index_size
+        blob.end_ms, blob.size, blob.index_size = end_ms, size, index_size
+        if self._ranges is not None:
+            if blob is self._blobs[-1]:
+                self._list(len(self._blobs) - 1)
+            else:
+                self._ranges = None
+        self._tell(blob)
+
+    def closed(self, blob: Blob) -> None:
+        """The blob will not grow any more."""
+        self._tell(blob)
+
+    def remove(self, blobs: Sequence[Blob]) -> None:
+        """Take blobs off the list; their files may then be deleted."""
+        gone = set(blobs)
+        self.size -= sum(blob.size + blob.index_size for blob in self._blobs if blob in gone)
+        self._blobs = [blob for blob in self._blobs if blob not in gone]
+        self._ranges = None
+        self._indexes.forget(blobs)
+
+    def _list(self, index: int) -> None:
+        blob = self._blobs[index]
+        begin_ms = blob.begin_ms
+        if index:
+            before_ms = self._blobs[index - 1].end_ms
+            if before_ms < begin_ms <= before_ms + JOIN_MS:
+                begin_ms = before_ms
+        if self._ranges is not None:
+            self._ranges.add(Range(begin_ms, max(begin_ms, blob.end_ms)))
+
+    def _tell(self, blob: Blob) -> None:
+        for subscriber in tuple(self._subscribers):
+            subscriber(blob)

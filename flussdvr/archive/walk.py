@@ -1,0 +1,121 @@
+# -*- test-case-name: tests.archive.test_recovery -*-
+"""
+Walking: what a blob and its index hold, header by header, without trusting either.
+
+    blob    ftyp moov uuid | moof mdat........ | moof mdat........ | free........ | moof md
+    index   ftyp moov uuid | moof mdat-header  | moof mdat-header  | free-header  | moof m
+            `--- head ---'  `---- entry ----'                                      `- torn
+
+An entry is what the index holds of one fragment, or of a span that was deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from flussdvr.formats.fmp4 import MAX_INIT, MAX_MOOF
+
+MAX_HEAD = MAX_INIT + (1 << 16)
+PAGE = 4096
+"""What a disk writes at once, at least."""
+
+_HEADER = struct.Struct(">I4s")
+_LARGE = struct.Struct(">I4sQ")
+
+ReadAt = Callable[[int, int], bytes]
+"""`(offset, length)` -> at most that many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`head`: the entry's bytes in the index; `offset`, `size`: what it stands for in the blob; `deleted`: a hole."""
+
+    head: bytes
+    offset: int
+    size: int
+    deleted: bool = False
+
+
+def reader_of(fd: int) -> ReadAt:
+    return lambda offset, length: os.pread(fd, length, offset)
+
+
+def read_head(read: ReadAt) -> bytes | None:
+    """The bytes in front of the first fragment; `None` where they are not complete."""
+    data = read(0, MAX_HEAD)
+    at, has_moov = 0, False
+    while len(data) - at >= 8:
+        size, kind = _HEADER.unpack_from(data, at)
+        if kind in (b"moof", b"free") and has_moov:
+            return data[:at]
+        if kind not in (b"ftyp", b"moov", b"uuid") or size < 8 or at + size > len(data):
+            break
+        has_moov = has_moov or kind == b"moov"
+        at += size
+    return data[:at] if has_moov and at == len(data) else None
+
+
+def walk_index(data: bytes, head_size: int) -> Iterator[Entry]:
+    """The complete entries of an index, up to the first thing that is none."""
+    at = offset = head_size
+    while (
+        entry := _entry(data[at : at + 16], lambda start, n, at=at: data[at + start : at + start + n], offset)
+    ) is not None:
+        yield entry
+        at += len(entry.head)
+        offset += entry.size
+
+
+def walk_blob(read: ReadAt, start: int, stop: int) -> Iterator[Entry]:
+    """The fragments and deleted spans that lie whole in `[start, stop)` of a blob, up to the first thing that is none."""
+    while True:
+        entry = _entry(read(start, 16), lambda at, n, start=start: read(start + at, n), start)
+        if entry is None or entry.offset + entry.size > stop:
+            return
+        yield entry
+        start += entry.size
+
+
+def _entry(header: bytes, read: ReadAt, offset: int) -> Entry | None:
+    """The entry that begins with the 16 bytes `header`; `read` is relative to it."""
+    if len(header) < 16:
+        return None
+    size, kind = _HEADER.unpack_from(header)
+    if kind == b"free" and size == 1:
+        span: int = _LARGE.unpack(header)[2]
+        return Entry(header, offset, span, deleted=True) if span >= 16 else None
+    if kind != b"moof" or not 24 <= size <= MAX_MOOF:
+        return None
+    head = read(0, size + 8)
+    if len(head) < size + 8:
+        return None
+    payload, kind = _HEADER.unpack_from(head, size)
+    if kind != b"mdat" or payload < 8:
+        return None
+    return Entry(head, offset, size + payload)
+
+
+def is_intact(read: ReadAt, entry: Entry) -> bool:
+    """
+    Whether the blob holds what the index says, as far as that can be told.
+
+    After a loss of power an index page may have reached the disk before a page of the data, which then reads as zeros
+    (file systems give zeros, never stale data). No codec's frames have a whole page of zeros.
+    """
+    data = read(entry.offset, 16 if entry.deleted else entry.size)
+    if not data.startswith(entry.head):
+        return False
+    if entry.deleted:
+        return True
+    if len(data) < entry.size:
+        return False
+    first = -entry.offset % PAGE
+    pages = (
+        np.frombuffer(data, np.uint8, offset=first)[: (len(data) - first) // PAGE * PAGE] if first < len(data) else None
+    )
+    return pages is None or bool(pages.reshape(-1, PAGE).any(axis=1).all())
