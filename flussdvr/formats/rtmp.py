@@ -42,6 +42,9 @@ MAX_UNPUBLISHED = 64 * 1024
 MAX_STREAM_ID = 64
 FOURCCS: list[amf0.Value] = ["avc1", "hvc1", "mp4a", ".mp3", "ac-3", "ec-3"]
 SET_DATA_FRAME = amf0.encode("@setDataFrame")
+HALF = 1 << 31
+WRAP_MS = 60_000
+"""A step this near to half of the timestamps' range is a wrap of an encoder that counts in 31 bits."""
 U32 = struct.Struct(">I")
 
 
@@ -219,10 +222,13 @@ class RtmpServer:
         yield MediaTag(kind, self._unwrapped(timestamp), body.removeprefix(SET_DATA_FRAME))
 
     def _unwrapped(self, timestamp: int) -> int:
-        """The timestamp nearest to the last one whose low 32 bits are these."""
+        """The timestamp nearest to the last one whose low 32 bits are these, or low 31 bits: FFmpeg has no more."""
         last = self._last_timestamp
         if last is not None:
-            timestamp = last + ((timestamp - last + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            step = ((timestamp - last + HALF) & 0xFFFFFFFF) - HALF
+            if abs(step) > HALF - WRAP_MS:
+                step -= HALF if step > 0 else -HALF
+            timestamp = last + step
         self._last_timestamp = timestamp
         return timestamp
 

@@ -231,6 +231,14 @@ def test_timestamps_are_unwrapped_and_may_go_back() -> None:
     assert [event.timestamp for event in fed(server, data) if isinstance(event, MediaTag)] == stamps
 
 
+def test_timestamps_of_31_bits_are_unwrapped() -> None:
+    client = RtmpClient()
+    server = publishing(client)
+    stamps = [0x7FFFFF00, 0x7FFFFFF0, 0x80000010, 0x7FFFFFF8, 0x80000050, 0x80000040, 0x80001000]
+    data = b"".join(client.media(9, stamp & 0x7FFFFFFF, b"v") for stamp in stamps)
+    assert [event.timestamp for event in fed(server, data) if isinstance(event, MediaTag)] == stamps
+
+
 def test_an_aggregate_message() -> None:
     client = RtmpClient()
     server = publishing(client)
