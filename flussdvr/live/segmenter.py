@@ -20,6 +20,7 @@ Pure but for the callbacks: the time is passed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from flussdvr.formats.fmp4 import Run, write_fragment
 from flussdvr.live.clock import MediaClock
@@ -66,7 +67,9 @@ class Segmenter:
         self.clock = MediaClock()
         self.late_samples = 0
         self.dropped_samples = 0
+        self._source_tracks: tuple[Track, ...] = ()
         self._lanes: dict[int, Lane] = {}
+        """By the source's track id. The stream's own ids are 1, 2, ...: the same whatever input feeds it."""
         self._active: list[Lane] = []
         """The lanes of the running run of media, the reference first in `_reference`; empty before its start."""
         self._reference: Lane | None = None
@@ -83,12 +86,14 @@ class Segmenter:
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         """The source's tracks, at its start and whenever they change."""
-        if [lane.track for lane in self._lanes.values()] == list(tracks):
+        if self._source_tracks == tuple(tracks):
             return
         if self._active:
             self.flush()
             self._stop("tracks_changed", keep_clock=True)
-        self._lanes = {track.id: Lane(track) for track in tracks}
+        self._source_tracks = tuple(tracks)
+        ordered = sorted(tracks, key=lambda track: not track.is_video)
+        self._lanes = {track.id: Lane(replace(track, id=number)) for number, track in enumerate(ordered, start=1)}
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         """The source itself states the UTC of its media time `dts`."""

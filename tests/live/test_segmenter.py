@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -239,6 +240,14 @@ def test_changed_tracks_begin_a_new_run() -> None:
     assert rig.gaps == ["tracks_changed"]
     rig.segmenter.flush()
     assert tile(rig.fragments)
+
+
+def test_track_ids_are_the_streams_own() -> None:
+    rig = Rig(replace(AUDIO, id=257), replace(VIDEO, id=4000))
+    rig.put(replace(VIDEO, id=4000), *(Sample(i * 3600, b"v", i == 0) for i in range(60)))
+    rig.segmenter.flush()
+    assert rig.log[0] == [1, 2]
+    assert rig.runs(VIDEO)
 
 
 def test_the_source_may_state_utc_itself() -> None:

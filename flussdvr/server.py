@@ -1,0 +1,200 @@
+"""
+The whole server as one service: the only place that names everything.
+
+    start   catalog and archive (recovery of open blobs) -> streams -> listeners -> READY=1
+    stop    listeners -> streams (what came in is recorded, blobs closed) -> archive -> threads
+    reload  the file is read again; a broken one leaves everything as it is, equal streams are not touched
+"""
+# mypy: allow-untyped-calls
+# (twisted.application and twisted.internet.endpoints are not fully annotated)
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from flussdvr.archive.archive import Archive
+from flussdvr.config.errors import ConfigErrors
+from flussdvr.config.load import load_config
+from flussdvr.config.model import Config, Listener, StreamSettings
+from flussdvr.ingest.rtmp import PublisherFactory
+from flussdvr.playback.playback import Playback
+from flussdvr.streams import Streams
+from flussdvr.systemd import notify, reloading, watchdog_interval_s
+from flussdvr.threads import Pool
+from flussdvr.web.admin import AdminSite
+from flussdvr.web.admission import Everybody
+from flussdvr.web.media import MediaSite
+from flussdvr.web.publishing import HttpPublishers
+from flussdvr.web.root import RootResource
+from flussdvr.web.sender import Sender
+from flussdvr.web.site import Site
+
+CPU_THREADS = max(1, (os.cpu_count() or 2) // 2)
+STOP_TIMEOUT_S = 20.0
+"""A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
+
+
+def utc_ms() -> int:
+    """The wall clock: UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Server(MultiService):
+    """flussdvr as `config` says it, read from `path` and again at every SIGHUP."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, path: str, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self._reactor = reactor
+        self._path = path
+        self._ports: list[IListeningPort] = []
+        self._starting: Deferred[None] | None = None
+        self._reloading = False
+        self.cpu = Pool(reactor, "cpu", CPU_THREADS)
+        self.archive = Archive(config.state_dir, reactor, utc_ms)
+        self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
+        self.playback = Playback(self.archive, self.cpu, reactor, utc_ms)
+        if (interval_s := watchdog_interval_s()) is not None:
+            self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
+
+    # -- start ------------------------------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        super().startService()
+        previous = signal.getsignal(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, self._hangup)
+        self._previous_hangup = previous
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(self._start_failed)
+
+    async def _start(self) -> None:
+        self._warn(self.config)
+        await self.archive.open(self._dvrs(self.config))
+        await self.streams.apply(self.config.streams)
+        await self._listen(self.config)
+        self.log.info(
+            "flussdvr is ready: {streams} streams, {recorded} with recordings",
+            streams=len(self.config.streams),
+            recorded=len(list(self.archive.streams())),
+        )
+        notify("READY=1")
+
+    def _start_failed(self, failure: Failure) -> None:
+        if isinstance(failure.value, OSError):
+            self.log.critical("flussdvr can't start: {error}", error=str(failure.value))
+        else:
+            self.log.failure("flussdvr can't start", failure)
+        self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+        self._reactor.stop()
+
+    async def _listen(self, config: Config) -> None:
+        site = self._site()
+        for listener in config.http:
+            await self._open("tcp", listener, site, "HTTP")
+        for listener in config.https:
+            await self._open("ssl", listener, site, "HTTPS")
+        rtmp = PublisherFactory(self.streams.points, self._reactor)
+        for listener in config.rtmp:
+            await self._open("tcp", listener, rtmp, "RTMP")
+
+    async def _open(self, kind: str, listener: Listener, factory: Any, name: str) -> None:
+        port = await serverFromString(self._reactor, endpoint(kind, listener)).listen(factory)
+        self._ports.append(port)
+        host = port.getHost()
+        self.log.info("{protocol} on {host}:{port}", protocol=name, host=host.host, port=host.port)
+
+    def _site(self) -> Site:
+        sender = Sender(self._reactor, self.archive.reader)
+        media = MediaSite(
+            *(self.streams, self.playback, sender, Everybody(utc_ms), utc_ms, self.cpu, self.streams.settings),
+        )
+        admin = AdminSite(self.streams, utc_ms)
+        publishers = HttpPublishers(self.streams.points, self._reactor)
+        return Site(RootResource(media.resource(), admin.resource()), self._reactor, publishers)
+
+    def _dvrs(self, config: Config) -> Mapping[str, StreamSettings]:
+        return config.streams
+
+    def _warn(self, config: Config) -> None:
+        for warning in config.warnings:
+            self.log.warn("{warning}", warning=str(warning))
+
+    # -- reload -----------------------------------------------------------------------------------------------
+
+    def _hangup(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
+
+    async def reload(self) -> None:
+        """Read the configuration again; nothing changes if it is broken."""
+        if self._reloading or not self.running:
+            return
+        self._reloading = True
+        reloading()
+        try:
+            config = load_config(self._path)
+        except ConfigErrors as errors:
+            for error in errors.errors:
+                self.log.error("not reloaded: {error}", error=str(error))
+        else:
+            await self._reload(config)
+        finally:
+            self._reloading = False
+            notify("READY=1")
+
+    async def _reload(self, config: Config) -> None:
+        before, self.config = self.config, config
+        self._warn(config)
+        for field in ("state_dir", "http", "https", "rtmp"):
+            if getattr(before, field) != getattr(config, field):
+                self.log.warn("{field} has changed: that takes a restart", field=field)
+        self.archive.configure(self._dvrs(config))
+        await self.streams.apply(config.streams)
+        self.log.info("reloaded {path}: {streams} streams", path=self._path, streams=len(config.streams))
+
+    # -- stop -------------------------------------------------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:
+        notify("STOPPING=1")
+        signal.signal(signal.SIGHUP, self._previous_hangup)
+        stopped = Deferred.fromCoroutine(self._stop())
+        stopped.addTimeout(STOP_TIMEOUT_S, self._reactor)
+        return stopped.addErrback(lambda failure: self.log.failure("stopping", failure))
+
+    async def _stop(self) -> None:
+        await super().stopService()
+        if self._starting is not None:
+            self._starting.cancel()
+        for port in self._ports:
+            await port.stopListening()
+        await self.streams.stopService()
+        await self.archive.stopService()
+        await self.cpu.stop()
+        self.log.info("flussdvr has stopped")
+
+
+def endpoint(kind: str, listener: Listener) -> str:
+    """The endpoint description of a listener."""
+    parts = [kind, str(listener.port)]
+    if listener.address:
+        parts.append("interface=" + listener.address.replace(":", r"\:"))
+    if kind == "ssl":
+        parts += [f"privateKey={listener.certificate_key}", f"certKey={listener.certificate}"]
+    return ":".join(parts)
+
+
+__all__ = ["Server", "Service", "endpoint", "utc_ms"]
