@@ -47,6 +47,7 @@ from flussdvr.formats.boxes import (
     full_box_header,
     unpack,
 )
+from flussdvr.formats.movie import handler, media_header, media_information, movie_header, track_header, unpack_language
 from flussdvr.formats.sample_entry import parse_stsd, write_sample_entry, write_stsd
 from flussdvr.media import Codec, Sample, Track
 
@@ -75,7 +76,6 @@ MAX_RUNS = 1024
 MAX_RUN_SAMPLES = 1 << 16
 """Of one run. Needed because a run of constant duration and size takes no bytes per sample."""
 
-UNITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 USER_TYPE = b"flussdvr-blob\0\0\0"
 """`uuid` of the box behind the init segment of a blob."""
 
@@ -163,55 +163,6 @@ def write_init(tracks: Sequence[Track]) -> bytes:
     return box(b"ftyp", b"iso6", U32.pack(1), b"iso6mp41") + moov
 
 
-def movie_header(timescale: int, duration: int, next_id: int, created: int = 0) -> bytes:
-    """`mvhd`; `created` in seconds since 1904."""
-    return full_box(
-        b"mvhd",
-        1,
-        0,
-        struct.pack(">QQIQ IHH8x", created, created, timescale, duration, 0x10000, 0x100, 0),
-        UNITY,
-        bytes(24),
-        U32.pack(next_id),
-    )
-
-
-def track_header(track: Track, track_id: int, flags: int, duration: int = 0, created: int = 0, group: int = 0) -> bytes:
-    """`tkhd`; `duration` in the movie's timescale, the picture's size with its pixels made square."""
-    horizontal, vertical = track.sample_aspect_ratio
-    width = (track.width << 16) * horizontal // max(vertical, 1) if track.is_video else 0
-    height = track.height << 16 if track.is_video else 0
-    volume = 0 if track.is_video else 0x100
-    return full_box(
-        b"tkhd",
-        1,
-        flags,
-        struct.pack(">QQI4xQ 8x HHHH", created, created, track_id, duration, 0, group, volume, 0),
-        UNITY,
-        struct.pack(">II", min(width, 0xFFFF_FFFF), min(height, 0xFFFF_FFFF)),
-    )
-
-
-def media_header(track: Track, duration: int = 0, created: int = 0) -> bytes:
-    """`mdhd`; `duration` in the track's timescale."""
-    return full_box(
-        b"mdhd", 1, 0, struct.pack(">QQIQHH", created, created, track.timescale, duration, _packed(track.language), 0)
-    )
-
-
-def handler(track: Track) -> bytes:
-    """`hdlr`."""
-    kind, name = (b"vide", b"VideoHandler") if track.is_video else (b"soun", b"SoundHandler")
-    return full_box(b"hdlr", 0, 0, bytes(4), kind, bytes(12), name, b"\0")
-
-
-def media_information(track: Track, *sample_table: bytes) -> bytes:
-    """`minf` around the boxes of `stbl`, which come last in it."""
-    header = full_box(b"vmhd", 0, 1, bytes(8)) if track.is_video else full_box(b"smhd", 0, 0, bytes(4))
-    data_information = box(b"dinf", full_box(b"dref", 0, 0, U32.pack(1), full_box(b"url ", 0, 1)))
-    return box(b"minf", header, data_information, box(b"stbl", *sample_table))
-
-
 def _track_box(track: Track) -> bytes:
     sample_table = (
         write_stsd(write_sample_entry(track)),
@@ -228,21 +179,6 @@ def _track_extends(track: Track) -> bytes:
     duration = round(track.timescale / track.frame_rate) if track.frame_rate else 0
     flags = NOT_SYNC if track.is_video else IS_SYNC
     return full_box(b"trex", 0, 0, struct.pack(">IIIII", track.id, 1, duration, 0, flags))
-
-
-def _packed(language: str) -> int:
-    """ISO 639-2/T code as `mdhd` packs it; `und` for what is none."""
-    if len(language) != 3 or not (language.isascii() and language.isalpha() and language.islower()):
-        language = "und"
-    first, second, third = (ord(letter) - 0x60 for letter in language)
-    return first << 10 | second << 5 | third
-
-
-def _language(packed: int) -> str:
-    letters = [packed >> shift & 0x1F for shift in (10, 5, 0)]
-    if not all(1 <= letter <= 26 for letter in letters):
-        return "und"
-    return "".join(chr(letter + 0x60) for letter in letters)
 
 
 def parse_init(data: Buffer) -> Init:
@@ -290,7 +226,7 @@ def _parse_track(data: Buffer, trak: Box, defaults: Mapping[int, TrackDefaults])
     (language,) = unpack(U16, data, mdhd, 32 if version == 1 else 20)
     if not timescale:
         raise FormatError(f"track {track_id} has timescale 0")
-    blank = Track(track_id, Codec.H264, timescale, language=_language(language))
+    blank = Track(track_id, Codec.H264, timescale, language=unpack_language(language))
     track = parse_stsd(data, child(data, trak, b"mdia", b"minf", b"stbl", b"stsd"), blank)
     if track is None or not track.is_video or not (default := defaults.get(track_id)) or not default.duration:
         return track

@@ -18,7 +18,7 @@ ISO/IEC 14496-12 §8.8; segments: RFC 8216 §3.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.boxes import Buffer
-from flussdvr.formats.fmp4 import CTO, DURATION, NON_SYNC_BIT, BlobInfo, TrackDefaults, parse_fragment, parse_init
+from flussdvr.formats.fmp4 import DURATION, NON_SYNC_BIT, SIZE, BlobInfo, TrackDefaults, parse_fragment, parse_init
 from flussdvr.formats.index_headers import DamagedIndex, Headers, init_size, read_headers
 from flussdvr.formats.sample_table import (
     RUN,
@@ -36,10 +36,12 @@ from flussdvr.formats.sample_table import (
     Records,
     SampleTable,
     Words,
+    first_cto,
     gather_runs,
     read_column,
     read_samples,
     rows_of,
+    run_sizes,
     words,
 )
 from flussdvr.media import Track
@@ -254,9 +256,7 @@ class FragmentTable:
             return np.ones(len(anchors), np.bool_), np.zeros(len(anchors), np.int64)
         ours = anchors["track_id"] == self.reference.id
         sync: Bools = ours & (anchors["first_flags"] & NON_SYNC_BIT == 0)
-        cto = np.zeros(len(anchors), np.int64)
-        have = anchors["columns"] & CTO != 0
-        cto[have] = word[anchors["rows"][have] + STRIDES[(anchors["columns"][have] & (CTO - 1)) >> 8]].astype(np.int32)
+        cto = first_cto(word, anchors)
         latest = np.maximum.accumulate(np.where(sync, np.arange(len(anchors)), -1))
         shift = np.where(latest >= 0, cto[latest], cto if self._shift is None else self._shift)
         if latest[-1] >= 0:
@@ -304,13 +304,23 @@ class FragmentTable:
                 return track
         raise KeyError(track_id)
 
-    def runs(self, track_id: int, first: int = 0, stop: int | None = None) -> Records:
-        """Records of `sample_table.RUN` of a track in the fragments `[first, stop)`: what is known without samples."""
+    def runs_of(self, track_ids: Collection[int], first: int = 0, stop: int | None = None) -> Records:
+        """Records of `sample_table.RUN` of tracks in the fragments `[first, stop)`, in the order of the blob."""
         stop = len(self) if stop is None else stop
         begin, end = np.searchsorted(self._runs["fragment"], (first, stop))
         some = self._runs[begin:end]
-        found: Records = some[some["track_id"] == track_id]
+        found: Records = some[np.isin(some["track_id"], list(track_ids))]
         return found
+
+    def run_sizes(self, runs: Records) -> Ints:
+        """Bytes of each of `runs`. Raises `FormatError` for one that reaches out of its fragment."""
+        word = words(self._bytes[: self._filled])
+        return run_sizes(runs, read_column(word, runs, SIZE), self.size)
+
+    def run_begins(self, runs: Records) -> Ints:
+        """Presentation time of the first sample of each of `runs`, UTC ticks."""
+        begins: Ints = runs["dts"] + first_cto(words(self._bytes[: self._filled]), runs)
+        return begins
 
     def samples(self, track_id: int, first: int = 0, stop: int | None = None) -> SampleTable:
         """
@@ -318,10 +328,10 @@ class FragmentTable:
 
         Raises `KeyError` where the blob has no such track, `FormatError` where the index contradicts itself.
         """
-        return self.samples_of(self.runs(track_id, first, stop), self.track(track_id))
+        return self.samples_of(self.runs_of([track_id], first, stop), self.track(track_id))
 
     def samples_of(self, runs: Records, track: Track) -> SampleTable:
-        """The samples of some of the runs that `runs` gave."""
+        """The samples of some of one track's runs that `runs_of` gave."""
         return read_samples(words(self._bytes[: self._filled]), runs, track, self.offset, self.size)
 
     def rows(self, run: np.void) -> bytes:

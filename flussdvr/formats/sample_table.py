@@ -34,7 +34,22 @@ from flussdvr.formats.fmp4 import (
 )
 from flussdvr.media import Track
 
-__all__ = ["RUN", "Bools", "Ints", "SampleTable", "gather_runs", "read_samples", "rows_of", "words"]
+__all__ = [
+    "RUN",
+    "STRIDES",
+    "Bools",
+    "Ints",
+    "Records",
+    "SampleTable",
+    "Words",
+    "first_cto",
+    "gather_runs",
+    "read_column",
+    "read_samples",
+    "rows_of",
+    "run_sizes",
+    "words",
+]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -206,6 +221,31 @@ def read_column(word: Words, runs: Records, column: int) -> Ints:
     return result
 
 
+def first_cto(word: Words, runs: Records) -> Ints:
+    """Composition offset of the first sample of each run."""
+    offsets = np.zeros(len(runs), np.int64)
+    have = runs["columns"] & CTO != 0
+    columns = runs["columns"][have]
+    offsets[have] = word[runs["rows"][have] + STRIDES[(columns & (CTO - 1)) >> 8]].astype(np.int32)
+    return offsets
+
+
+def run_sizes(runs: Records, sample_sizes: Ints, sizes: Ints) -> Ints:
+    """
+    Bytes of each run, given those of all their samples and of all fragments.
+
+    Raises `FormatError` for a run that reaches out of its fragment.
+    """
+    if not len(runs):
+        return sample_sizes
+    result: Ints = np.add.reduceat(sample_sizes, np.cumsum(runs["count"]) - runs["count"])
+    outside = (runs["data_offset"] < 0) | (runs["data_offset"] + result > sizes[runs["fragment"]])
+    if outside.any():
+        run = runs[int(np.argmax(outside))]
+        raise FormatError(f"run of track {int(run['track_id'])} reaches out of fragment {int(run['fragment'])}")
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class SampleTable:
     """
@@ -266,12 +306,7 @@ def read_samples(word: Words, runs: Records, track: Track, moofs: Ints, sizes: I
     begins = np.cumsum(counts) - counts
     sample_sizes = read_column(word, runs, SIZE)
     fragments: Ints = runs["fragment"].copy()
-    if total:
-        run_ends = runs["data_offset"] + np.add.reduceat(sample_sizes, begins)
-        outside = (runs["data_offset"] < 0) | (run_ends > sizes[fragments])
-        if outside.any():
-            first = int(np.argmax(outside))
-            raise FormatError(f"run of track {track.id} reaches out of fragment {int(fragments[first])}")
+    run_sizes(runs, sample_sizes, sizes)
     sync: Any
     if (runs["columns"] & FLAGS).any():
         sync = read_column(word, runs, FLAGS) & NON_SYNC_BIT == 0
