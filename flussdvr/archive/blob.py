@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, cast
 
+from flussdvr.archive.files import FILES, Files, sync_directory
+from flussdvr.archive.marker import check_marker
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
 
@@ -86,24 +88,6 @@ def blob_stem(root: str, stream: str, begin_ms: int) -> str:
     """The path of a blob without the suffix."""
     hour = time.strftime("%Y/%m/%d/%H", time.gmtime(begin_ms // 1000))
     return f"{stream_directory(root, stream)}/{hour}/{begin_ms}"
-
-
-class Files(Protocol):
-    """What of `os` the store uses; tests give another that fails or stops where they want."""
-
-    def open(self, path: str, flags: int, mode: int = 0o777) -> int: ...
-    def write(self, fd: int, data: bytes, /) -> int: ...
-    def ftruncate(self, fd: int, length: int) -> None: ...
-    def fdatasync(self, fd: int) -> None: ...
-    def fsync(self, fd: int) -> None: ...
-    def close(self, fd: int) -> None: ...
-    def mkdir(self, path: str, mode: int = 0o777) -> None: ...
-    def unlink(self, path: str) -> None: ...
-    def rmdir(self, path: str) -> None: ...
-    def rename(self, src: str, dst: str) -> None: ...
-
-
-FILES = cast(Files, os)
 
 
 class BlobFailed(Exception):
@@ -222,15 +206,6 @@ class BlobWriter:
             self._created_in.append(directory)
 
 
-def sync_directory(path: str, files: Files = FILES) -> None:
-    """Bring the names in a directory to the disk."""
-    fd = files.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        files.fsync(fd)
-    finally:
-        files.close(fd)
-
-
 def delete_files(blob: Blob, files: Files = FILES) -> None:
     """
     Remove a blob's files and the directories that become empty. What is missing already is fine.
@@ -250,3 +225,15 @@ def delete_files(blob: Blob, files: Files = FILES) -> None:
         except OSError:
             return
         directory = os.path.dirname(directory)
+
+
+def delete_blobs(blobs: Sequence[Blob], uuid: str, files: Files = FILES) -> None:
+    """
+    `delete_files` of blobs on one root, which must be the disk with this uuid.
+
+    What is not there because its disk is not mounted has not been deleted: DvrError UNAVAILABLE. OSError.
+    """
+    if blobs:
+        check_marker(blobs[0].root, uuid)
+    for blob in blobs:
+        delete_files(blob, files)

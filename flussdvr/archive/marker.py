@@ -12,7 +12,7 @@ import os
 import re
 from uuid import uuid4
 
-from flussdvr.archive.blob import sync_directory
+from flussdvr.archive.files import sync_directory
 from flussdvr.errors import DvrError, Kind
 
 MARKER = ".flussdvr"

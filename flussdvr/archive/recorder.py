@@ -87,6 +87,7 @@ class Recorder:
         clock: Any,
         on_event: OnEvent = lambda event: None,
         make_room: Callable[[], Awaitable[bool]] | None = None,
+        on_closed: Callable[[Recorder], None] = lambda recorder: None,
     ) -> None:
         stream_directory(root.path, archive.name)
         self.archive = archive
@@ -100,6 +101,7 @@ class Recorder:
         self._clock = clock
         self._on_event = on_event
         self._make_room = make_room
+        self._on_closed = on_closed
         self._current: _Recording | None = None
         self._unfinished: set[_Recording] = set()
         self._after: str | None = "restart" if len(archive) else None
@@ -171,6 +173,7 @@ class Recorder:
             waiter: Deferred[None] = Deferred()
             recording.finished.chainDeferred(waiter)
             await waiter
+        self._on_closed(self)
 
     # -- a blob's life ----------------------------------------------------------------------------------------
 

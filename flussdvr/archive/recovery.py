@@ -16,7 +16,8 @@ import os
 from dataclasses import dataclass
 from itertools import takewhile
 
-from flussdvr.archive.blob import FILES, Blob, Files, sync_directory
+from flussdvr.archive.blob import Blob
+from flussdvr.archive.files import FILES, Files, sync_directory
 from flussdvr.archive.marker import check_marker
 from flussdvr.archive.walk import Entry, ReadAt, is_intact, read_head, reader_of, walk_blob, walk_index
 from flussdvr.errors import FormatError

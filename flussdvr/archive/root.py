@@ -19,7 +19,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import FILES, Blob, BlobWriter, Files
+from flussdvr.archive.blob import Blob, BlobWriter
+from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.marker import check_marker, make_marker, read_marker
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Pool, ThreadWorker, Worker
@@ -115,6 +116,10 @@ class Root:
 
         Deferred.fromCoroutine(self._identify()).addBoth(identified)
         return mine
+
+    def find(self) -> Deferred[str | None]:
+        """The uuid in the marker, if there is one. Changes nothing. DvrError CORRUPT, OSError."""
+        return self.reader.do(read_marker, self.path)
 
     async def _identify(self) -> None:
         uuid = await self.reader.do(_identify, self.path, self.known)

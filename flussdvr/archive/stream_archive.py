@@ -12,10 +12,12 @@ Only in the reactor thread.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import attrgetter
 
 from flussdvr.archive.blob import Blob
+from flussdvr.archive.body import Extent
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
@@ -30,17 +32,21 @@ _end = attrgetter("end_ms")
 class StreamArchive:
     """What is recorded of the stream `name`; `locks` are the ranges that expiry leaves alone."""
 
-    def __init__(self, name: str, indexes: IndexCache, blobs: Iterable[Blob] = ()) -> None:
+    def __init__(
+        self, name: str, indexes: IndexCache, read: Callable[[Extent], Awaitable[bytes]], blobs: Iterable[Blob] = ()
+    ) -> None:
         self.name = name
+        self.read = read
+        """The bytes of an extent, read in a reader thread. DvrError NOT_FOUND, CORRUPT, UNAVAILABLE."""
         self.locks = RangeSet()
         self.size = 0
         """Bytes on the disk, indexes included."""
         self._indexes = indexes
-        self._blobs: list[Blob] = sorted(blobs, key=_begin)
+        self._blobs: list[Blob] = []
+        self._roots: Counter[str] = Counter()
         self._ranges: RangeSet | None = None
         self._subscribers: list[Callable[[Blob], None]] = []
-        for blob in self._blobs:
-            self.size += blob.size + blob.index_size
+        self.add_all(blobs)
 
     # -- questions --------------------------------------------------------------------------------------------
 
@@ -70,6 +76,11 @@ class StreamArchive:
     def end_ms(self) -> int:
         """End of what is recorded; 0 if nothing is."""
         return self._blobs[-1].end_ms if self._blobs else 0
+
+    @property
+    def roots(self) -> set[str]:
+        """Where its blobs are: more than one after its DVR root was changed."""
+        return set(self._roots)
 
     def next_blob(self, blob: Blob) -> Blob | None:
         """The one that follows."""
@@ -102,9 +113,19 @@ class StreamArchive:
 
     # -- changes ----------------------------------------------------------------------------------------------
 
+    def add_all(self, blobs: Iterable[Blob]) -> None:
+        """List many blobs, without telling anybody."""
+        for blob in blobs:
+            self._blobs.append(blob)
+            self._roots[blob.root] += 1
+            self.size += blob.size + blob.index_size
+        self._blobs.sort(key=_begin)
+        self._ranges = None
+
     def add(self, blob: Blob) -> None:
         """List a blob."""
         insort(self._blobs, blob, key=_begin)
+        self._roots[blob.root] += 1
         self.size += blob.size + blob.index_size
         if blob is self._blobs[-1] and self._ranges is not None:
             self._list(len(self._blobs) - 1)
@@ -129,8 +150,9 @@ class StreamArchive:
 
     def remove(self, blobs: Sequence[Blob]) -> None:
         """Take blobs off the list; their files may then be deleted."""
-        gone = set(blobs)
-        self.size -= sum(blob.size + blob.index_size for blob in self._blobs if blob in gone)
+        gone = set(blobs).intersection(self._blobs)
+        self.size -= sum(blob.size + blob.index_size for blob in gone)
+        self._roots -= Counter(blob.root for blob in gone)
         self._blobs = [blob for blob in self._blobs if blob not in gone]
         self._ranges = None
         self._indexes.forget(blobs)

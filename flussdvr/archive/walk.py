@@ -63,35 +63,31 @@ def read_head(read: ReadAt) -> bytes | None:
 def walk_index(data: bytes, head_size: int) -> Iterator[Entry]:
     """The complete entries of an index, up to the first thing that is none."""
     at = offset = head_size
-    while (
-        entry := _entry(data[at : at + 16], lambda start, n, at=at: data[at + start : at + start + n], offset)
-    ) is not None:
+    while (entry := _entry(lambda start, length: data[start : start + length], at, offset)) is not None:
         yield entry
         at += len(entry.head)
         offset += entry.size
 
 
 def walk_blob(read: ReadAt, start: int, stop: int) -> Iterator[Entry]:
-    """The fragments and deleted spans that lie whole in `[start, stop)` of a blob, up to the first thing that is none."""
-    while True:
-        entry = _entry(read(start, 16), lambda at, n, start=start: read(start + at, n), start)
-        if entry is None or entry.offset + entry.size > stop:
-            return
+    """The fragments and deleted spans that lie whole in `[start, stop)` of a blob, up to what is none."""
+    while (entry := _entry(read, start, start)) is not None and start + entry.size <= stop:
         yield entry
         start += entry.size
 
 
-def _entry(header: bytes, read: ReadAt, offset: int) -> Entry | None:
-    """The entry that begins with the 16 bytes `header`; `read` is relative to it."""
-    if len(header) < 16:
+def _entry(read: ReadAt, at: int, offset: int) -> Entry | None:
+    """The entry at `at` of an index or a blob, which stands for what is at `offset` of the blob."""
+    header = read(at, _LARGE.size)
+    if len(header) < _LARGE.size:
         return None
     size, kind = _HEADER.unpack_from(header)
     if kind == b"free" and size == 1:
         span: int = _LARGE.unpack(header)[2]
-        return Entry(header, offset, span, deleted=True) if span >= 16 else None
+        return Entry(header, offset, span, deleted=True) if span >= _LARGE.size else None
     if kind != b"moof" or not 24 <= size <= MAX_MOOF:
         return None
-    head = read(0, size + 8)
+    head = read(at, size + 8)
     if len(head) < size + 8:
         return None
     payload, kind = _HEADER.unpack_from(head, size)
@@ -115,7 +111,6 @@ def is_intact(read: ReadAt, entry: Entry) -> bool:
     if len(data) < entry.size:
         return False
     first = -entry.offset % PAGE
-    pages = (
-        np.frombuffer(data, np.uint8, offset=first)[: (len(data) - first) // PAGE * PAGE] if first < len(data) else None
-    )
-    return pages is None or bool(pages.reshape(-1, PAGE).any(axis=1).all())
+    count = max(0, len(data) - first) // PAGE
+    pages = np.frombuffer(data, np.uint8, count * PAGE, min(first, len(data) - 1)).reshape(-1, PAGE)
+    return bool(pages.any(axis=1).all())
