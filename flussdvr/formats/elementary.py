@@ -342,8 +342,8 @@ class Ac3Stream(AudioStream):
     def _frame(self, data: bytes, start: int, stop: int) -> tuple[list[bytes], int]:
         frame = ac3.parse_syncframe(data, start)
         sample = data[start:stop]
-        key = (frame.bsid, frame.fscod, frame.sample_rate, frame.acmod, frame.lfeon, frame.bsmod)
-        key += () if frame.is_eac3 else (frame.bit_rate_code,)
+        rate_code = 0 if frame.is_eac3 else frame.bit_rate_code
+        key = frame.bsid, frame.fscod, frame.sample_rate, frame.acmod, frame.lfeon, frame.bsmod, rate_code
         if key != self._key:
             config = ac3.build_dec3(sample) if frame.is_eac3 else ac3.build_dac3(frame)
             codec = Codec.EAC3 if frame.is_eac3 else Codec.AC3

@@ -28,7 +28,7 @@ from flussdvr.formats.mpegts_packet import (
     find_sync,
     packet_rows,
     packet_runs,
-    word_pid,
+    pid_word,
 )
 from flussdvr.formats.pes import WRAP, Clock, continues, parse_pes
 from flussdvr.formats.psi import PAT_TABLE, PMT_TABLE, Framing, SectionReader, parse_pat, parse_pmt
@@ -89,7 +89,7 @@ class TsDemuxer:
         self._program = program
         self._rest = b""
         self._synced = False
-        self._flows = {_flow_key(PAT_PID): Flow(PAT_PID)}
+        self._flows = {pid_word(PAT_PID): Flow(PAT_PID)}
         self._chosen: tuple[int, int] | None = None
         self._streams: dict[tuple[int, Framing, str], Flow] = {}
         self._clock = Clock()
@@ -381,9 +381,9 @@ class TsDemuxer:
             return
         chosen = next((entry for entry in programs if self._chosen and entry[0] == self._chosen[0]), programs[0])
         if self._chosen is not None:
-            self._flows.pop(_flow_key(self._chosen[1]), None)
+            self._flows.pop(pid_word(self._chosen[1]), None)
         self._chosen = chosen
-        self._flows[_flow_key(chosen[1])] = Flow(chosen[1])
+        self._flows[pid_word(chosen[1])] = Flow(chosen[1])
 
     def _program_map(self, pid: int, section: bytes) -> None:
         pmt = parse_pmt(section)
@@ -400,22 +400,14 @@ class TsDemuxer:
         for key, flow in self._streams.items():
             if key not in wanted:
                 self._complete(flow)
-                del self._flows[_flow_key(flow.pid)]
+                del self._flows[pid_word(flow.pid)]
         if not self._settling:
             self._report_samples()
         self._streams = wanted
-        self._flows.update({_flow_key(flow.pid): flow for flow in wanted.values()})
+        self._flows.update({pid_word(flow.pid): flow for flow in wanted.values()})
         self._samples = {flow.pid: self._samples[flow.pid] for flow in wanted.values() if flow.pid in self._samples}
         if any(flow.track is None for flow in wanted.values()):
             self._settling = True
             self._settling_from = None
         else:
             self._announce()
-
-
-def _flow_key(pid: int) -> int:
-    """The PID as it stands in a header word."""
-    return (pid & 0x1F00) | (pid & 0xFF) << 16
-
-
-assert word_pid(_flow_key(0x1234)) == 0x1234

@@ -42,9 +42,9 @@ _FLAGS = np.uint32(0xF0000000)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def word_pid(word: int) -> int:
-    """The PID of a header word."""
-    return word & 0x1F00 | word >> 16 & 0xFF
+def pid_word(pid: int) -> int:
+    """The PID as it stands in a header word."""
+    return (pid & 0x1F00) | (pid & 0xFF) << 16
 
 
 def packet_runs(data: bytes, count: int) -> tuple[list[int], list[int]]:
