@@ -32,7 +32,9 @@ def payload_span(packet: memoryview) -> tuple[int, int]:
     if len(packet) < HEADER or packet[0] >> 6 != 2:
         return 0, 0
     start, stop = HEADER + 4 * (packet[0] & 0x0F), len(packet)
-    if packet[0] & 0x10 and start + 4 <= stop:
+    if packet[0] & 0x10:
+        if start + 4 > stop:
+            return 0, 0
         start += 4 + 4 * (packet[start + 2] << 8 | packet[start + 3])
     if packet[0] & 0x20:
         stop -= packet[-1]
