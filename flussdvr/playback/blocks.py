@@ -12,22 +12,22 @@ A block is rendered in the CPU worker, one blob at a time, so that a cold day's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flussdvr.media import Track
 from flussdvr.playback.inits import Inits
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.playlist import Block, Piece, render_block
-from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source
+from flussdvr.playback.view import View
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.archive import Blob
-    from flussdvr.formats.fragment_table import FragmentTable
+    from flussdvr.archive.blob import Blob
+    from flussdvr.formats.fragment_table import Segments
     from flussdvr.live.window import LiveSegment
     from flussdvr.threads import Worker
 
@@ -36,23 +36,11 @@ TOLERANCE_MS = 100
 """Blobs of one recording may differ by rounding where they meet; a hole larger than this is a gap."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """How segments are presented: the container (`fmp4` or `ts`) and a choice of tracks."""
-
-    container: str
-    selection: Selection | None = None
-
-    @property
-    def extension(self) -> str:
-        return "ts" if self.container == "ts" else "m4s"
-
-
 class Blocks:
     def __init__(self, inits: Inits, cpu: Worker) -> None:
         self.inits = inits
         self._cpu = cpu
-        self._cache: Lru[object, Block] = Lru(CACHE_BYTES)
+        self._cache: Lru[tuple[str, View], tuple[tuple[int, bool], Block]] = Lru(CACHE_BYTES)
 
     async def pieces(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
         """
@@ -73,17 +61,14 @@ class Blocks:
     async def of_blob(self, source: Source, blob: Blob, view: View) -> Block:
         """All complete segments of one blob."""
         assert source.archive is not None
-        if blob.closed:
-            block = self._cache.get((blob, view))
-            if block is not None:
-                return block
+        key, state = (blob.path, view), (blob.index_size, blob.closed)
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] == state:
+            return cached[1]
         table = await source.archive.table(blob)
-        key = (blob, view) if blob.closed else (blob.path, table.consumed, view)
-        block = self._cache.get(key)
-        if block is None:
-            init = "" if view.container == "ts" else self.inits.url(table.init, table.tracks, view.selection)
-            block = await self._cpu.do(_render, table, view, init, blob.closed)
-            self._cache.put(key, block, block.cost)
+        init = "" if view.container == "ts" else self.inits.url(table.init, table.tracks, view.selection)
+        block = await self._cpu.do(_render, table.segments(blob.closed), table.tracks, blob, view, init)
+        self._cache.put(key, (state, block), block.cost)
         return block
 
     def of_live(self, source: Source, view: View, after: Piece | None) -> Iterator[Block]:
@@ -120,20 +105,19 @@ class Blocks:
         )
 
 
-def _render(table: FragmentTable, view: View, init: str, closed: bool) -> Block:
+def _render(segments: Segments, tracks: tuple[Track, ...], blob: Blob, view: View, init: str) -> Block:
     """In the CPU worker."""
-    segments = table.segments()
-    count = len(segments.begin_ms) - (0 if closed or not len(segments.begin_ms) or segments.complete else 1)
+    count = int(segments.complete.sum())
     return render_block(
-        table.info.sequence,
+        int(segments.sequence[0]) if count else blob.sequence,
         segments.begin_ms[:count],
         segments.end_ms[:count],
         segments.size[:count],
         view.extension,
         init,
-        compress=closed,
-        tracks=table.tracks,
-        continuous=table.info.after is None,
+        compress=blob.closed,
+        tracks=tracks,
+        continuous=blob.after is None,
     )
 
 

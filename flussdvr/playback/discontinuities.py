@@ -19,7 +19,7 @@ from flussdvr.playback.sources import Source
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.archive import Blob
+    from flussdvr.archive.blob import Blob
 
 TOLERANCE_MS = 100
 KEPT = 20_000
@@ -47,9 +47,7 @@ class Discontinuities:
     def _number(self, name: str, numbers: OrderedDict[int, int], blob: Blob) -> None:
         if blob.begin_ms not in numbers:
             previous = next(reversed(numbers.values()), 0)
-            apart = bool(numbers) and (
-                blob.info.after is not None or abs(blob.begin_ms - self._ends[name]) > TOLERANCE_MS
-            )
+            apart = bool(numbers) and (blob.after is not None or abs(blob.begin_ms - self._ends[name]) > TOLERANCE_MS)
             numbers[blob.begin_ms] = previous + apart
             while len(numbers) > KEPT:
                 numbers.popitem(last=False)

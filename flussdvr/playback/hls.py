@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 from flussdvr.formats.codec_string import codec_string
 from flussdvr.media import Track
-from flussdvr.playback.blocks import Blocks, View
+from flussdvr.playback.blocks import Blocks
 from flussdvr.playback.discontinuities import Discontinuities
 from flussdvr.playback.playlist import MediaPlaylist, Piece, Rendition, Variant, bandwidth, with_query
 from flussdvr.playback.selection import selected, spell_selection, track_names
 from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.view import View
 from flussdvr.timeline import Range
 
 SHOWN = 4

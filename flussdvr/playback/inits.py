@@ -17,18 +17,17 @@ from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fmp4 import parse_init, write_init
 from flussdvr.media import Track
 from flussdvr.playback.lru import Lru
+from flussdvr.playback.reading import ReaderOf, read_extent
 from flussdvr.playback.selection import Selection, selected
 from flussdvr.playback.sources import Source
-from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.archive import Blob
+    from flussdvr.archive.blob import Blob
 
 CACHE_BYTES = 16 << 20
 SCANNED = 20_000
 """How many blobs whose init segment is known are remembered."""
 PROBE = 8 << 10
-EVER = Range(0, 1 << 62)
 
 
 def digest_of(init: bytes) -> str:
@@ -46,7 +45,8 @@ def init_of(init: bytes, tracks: tuple[Track, ...], selection: Selection | None)
 class Inits:
     """Init segments handed out or found."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: ReaderOf) -> None:
+        self._reader = reader
         self._known: Lru[str, bytes] = Lru(CACHE_BYTES)
         self._of_blob: Lru[str, bytes] = Lru(SCANNED)
         self._interned: dict[bytes, bytes] = {}
@@ -65,8 +65,8 @@ class Inits:
             if found is not None:
                 return found
         if source.archive is not None:
-            for blob in reversed(source.archive.blobs(EVER)):
-                found = self._match(await self._init(source, blob), selection, digest)
+            for blob in reversed(source.archive.blobs()):
+                found = self._match(await self._init(blob), selection, digest)
                 if found is not None:
                     return found
         raise DvrError(Kind.NOT_FOUND, "init_not_found", "no recording has this init segment")
@@ -90,12 +90,11 @@ class Inits:
         self._remember(init)
         return init
 
-    async def _init(self, source: Source, blob: Blob) -> bytes:
+    async def _init(self, blob: Blob) -> bytes:
         known = self._of_blob.get(blob.path)
         if known is None:
-            assert source.archive is not None
             try:
-                data = await source.archive.read(Extent(blob.path, 0, min(PROBE, blob.size)))
+                data = await self._reader(blob.path).do(read_extent, Extent(blob.path, 0, min(PROBE, blob.size)))
                 known = bytes(data[: parse_init(data).size])
             except (DvrError, FormatError, OSError):
                 known = b""

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -161,6 +161,9 @@ class MediaPlaylist:
     target_ms: int = 0
     discontinuity_sequence: int = 0
     query: str = ""
+
+    def with_query(self, query: str) -> MediaPlaylist:
+        return replace(self, query=query)
 
     def render(self) -> bytes:
         return b"".join(text for text, _ in self._parts())

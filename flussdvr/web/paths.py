@@ -494,4 +494,3 @@ _COMMANDS = _table(
         (r"media_info\.json", lambda groups, base, count: MediaInfo(**base)),
     ]
 )
-

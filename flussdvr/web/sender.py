@@ -11,7 +11,7 @@ RFC 9110 §13-15.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,10 @@ from zope.interface import implementer
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError
+from flussdvr.playback.reading import DataGone, ReaderOf, read_extent
 from flussdvr.threads import Worker
 from flussdvr.web.ranges import matches, may_resume, parse_range
-from flussdvr.web.transfer import DataGone, Part, Transfer, WorkerOf, read_extent
+from flussdvr.web.transfer import Part, Transfer, WorkerOf
 
 SMALL = 64 << 10
 """A body in RAM up to this size goes through the transport: cheaper than a thread."""
@@ -50,7 +51,7 @@ class Sender:
     """How bodies go out: `reader(path)` is the worker of the storage root that `path` lies on."""
 
     reactor: Any
-    reader: Callable[[str], Worker]
+    reader: ReaderOf
 
     def worker_of(self, part: Part) -> Worker:
         return self.reader(part.path if isinstance(part, Extent) else "")
@@ -98,7 +99,7 @@ class Sender:
                 return await send_through_socket(self.reactor, transport, body.parts, self.worker_of, request)
             return await write_through_transport(body.parts, self.worker_of, request)
         except DataGone as gone:
-            log.warn("{path} vanished while it was sent to {peer}", path=str(gone), peer=request.getClientAddress())
+            log.warn("{path} vanished while it was sent to {peer}", path=gone.path, peer=request.getClientAddress())
             abort(request)
         except OSError as error:
             log.info("sending {uri} ended: {error}", uri=request.uri, error=error)

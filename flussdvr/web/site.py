@@ -60,13 +60,14 @@ class Publication(Protocol):
 
     def data_received(self, data: bytes) -> None: ...
 
-    def ended(self, reason: str) -> None: ...
+    def finished(self, reason: str) -> None: ...
 
 
 class Publishers(Protocol):
-    def publish(self, name: str, request: Request, transport: IPushProducer) -> Publication:
+    def publish(self, name: str, request: DvrRequest, password: str | None, transport: IPushProducer) -> Publication:
         """
-        Begin to take a stream's bytes. `transport` may be paused while the ingest is full.
+        Begin to take a stream's bytes. `transport` may be paused while the ingest is full; `request.kicked` sends the
+        publisher away.
 
         Raises `DvrError`: NOT_FOUND, DENIED, CONFLICT.
         """
@@ -75,7 +76,7 @@ class Publishers(Protocol):
 class NoPublishers:
     """For a site that takes nothing in."""
 
-    def publish(self, name: str, request: Request, transport: IPushProducer) -> Publication:
+    def publish(self, name: str, request: DvrRequest, password: str | None, transport: IPushProducer) -> Publication:
         raise DvrError(Kind.NOT_FOUND, "stream_not_found", "nothing can be published here")
 
 
@@ -142,7 +143,7 @@ class DvrRequest(Request):
         publication, self._publication = self._publication, None
         if publication is not None:
             self.method, self.uri, self.clientproto = command, path, version
-            publication.ended("the publisher has finished")
+            publication.finished("the publisher has finished")
             self._common_headers()
             self.setResponseCode(204)
             self.finish()
@@ -152,10 +153,16 @@ class DvrRequest(Request):
     def connectionLost(self, reason: Failure) -> None:
         publication, self._publication = self._publication, None
         if publication is not None:
-            publication.ended("the publisher has gone")
+            publication.finished("the publisher has gone")
         if not self.finished:
             self.log_access(aborted=True)
         super().connectionLost(reason)
+
+    def kicked(self, reason: str) -> None:
+        """The publisher has to go, in the middle of its body."""
+        if self._publication is not None:
+            self._publication = None
+            self._answer_early(DvrError(Kind.CONFLICT, "publisher_kicked", reason))
 
     def _begin_publishing(self) -> None:
         path, _, query = self.uri.partition(b"?")
@@ -166,7 +173,8 @@ class DvrRequest(Request):
         if isinstance(parsed, LiveTs):
             publishers: Publishers = self.channel.site.publishers
             try:
-                self._publication = publishers.publish(parsed.name, self, self.channel.transport)
+                password = parsed.parameter("password") or self.getPassword().decode("utf-8", "replace") or None
+                self._publication = publishers.publish(parsed.name, self, password, self.channel.transport)
             except DvrError as error:
                 self._answer_early(error)
 

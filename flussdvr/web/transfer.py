@@ -29,6 +29,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flussdvr.archive.body import Extent
+from flussdvr.playback.reading import DataGone, has_hole
 from flussdvr.threads import Worker
 
 SLICE_S = 0.05
@@ -40,10 +41,6 @@ CHUNK = 4 << 20
 
 Part = bytes | Extent
 WorkerOf = Callable[[Part], Worker]
-
-
-class DataGone(Exception):
-    """The file has become shorter or has a hole where the body's bytes were: expired while it was being sent."""
 
 
 @implementer(IWriteDescriptor)
@@ -198,23 +195,3 @@ class Transfer:
             # The last close of an unlinked blob frees its blocks, which may take the disk a while.
             closing = self._worker_of(Extent(path, 0, 0)).do(os.close, descriptor)
             closing.addErrback(lambda failure: self.log.failure("cannot close {path}", failure, path=path))
-
-
-def has_hole(descriptor: int, start: int, stop: int) -> bool:
-    """Whether part of `[start, stop)` has been punched out of the file: it would read as zeros."""
-    try:
-        return os.lseek(descriptor, start, os.SEEK_HOLE) < stop
-    except OSError:
-        return True
-
-
-def read_extent(extent: Extent) -> bytes:
-    """The bytes of `extent`, read in whatever thread this is called; raises `DataGone` or `OSError`."""
-    descriptor = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        data = os.pread(descriptor, extent.length, extent.offset)
-        if len(data) < extent.length or has_hole(descriptor, extent.offset, extent.offset + extent.length):
-            raise DataGone(extent.path)
-        return data
-    finally:
-        os.close(descriptor)

@@ -32,7 +32,7 @@ class FakePublication:
             raise DvrError(Kind.BAD_REQUEST, "not_mpegts", "this is no MPEG-TS")
         self.data.append(data)
 
-    def ended(self, reason: str) -> None:
+    def finished(self, reason: str) -> None:
         self.end = reason
 
 
@@ -42,8 +42,9 @@ class FakePublishers:
         self.refusal: DvrError | None = None
         self.names: list[str] = []
 
-    def publish(self, name: str, request: Any, transport: Any) -> FakePublication:
+    def publish(self, name: str, request: Any, password: str | None, transport: Any) -> FakePublication:
         self.names.append(name)
+        self.password = password
         if self.refusal is not None:
             raise self.refusal
         return self.publication
@@ -186,3 +187,23 @@ def test_every_request_is_told_once() -> None:
     connection.send(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
     connection.send(b"GET /y HTTP/1.1\r\nHost: x\r\n\r\n")
     assert [request.uri for request, _ in connection.accessed] == [b"/x", b"/y"]
+
+
+@pytest.mark.parametrize(
+    ("query", "header"), [(b"?password=s3cret", b""), (b"", b"Authorization: Basic dTpzM2NyZXQ=\r\n")]
+)
+def test_a_publishers_password(query: bytes, header: bytes) -> None:
+    connection = Connection()
+    connection.send(b"PUT /ort/mpegts" + query + b" HTTP/1.1\r\nHost: x\r\n" + header + b"Content-Length: 5\r\n\r\n")
+    assert connection.publishers.password == "s3cret"
+
+
+def test_a_publisher_that_is_kicked() -> None:
+    connection = Connection()
+    connection.send(b"PUT /ort/mpegts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    request = connection.protocol._channel.requests[0]
+    request.kicked("silence")
+    assert connection.received()[0] == 409
+    request.kicked("again")
+    connection.send(b"3\r\nabc\r\n0\r\n\r\n")
+    assert connection.transport.value() == b""

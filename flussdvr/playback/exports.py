@@ -1,0 +1,174 @@
+"""
+A window of the archive as one file.
+
+    F-D     a computed head and extents of the blobs: length, entity tag and any range known at once
+    F-now   fragmented MP4: the init segment and the fragments as they were recorded, as far as there are any
+
+The head of a long window takes a while to compute (about a second a day), so it is made in the CPU worker, once for
+all who ask, and kept for the many ranges that a player will want of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flussdvr.archive.body import Body, Extent
+from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.formats import mp4
+from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.playback.fragments import span_of
+from flussdvr.playback.inits import init_of
+from flussdvr.playback.lru import Lru
+from flussdvr.playback.segments import select
+from flussdvr.playback.selection import Selection, selected
+from flussdvr.playback.shared import Shared
+from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.view import View
+from flussdvr.timeline import Range
+
+if TYPE_CHECKING:
+    from flussdvr.archive.blob import Blob
+    from flussdvr.threads import Worker
+
+CACHE_BYTES = 128 << 20
+MARGIN_MS = 1000
+"""Pictures may be shown up to this before they are decoded: so much more of the recording is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file: `etag` is strong, in its quotes."""
+
+    body: Body
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Fragments `[first, stop)` of `blob`."""
+
+    blob: Blob
+    table: FragmentTable
+    first: int
+    stop: int
+
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        return self.blob.begin_ms, self.first, self.stop, int(self.table.end_ms[self.stop - 1])
+
+
+class Exports:
+    def __init__(self, cpu: Worker, now_ms: Callable[[], int]) -> None:
+        self._cpu = cpu
+        self._now_ms = now_ms
+        self._cache: Lru[object, Export] = Lru(CACHE_BYTES)
+        self._shared: Shared[object, Export] = Shared()
+
+    async def mp4(
+        self, source: Source, from_ms: int, duration_ms: int | None, selection: Selection | None, keep_gaps: bool
+    ) -> Export:
+        """
+        `[from_ms, from_ms + duration_ms)`, or up to now for `None`.
+
+        Raises `DvrError` NOT_FOUND where nothing is recorded in the window or none of the selected tracks.
+        """
+        if duration_ms is None:
+            return await self._fragmented(source, from_ms, selection)
+        window = Range(from_ms, from_ms + duration_ms)
+        parts = await self.parts(source, window)
+        key = source.name, window, selection, keep_gaps, tuple(part.key for part in parts)
+        known = self._cache.get(key)
+        if known is not None:
+            return known
+
+        async def make() -> Export:
+            wanted = {track.id for part in parts for track in selected(part.table.tracks, selection)}
+            if not wanted:
+                raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
+            export: Export = await self._cpu.do(_progressive, parts, window, wanted if selection else None, keep_gaps)
+            self._cache.put(key, export, sum(len(part) for part in export.body.parts if isinstance(part, bytes)) + 1000)
+            return export
+
+        return await self._shared.do(key, make)
+
+    async def parts(self, source: Source, window: Range) -> list[Part]:
+        """
+        The recorded fragments of `window`, from the key frame before it on. Raises `DvrError` NOT_FOUND for none.
+        """
+        if source.archive is None or not source.archive.ranges(window):
+            raise no_recordings()
+        parts = []
+        for blob in source.archive.blobs(window):
+            table = await source.archive.table(blob)
+            if not blob.closed:
+                table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
+            first, stop = rows_around(table, window)
+            if first < stop:
+                parts.append(Part(blob, table, first, stop))
+        if not parts:
+            raise no_recordings()
+        return parts
+
+    async def _fragmented(self, source: Source, from_ms: int, selection: Selection | None) -> Export:
+        parts = await self.parts(source, Range(from_ms, max(from_ms, self._now_ms())))
+        init = parts[0].table.init
+        bodies: list[Body] = [Body((init_of(init, parts[0].table.tracks, selection),))]
+        for part in parts:
+            if part.table.init != init:
+                break  # one init segment a file: what has other codecs begins another
+            first = part.first
+            if part is parts[0]:
+                first = last_sync(part.table, from_ms)
+            for begin, end in unbroken(part.table, first, part.stop):
+                bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
+        body = Body.of(piece for one in bodies for piece in one.parts)
+        return Export(body, _etag(body))
+
+
+def rows_around(table: FragmentTable, window: Range) -> tuple[int, int]:
+    """Fragments that a file of `window` needs: from one before the key frame at its beginning to a little behind it."""
+    first = max(0, last_sync(table, window.begin_ms) - 1)
+    stop = int(np.searchsorted(table.begin_ms, window.end_ms + MARGIN_MS))
+    return first, stop
+
+
+def last_sync(table: FragmentTable, utc_ms: int) -> int:
+    """The last sync fragment that begins not after `utc_ms`; the first of all if there is none."""
+    rows = np.flatnonzero(table.sync & (table.begin_ms <= utc_ms))
+    return int(rows[-1]) if len(rows) else 0
+
+
+def unbroken(table: FragmentTable, first: int, stop: int) -> list[tuple[int, int]]:
+    """`[first, stop)` in stretches without a deleted span in between."""
+    offset, size = table.offset[first:stop], table.size[first:stop]
+    breaks = (np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + first + 1).tolist()
+    return list(zip([first, *breaks], [*breaks, stop], strict=True))
+
+
+def _progressive(parts: Sequence[Part], window: Range, tracks: set[int] | None, keep_gaps: bool) -> Export:
+    """In the CPU worker."""
+    pieces = [mp4.Piece(part.table, part.first, part.stop) for part in parts]
+    try:
+        result = mp4.head(pieces, window, tracks=tracks, gaps="keep" if keep_gaps else "skip")
+    except FormatError as error:
+        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+    extents = [Extent(parts[number].blob.path, offset, length) for number, offset, length in result.extents]
+    body = Body((result.head, *extents))
+    return Export(body, _etag(body))
+
+
+def _etag(body: Body) -> str:
+    """Of what the body says of itself: heads, and which extents (by the blob's own name, not where its disk is)."""
+    digest = sha256()
+    for part in body.parts:
+        if isinstance(part, Extent):
+            digest.update(f"{part.path.rpartition('/')[2]} {part.offset} {part.length}\n".encode())
+        else:
+            digest.update(part)
+    return f'"{digest.hexdigest()[:32]}"'

@@ -1,0 +1,44 @@
+"""
+Everything that turns recordings into answers, put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flussdvr.playback.blocks import Blocks
+from flussdvr.playback.discontinuities import Discontinuities
+from flussdvr.playback.exports import Exports
+from flussdvr.playback.fragments import SegmentIndex
+from flussdvr.playback.hls import Hls
+from flussdvr.playback.inits import Inits
+from flussdvr.playback.reading import ReaderOf
+from flussdvr.playback.segments import Segments
+from flussdvr.playback.ts_segments import TsSegments
+from flussdvr.playback.ts_streams import TsStreams
+from flussdvr.threads import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    hls: Hls
+    inits: Inits
+    segments: Segments
+    exports: Exports
+    ts: TsStreams
+
+
+def make_playback(cpu: Worker, reader: ReaderOf, clock: Any, now_ms: Callable[[], int]) -> Playback:
+    """`cpu` renders and muxes, `reader(path)` reads, `clock` (IReactorTime) paces, `now_ms` is the wall clock."""
+    inits = Inits(reader)
+    index = SegmentIndex()
+    ts_segments = TsSegments(index, cpu, reader)
+    return Playback(
+        Hls(Blocks(inits, cpu), Discontinuities(), now_ms),
+        inits,
+        Segments(index, ts_segments),
+        Exports(cpu, now_ms),
+        TsStreams(index, ts_segments, clock, now_ms),
+    )

@@ -1,0 +1,57 @@
+"""
+A segment by its absolute time, as a body.
+
+    fMP4, all tracks    one extent of the blob, or the fragments in RAM
+    fMP4, some tracks   for each fragment a synthesised `moof` and an extent
+    MPEG-TS             muxed
+
+The same bytes whether they come from RAM or from the disk, from this server or another.
+"""
+
+from __future__ import annotations
+
+from flussdvr.archive.body import Body
+from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.formats.demuxed import demuxed
+from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, live_span
+from flussdvr.playback.selection import selected
+from flussdvr.playback.sources import Source
+from flussdvr.playback.ts_segments import TsSegments
+from flussdvr.playback.view import View
+
+
+class Segments:
+    def __init__(self, index: SegmentIndex, ts: TsSegments) -> None:
+        self._index = index
+        self._ts = ts
+
+    async def body(self, source: Source, begin_ms: int, duration_ms: int, view: View) -> Body:
+        """The segment `[begin_ms, begin_ms + duration_ms)`. Raises `DvrError` NOT_FOUND."""
+        if view.container == "ts":
+            return Body((await self._ts.segment(source, begin_ms, duration_ms, view.selection),))
+        live = live_segment(source, begin_ms, duration_ms)
+        if live is not None:
+            if len(selected(live.tracks, view.selection)) == len(live.tracks):
+                return Body(tuple(fragment.data for fragment in live.fragments))
+            return select(live_span(live.init, live.fragments), view)
+        return select(await self._index.find(source, begin_ms, duration_ms), view)
+
+
+def select(span: Span, view: View) -> Body:
+    """What of `span` belongs to the selected tracks. Raises `DvrError` NOT_FOUND, CORRUPT."""
+    tracks = selected(span.table.tracks, view.selection)
+    if not tracks:
+        raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
+    if len(tracks) == len(span.table.tracks):
+        return span.body
+    parts: list[Body] = []
+    try:
+        for part in demuxed(span.table, span.first, span.stop, [track.id for track in tracks]):
+            if isinstance(part, bytes):
+                parts.append(Body((part,)))
+            else:
+                begin = part[0] - span.offset
+                parts.append(span.body.slice(begin, begin + part[1]))
+    except FormatError as error:
+        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+    return Body.of(piece for body in parts for piece in body.parts)

@@ -1,0 +1,253 @@
+"""
+MPEG-TS as a stream of bytes: downloads, timeshifts that never end, and live.
+
+    export          [F, F+D)      as fast as the client reads
+    timeshift_abs   F ->          a burst, then in real time, then live as it is recorded
+    timeshift_rel   now-N ->      the same, each segment N after it was live
+    live            newest GOP -> fragment by fragment
+
+Gaps are skipped: what comes after one follows in the timestamps where the other ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import numpy as np
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from flussdvr.errors import DvrError
+from flussdvr.live.fragment import LiveFragment
+from flussdvr.live.window import Gap, LiveWindow
+from flussdvr.playback.fragments import SegmentIndex, Span, live_span, span_of
+from flussdvr.playback.selection import Selection
+from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.ts_segments import TsSegments
+from flussdvr.timeline import Range
+
+BURST_MS = 10_000
+"""How far ahead of real time a timeshift is sent: what players want to have before they begin."""
+AHEAD_MS = 2 * 3_600_000
+GAP_MS = 200
+"""Fragments further apart than this do not continue each other."""
+WAITING_BYTES = 32 << 20
+"""A live viewer who is further behind than this loses what he has missed."""
+POLL_S = 1.0
+"""A stream without a live window is looked at this often."""
+
+
+class TsStreams:
+    """`clock`: IReactorTime; `now_ms`: the wall clock."""
+
+    def __init__(self, index: SegmentIndex, segments: TsSegments, clock: Any, now_ms: Callable[[], int]) -> None:
+        self._index = index
+        self._segments = segments
+        self._clock = clock
+        self._now_ms = now_ms
+
+    # -- what there is ------------------------------------------------------------------------------------------------
+
+    async def export(
+        self, source: Source, from_ms: int, duration_ms: int | None, selection: Selection | None
+    ) -> AsyncIterator[bytes]:
+        """A window of the archive; `duration_ms` is `None` for `now`. Raises `DvrError` NOT_FOUND."""
+        end_ms = self._now_ms() if duration_ms is None else from_ms + duration_ms
+        first = await self._begin(source, from_ms)
+        if first is None or first.begin_ms >= end_ms:
+            raise no_recordings()
+        return self._export(source, first, end_ms, selection)
+
+    async def timeshift_abs(self, source: Source, from_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
+        """Endless from `from_ms` on. Raises `DvrError` NOT_FOUND."""
+        first = await self._begin(source, from_ms) if from_ms <= self._now_ms() else None
+        if first is None:
+            raise no_recordings()
+        return self._paced(source, first, selection, None)
+
+    async def timeshift_rel(self, source: Source, delay_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
+        """Endless, `delay_ms` behind live. Raises `DvrError` NOT_FOUND."""
+        if delay_ms <= 0:
+            return await self.live(source, selection)
+        first = await self._begin(source, self._now_ms() - delay_ms)
+        if first is None:
+            raise no_recordings()
+        return self._paced(source, first, selection, delay_ms)
+
+    async def live(self, source: Source, selection: Selection | None) -> AsyncIterator[bytes]:
+        """Endless, fragment by fragment, from the beginning of the newest segment. Raises `DvrError` NOT_FOUND."""
+        window = source.window
+        if window is None or (window.growing is None and not window.segments):
+            raise no_recordings()
+        return self._live(source, window, selection)
+
+    # -- the streams --------------------------------------------------------------------------------------------------
+
+    async def _export(
+        self, source: Source, first: Span, end_ms: int, selection: Selection | None
+    ) -> AsyncIterator[bytes]:
+        skipped = Skipped()
+        span: Span | None = first
+        while span is not None and span.begin_ms < end_ms:
+            stop = span.first + int(np.searchsorted(span.table.begin_ms[span.first : span.stop], end_ms))
+            shown = span if stop >= span.stop or span.stop - span.first == 1 else cut(span, span.first, stop)
+            yield await self._segments.span(source, shown, selection, skipped.before(shown))
+            span = await self._next(source, span.end_ms)
+
+    async def _paced(
+        self, source: Source, first: Span, selection: Selection | None, delay_ms: int | None
+    ) -> AsyncIterator[bytes]:
+        skipped = Skipped()
+        begun_ms, sent_ms = self._now_ms(), 0
+        span: Span | None = first
+        position = first.begin_ms
+        while True:
+            if span is None:
+                await self._news(source)
+            else:
+                ahead = sent_ms if delay_ms is None else span.begin_ms + delay_ms - begun_ms
+                await self._sleep(begun_ms + ahead - BURST_MS - self._now_ms())
+                yield await self._segments.span(source, span, selection, skipped.before(span))
+                sent_ms += span.end_ms - span.begin_ms
+                position = span.end_ms
+            span = await self._next(source, position)
+
+    async def _live(self, source: Source, window: LiveWindow, selection: Selection | None) -> AsyncIterator[bytes]:
+        skipped = Skipped()
+        queue = LiveQueue(window)
+        try:
+            while True:
+                init, fragment = await queue.next()
+                span = live_span(init, [fragment])
+                try:
+                    packets = await self._segments.span(source, span, selection, skipped.before(span))
+                except DvrError:
+                    continue  # these tracks are not there now; they may come back
+                yield packets
+        finally:
+            queue.close()
+
+    # -- finding the way ----------------------------------------------------------------------------------------------
+
+    async def _begin(self, source: Source, from_ms: int) -> Span | None:
+        """The segment in which `from_ms` lies from the sync fragment before it on, or the first one after it."""
+        span = await self._next(source, from_ms, inside=True)
+        if span is None or span.begin_ms >= from_ms:
+            return span
+        rows = np.flatnonzero(
+            span.table.sync[span.first : span.stop] & (span.table.begin_ms[span.first : span.stop] <= from_ms)
+        )
+        return cut(span, span.first + int(rows[-1]), span.stop) if len(rows) else span
+
+    async def _next(self, source: Source, position_ms: int, inside: bool = False) -> Span | None:
+        """The first complete segment that begins (or, `inside`, ends after) not before `position_ms`."""
+        span = await self._archived(source, position_ms, inside)
+        if span is None and source.window is not None:
+            for segment in source.window.segments:
+                if (segment.end_ms > position_ms) if inside else (segment.begin_ms >= position_ms - GAP_MS):
+                    return live_span(segment.init, segment.fragments)
+        return span
+
+    async def _archived(self, source: Source, position_ms: int, inside: bool) -> Span | None:
+        if source.archive is None:
+            return None
+        ahead = source.archive.ranges(Range(position_ms, position_ms + AHEAD_MS))
+        if not ahead:
+            ahead = source.archive.ranges(Range(position_ms, max(position_ms, self._now_ms())))
+        if not ahead:
+            return None
+        start = max(position_ms, ahead[0].begin_ms)
+        for blob in source.archive.blobs(Range(start, start + AHEAD_MS)):
+            table = await source.archive.table(blob)
+            segments = self._index.of(blob, table)
+            if inside:
+                at = int(np.searchsorted(segments.end_ms, position_ms, "right"))
+            else:
+                at = int(np.searchsorted(segments.begin_ms, position_ms - GAP_MS))
+                if at < len(segments) and int(segments.end_ms[at]) <= position_ms:
+                    at += 1
+            if at < len(segments) and segments.complete[at]:
+                first = int(segments.first[at])
+                return span_of(table, blob.path, first, first + int(segments.count[at]))
+        return None
+
+    async def _news(self, source: Source) -> None:
+        """Wait for something new: the next live fragment, or a while."""
+        arrived: Deferred[None] = Deferred()
+        window = source.window
+        stop = window.subscribe(lambda _: None if arrived.called else arrived.callback(None)) if window else None
+        arrived.addTimeout(POLL_S, self._clock, onTimeoutCancel=lambda result, timeout: None)
+        try:
+            await arrived
+        finally:
+            if stop is not None:
+                stop()
+
+    async def _sleep(self, ms: int) -> None:
+        if ms > 0:
+            await deferLater(self._clock, ms / 1000)
+
+
+def cut(span: Span, first: int, stop: int) -> Span:
+    """Fewer rows of the same span."""
+    offset, size = span.table.offset, span.table.size
+    begin, end = int(offset[first]), int(offset[stop - 1] + size[stop - 1])
+    return Span(span.table, first, stop, span.body.slice(begin - span.offset, end - span.offset), begin)
+
+
+class Skipped:
+    """How much time the gaps so far have taken out of the stream."""
+
+    def __init__(self) -> None:
+        self._ms = 0
+        self._end_ms: int | None = None
+
+    def before(self, span: Span) -> int:
+        """What to subtract from the timestamps of `span`, which comes next."""
+        if self._end_ms is not None and abs(span.begin_ms - self._end_ms) > GAP_MS:
+            self._ms += span.begin_ms - self._end_ms
+        self._end_ms = span.end_ms
+        return self._ms
+
+
+class LiveQueue:
+    """The live window's fragments for one viewer, from the beginning of its newest segment on."""
+
+    def __init__(self, window: LiveWindow) -> None:
+        self._window = window
+        newest = window.growing or window.segments[-1]
+        self._fragments: deque[tuple[bytes, LiveFragment]] = deque((newest.init, item) for item in newest.fragments)
+        self._size = sum(len(item.data) for item in newest.fragments)
+        self._synced = True
+        self._waiting: Deferred[None] | None = None
+        self._unsubscribe = window.subscribe(self._received)
+
+    def _received(self, item: LiveFragment | Gap) -> None:
+        if isinstance(item, Gap):
+            return
+        if self._size > WAITING_BYTES:
+            self._fragments.clear()
+            self._size = 0
+            self._synced = False
+        self._synced = self._synced or item.sync
+        if not self._synced:
+            return
+        self._fragments.append((self._window.init, item))
+        self._size += len(item.data)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    async def next(self) -> tuple[bytes, LiveFragment]:
+        """The next fragment and its init segment; waits for it."""
+        while not self._fragments:
+            self._waiting = Deferred()
+            await self._waiting
+        init, fragment = self._fragments.popleft()
+        self._size -= len(fragment.data)
+        return init, fragment
+
+    def close(self) -> None:
+        self._unsubscribe()

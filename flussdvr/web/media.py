@@ -1,0 +1,343 @@
+# mypy: allow-untyped-calls, allow-untyped-decorators
+# (twisted.web is not annotated, klein only in part)
+"""
+Everything under a stream's name: one route, one gate, one answer per kind of URL.
+
+    /{name}/... --paths.parse--> value --admit--> session --singledispatch--> answer
+
+docs/api.md tells the URLs, headers and statuses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from functools import singledispatchmethod
+from typing import Any, Protocol
+
+from klein import Klein
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
+
+from flussdvr.archive.body import Body
+from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.playback import Playback
+from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, multivariant_playlist
+from flussdvr.playback.sources import Source, Streams, source_of
+from flussdvr.playback.status import media_info, newest_tracks, recording_status
+from flussdvr.playback.view import View
+from flussdvr.threads import Worker
+from flussdvr.timeline import Range
+from flussdvr.web.admission import Admission, Session
+from flussdvr.web.paths import (
+    ArchivePlaylist,
+    InitSegment,
+    LiveTs,
+    MediaInfo,
+    MediaPath,
+    Mp4Export,
+    Picture,
+    Playlist,
+    RecordingStatus,
+    RewindPlaylist,
+    Segment,
+    TimeshiftAbsPlaylist,
+    TimeshiftAbsTs,
+    TimeshiftRelPlaylist,
+    TimeshiftRelTs,
+    TsExport,
+    parse,
+    spell,
+)
+from flussdvr.web.sender import Sender, write_chunks
+from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
+
+HLS = b"application/vnd.apple.mpegurl"
+MP4 = b"video/mp4"
+MPEG_TS = b"video/mp2t"
+IMMUTABLE = b"public, max-age=86400, immutable"
+METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"]
+GZIP_FROM = 1000
+"""Shorter playlists are sent as they are."""
+GZIP_IN_REACTOR = 48 << 10
+"""More text than this (about 2 ms) is compressed in the CPU worker."""
+RENDITION_WINDOW_MS = 2 * 3_600_000
+"""How far into a window a multivariant playlist looks to measure it."""
+
+
+class Settings(Protocol):
+    """What of a stream's configuration playback needs."""
+
+    hls_container: str
+    title: str | None
+    provider: str | None
+
+
+class Pictures(Protocol):
+    async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+        """Answer a request for a picture; raises `DvrError`."""
+
+
+class MediaSite:
+    """
+    The media URLs of every stream.
+
+    `settings(name)` is a stream's configuration, `None` for one that is only in the archive. `pictures` answers the
+    picture URLs; without it they are 501.
+    """
+
+    log = Logger()
+    _app = Klein()
+    _app.url_map.merge_slashes = False
+
+    def __init__(
+        self,
+        streams: Streams,
+        playback: Playback,
+        sender: Sender,
+        admission: Admission,
+        now_ms: Callable[[], int],
+        cpu: Worker,
+        settings: Callable[[str], Settings | None] = lambda name: None,
+        pictures: Pictures | None = None,
+    ) -> None:
+        self.streams = streams
+        self.playback = playback
+        self.sender = sender
+        self.admission = admission
+        self.now_ms = now_ms
+        self.cpu = cpu
+        self.settings = settings
+        self.pictures = pictures
+
+    def resource(self) -> IResource:
+        return self._app.resource()
+
+    # -- the route and the gate ---------------------------------------------------------------------------------------
+
+    @_app.route("/<path:path>", methods=METHODS)
+    async def media(self, request: DvrRequest, path: str) -> bytes | None:
+        if request.method == b"OPTIONS":
+            for name, value in PREFLIGHT.items():
+                request.setHeader(name, value)
+            request.setResponseCode(204)
+            return None
+        raw, _, query = request.uri.decode("ascii").partition("?")
+        parsed = parse(raw, query)
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD, OPTIONS")
+            title = f"{request.method.decode()} is not possible here"
+            return write_error(request, DvrError(Kind.BAD_REQUEST, "unknown_operation", title), 405)
+        source = source_of(self.streams, parsed.name)
+        session = await self.admission.admit(request, parsed)
+        request.session_id = session.id
+        request.setHeader(b"x-session", session.id.encode())
+        await self.answer(parsed, source, request, session)
+        return None
+
+    @_app.handle_errors(CancelledError)
+    def gone(self, request: Any, failure: Failure) -> bytes:
+        """The client went away; nobody reads an answer."""
+        return b""
+
+    @_app.handle_errors(DvrError)
+    def refused(self, request: Any, failure: Failure) -> bytes:
+        error = failure.value
+        assert isinstance(error, DvrError)
+        if request.startedWriting:
+            self.log.info("{uri} ended: {error}", uri=request.uri, error=error)
+            request.channel.transport.abortConnection()
+            return b""
+        return write_error(request, error)
+
+    @_app.handle_errors(HTTPException)
+    def unroutable(self, request: Any, failure: Failure) -> bytes:
+        status = getattr(failure.value, "code", None) or 404
+        if status == 405:
+            return write_error(request, DvrError(Kind.BAD_REQUEST, "unknown_operation", "no such method here"), 405)
+        return write_error(request, DvrError(Kind.NOT_FOUND, "not_found", "no such media URL"))
+
+    @_app.handle_errors(Exception)
+    def crashed(self, request: Any, failure: Failure) -> bytes:
+        self.log.failure("{uri} failed", failure, uri=request.uri)
+        if request.startedWriting:
+            request.channel.transport.abortConnection()
+            return b""
+        return write_error(request, DvrError(Kind.CORRUPT, "internal_error", "internal error"))
+
+    # -- one answer per kind of URL -----------------------------------------------------------------------------------
+
+    @singledispatchmethod
+    async def answer(self, parsed: MediaPath, source: Source, request: DvrRequest, session: Session) -> None:
+        raise DvrError(Kind.NOT_FOUND, "not_found", "no such media URL")
+
+    @answer.register
+    async def _playlist(self, parsed: Playlist, source: Source, request: DvrRequest, session: Session) -> None:
+        settings = self.settings(parsed.name)
+        container = parsed.container or (settings.hls_container if settings is not None else "fmp4")
+        view = View("ts" if container in ("ts", "mpegts") else "fmp4", parsed.tracks)
+        if parsed.multivariant:
+            up = "../" * parsed.depth
+            window = self._window(parsed, session)
+            variant = await self.playback.hls.variant(source, window, view, parsed.child, up, parsed.inherited)
+            version = TS_VERSION if view.container == "ts" else VERSION
+            await self._write(multivariant_playlist(variant, version), HLS, request)
+            return
+        playlist = await self._media_playlist(parsed, source, session, view)
+        await self._write_playlist(playlist, request, parsed.propagated)
+
+    async def _media_playlist(self, parsed: Playlist, source: Source, session: Session, view: View) -> MediaPlaylist:
+        hls = self.playback.hls
+        match parsed:
+            case ArchivePlaylist():
+                return await hls.archive(source, parsed.from_ms, parsed.duration_ms, parsed.event, view)
+            case RewindPlaylist():
+                return await hls.rewind(source, parsed.back_ms, view)
+            case TimeshiftAbsPlaylist():
+                opened = session.timeshift_opened(parsed.from_ms, self.now_ms())
+                return await hls.timeshift_abs(source, parsed.from_ms, opened, view)
+            case TimeshiftRelPlaylist() if parsed.delay_ms:
+                return await hls.timeshift_rel(source, parsed.delay_ms, view)
+            case _:
+                return await hls.live(source, view)
+
+    def _window(self, parsed: Playlist, session: Session) -> Range | None:
+        """Where a multivariant playlist looks for what it describes; `None` is the live window."""
+        now = self.now_ms()
+        match parsed:
+            case ArchivePlaylist():
+                end = now if parsed.duration_ms is None else parsed.from_ms + parsed.duration_ms
+                begin = parsed.from_ms
+            case RewindPlaylist():
+                begin, end = now - parsed.back_ms, now
+            case TimeshiftAbsPlaylist():
+                session.timeshift_opened(parsed.from_ms, now)
+                begin, end = parsed.from_ms, now
+            case TimeshiftRelPlaylist() if parsed.delay_ms:
+                begin, end = now - parsed.delay_ms - RENDITION_WINDOW_MS, now - parsed.delay_ms
+            case _:
+                return None
+        begin = max(0, begin)
+        return Range(begin, max(begin, end))
+
+    @answer.register
+    async def _segment(self, parsed: Segment, source: Source, request: DvrRequest, session: Session) -> None:
+        view = View(parsed.container, parsed.tracks)
+        body = await self.playback.segments.body(source, parsed.begin_ms, parsed.duration_ms, view)
+        request.setHeader(b"content-type", MPEG_TS if parsed.container == "ts" else MP4)
+        request.setHeader(b"cache-control", IMMUTABLE)
+        await self.sender.send(body, request, f'"{parsed.begin_ms:x}-{len(body):x}"')
+
+    @answer.register
+    async def _init(self, parsed: InitSegment, source: Source, request: DvrRequest, session: Session) -> None:
+        data = await self.playback.inits.find(source, parsed.digest, parsed.tracks)
+        request.setHeader(b"content-type", MP4)
+        request.setHeader(b"cache-control", IMMUTABLE)
+        await self.sender.send(Body((data,)), request, f'"{parsed.digest}"')
+
+    @answer.register
+    async def _mp4(self, parsed: Mp4Export, source: Source, request: DvrRequest, session: Session) -> None:
+        begun = self.now_ms()
+        export = await self.playback.exports.mp4(
+            source, parsed.from_ms, parsed.duration_ms, parsed.tracks, parsed.keep_gaps
+        )
+        request.setHeader(b"content-type", MP4)
+        request.setHeader(b"x-prepare-time", str(max(0, self.now_ms() - begun)).encode())
+        self._attachment(parsed, request, "mp4")
+        await self.sender.send(export.body, request, export.etag)
+
+    @answer.register
+    async def _ts(self, parsed: TsExport, source: Source, request: DvrRequest, session: Session) -> None:
+        chunks = await self.playback.ts.export(source, parsed.from_ms, parsed.duration_ms, parsed.tracks)
+        self._attachment(parsed, request, "ts")
+        await self._stream(chunks, request)
+
+    @answer.register
+    async def _live_ts(self, parsed: LiveTs, source: Source, request: DvrRequest, session: Session) -> None:
+        await self._stream(await self.playback.ts.live(source, parsed.tracks), request)
+
+    @answer.register
+    async def _abs_ts(self, parsed: TimeshiftAbsTs, source: Source, request: DvrRequest, session: Session) -> None:
+        await self._stream(await self.playback.ts.timeshift_abs(source, parsed.from_ms, parsed.tracks), request)
+
+    @answer.register
+    async def _rel_ts(self, parsed: TimeshiftRelTs, source: Source, request: DvrRequest, session: Session) -> None:
+        await self._stream(await self.playback.ts.timeshift_rel(source, parsed.delay_ms, parsed.tracks), request)
+
+    @answer.register
+    async def _picture(self, parsed: Picture, source: Source, request: DvrRequest, session: Session) -> None:
+        if self.pictures is None:
+            error = DvrError(Kind.UNAVAILABLE, "not_implemented", "pictures are not available")
+            request.write(write_error(request, error, 501))
+            return
+        await self.pictures.answer(parsed, source, request)
+
+    @answer.register
+    async def _status(self, parsed: RecordingStatus, source: Source, request: DvrRequest, session: Session) -> None:
+        now = self.now_ms()
+        end = parsed.to_ms if parsed.to_ms is not None else now
+        begin = min(parsed.from_ms or 0, end)
+        await self._write_json(recording_status(source, Range(begin, end), parsed.requested), request)
+
+    @answer.register
+    async def _info(self, parsed: MediaInfo, source: Source, request: DvrRequest, session: Session) -> None:
+        settings = self.settings(parsed.name)
+        title, provider = (settings.title, settings.provider) if settings is not None else (None, None)
+        info = media_info(source, await newest_tracks(source), title, provider, self.now_ms())
+        await self._write_json(info, request)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    async def _write_playlist(self, playlist: MediaPlaylist, request: DvrRequest, query: str) -> None:
+        playlist = playlist.with_query(query)
+        request.setHeader(b"cache-control", b"no-cache")
+        request.setHeader(b"vary", b"Accept-Encoding")
+        if playlist.size < GZIP_FROM or not accepts_gzip(request):
+            await self._write(playlist.render(), HLS, request)
+            return
+        request.setHeader(b"content-encoding", b"gzip")
+        if playlist.uncompressed < GZIP_IN_REACTOR:
+            await self._write(playlist.render_gzip(), HLS, request)
+        else:
+            await self._write(await self.cpu.do(playlist.render_gzip), HLS, request)
+
+    async def _write(self, data: bytes, content_type: bytes, request: DvrRequest) -> None:
+        """A whole small answer. Ranges are not for what is another text at the next request."""
+        request.setHeader(b"content-type", content_type)
+        request.requestHeaders.removeHeader(b"range")
+        await self.sender.send(Body((data,)), request)
+        request.responseHeaders.removeHeader(b"accept-ranges")
+
+    async def _write_json(self, value: Any, request: DvrRequest) -> None:
+        request.setHeader(b"cache-control", b"no-cache")
+        await self._write(json.dumps(value).encode() + b"\n", b"application/json", request)
+
+    async def _stream(self, chunks: AsyncIterator[bytes], request: DvrRequest) -> None:
+        request.setHeader(b"content-type", MPEG_TS)
+        request.setHeader(b"cache-control", b"no-store")
+        if request.method != b"HEAD":
+            await write_chunks(counted(chunks, request), request)
+
+    def _attachment(self, parsed: Mp4Export | TsExport, request: DvrRequest, extension: str) -> None:
+        duration = "now" if parsed.duration_ms is None else spell(parsed.duration_ms)
+        name = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in parsed.name)
+        filename = f"{name}_{spell(parsed.from_ms)}_{duration}.{extension}"
+        request.setHeader(b"content-disposition", f"attachment; filename={filename}".encode())
+
+
+async def counted(chunks: AsyncIterator[bytes], request: DvrRequest) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        request.sent.ram += len(chunk)
+        yield chunk
+
+
+def accepts_gzip(request: DvrRequest) -> bool:
+    """Whether `Accept-Encoding` allows gzip (RFC 9110 §12.5.3)."""
+    for item in (request.getHeader("accept-encoding") or "").lower().split(","):
+        coding, _, weight = item.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
