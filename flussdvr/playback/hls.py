@@ -70,6 +70,8 @@ class Hls:
 
     async def timeshift_abs(self, source: Source, from_ms: int, opened_ms: int, view: View) -> MediaPlaylist:
         """`opened_ms`: when the viewer's session began to watch this."""
+        if from_ms > self.now_ms():
+            raise no_recordings()
         return self._sliding(source, await self._since(source, from_ms, self.now_ms() - opened_ms, view))
 
     # -- the multivariant playlist ------------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ class Hls:
             if left <= 0:
                 break
         if begin_ms is None:
-            if source.window is None or not source.window.segments or from_ms > self.now_ms():
+            if source.window is None or not source.window.segments:
                 raise no_recordings()
             begin_ms, edge_ms = from_ms, from_ms + age_ms
         # A player begins at the first of three segments, so the list is that much ahead of the session's clock.

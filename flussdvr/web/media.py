@@ -319,19 +319,13 @@ class MediaSite:
         request.setHeader(b"content-type", MPEG_TS)
         request.setHeader(b"cache-control", b"no-store")
         if request.method != b"HEAD":
-            await write_chunks(counted(chunks, request), request)
+            await write_chunks(chunks, request)
 
     def _attachment(self, parsed: Mp4Export | TsExport, request: DvrRequest, extension: str) -> None:
         duration = "now" if parsed.duration_ms is None else spell(parsed.duration_ms)
         name = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in parsed.name)
         filename = f"{name}_{spell(parsed.from_ms)}_{duration}.{extension}"
         request.setHeader(b"content-disposition", f"attachment; filename={filename}".encode())
-
-
-async def counted(chunks: AsyncIterator[bytes], request: DvrRequest) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        request.sent.ram += len(chunk)
-        yield chunk
 
 
 def accepts_gzip(request: DvrRequest) -> bool:

@@ -92,6 +92,7 @@ class Sender:
     async def _write(self, body: Body, request: Request) -> Sent:
         if len(body) <= SMALL and not any(isinstance(part, Extent) for part in body.parts):
             request.write(b"".join(part for part in body.parts if isinstance(part, bytes)))
+            count(request, len(body), 0)
             return Sent(ram=len(body))
         transport = plain_tcp(request)
         try:
@@ -160,25 +161,35 @@ async def write_through_transport(parts: tuple[Part, ...], worker_of: WorkerOf, 
                 yield data
 
     try:
-        await write_chunks(chunks(), request)
+        await write_chunks(chunks(), request, False)
     finally:
         count(request, sent.ram, sent.disk)
     return sent
 
 
-async def write_chunks(chunks: AsyncIterator[bytes], request: Request) -> None:
-    """Write what `chunks` yields, each only when the client has taken enough of those before it."""
+async def write_chunks(chunks: AsyncIterator[bytes], request: Request, counted: bool = True) -> None:
+    """
+    Write what `chunks` yields, each only when the client has taken enough of those before it.
+
+    With `counted` they count as bytes from RAM.
+    """
     gate = Gate(request)
+    collected = False
     try:
         async for chunk in chunks:
             if not await gate.opened():
                 return
             request.write(chunk)
+            if counted:
+                count(request, len(chunk), 0)
+    except GeneratorExit:
+        collected = True  # by the garbage collector, which lets nobody wait for anything
+        raise
     finally:
         if not gate.stopped:
             request.unregisterProducer()
         close = getattr(chunks, "aclose", None)
-        if close is not None:
+        if close is not None and not collected:
             await close()
 
 

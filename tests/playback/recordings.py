@@ -16,12 +16,14 @@ import av
 import numpy as np
 
 from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.archive.body import Extent
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import LiveWindow
 from flussdvr.media import Codec, Sample, Track
+from flussdvr.playback.reading import read_extent
 from flussdvr.threads import InlineWorker
 
 T = 1_795_194_000_000  # 2026-11-20T17:00:00Z
@@ -111,6 +113,10 @@ def fragments(source: Media, begin_ms: int, seconds: int, skip: int = 0) -> list
     return result
 
 
+async def read(extent: Extent) -> bytes:
+    return read_extent(extent)
+
+
 @dataclass
 class Recording:
     """A stream's archive on a real directory, and its live window."""
@@ -121,7 +127,7 @@ class Recording:
     window: LiveWindow = field(init=False)
 
     def __post_init__(self) -> None:
-        self.archive = StreamArchive(self.name, IndexCache(lambda blob: InlineWorker()))
+        self.archive = StreamArchive(self.name, IndexCache(lambda blob: InlineWorker()), read)
         self.window = LiveWindow(SEGMENT_MS, 4)
 
     def blob(
