@@ -198,8 +198,8 @@ class Archive(Service):
             self._loop.stop()
         await self._patiently([recorder.close() for recorder in list(self.recorders.values())])
         await self._patiently([_settled(self.catalog.close())])
-        workers = [worker for root in self.roots.values() for worker in root.workers]
-        await self._patiently([_settled(worker.stop()) for worker in [*workers, *([self._sql] if self._sql else [])]])
+        stopping = [root.stop() for root in self.roots.values()] + ([self._sql.stop()] if self._sql else [])
+        await self._patiently([_settled(one) for one in stopping])
 
     def stopService(self) -> Deferred[None]:
         super().stopService()

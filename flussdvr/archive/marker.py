@@ -8,6 +8,8 @@ Made on first use only; an operator who replaces a disk for good makes it with `
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import re
 from uuid import uuid4
@@ -60,3 +62,24 @@ def check_marker(root: str, uuid: str) -> None:
         raise DvrError(Kind.UNAVAILABLE, "disk_not_mounted", f"{root} has no {MARKER}: is its disk mounted?")
     if found != uuid:
         raise DvrError(Kind.UNAVAILABLE, "another_disk", f"{root} is another disk: {found}, expected {uuid}")
+
+
+def lock_marker(root: str, exclusive: bool) -> int:
+    """
+    Hold the root: servers share it, a tool that changes files wants it for itself.
+
+    The file descriptor to close in the end. DvrError CONFLICT where others hold it; OSError. Where the file system
+    has no locks (some NFS), nothing is held.
+    """
+    fd = os.open(os.path.join(root, MARKER), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        user = "a server" if exclusive else "a repair"
+        raise DvrError(Kind.CONFLICT, "root_in_use", f"{root} is in use by {user}") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            os.close(fd)
+            raise
+    return fd

@@ -29,6 +29,21 @@ VERIFY = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What there is of a blob: `index` is the one it should have, `old_index` and `old_size` what is on the disk."""
+
+    table: FragmentTable
+    index: bytes
+    old_index: bytes
+    old_size: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything must be cut or completed."""
+        return self.index != self.old_index or self.table.blob_size != self.old_size
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """What there is of a blob now; `changed`: files were cut or completed."""
 
@@ -43,17 +58,35 @@ class Recovered:
 def recover_open(blob: Blob, uuid: str, files: Files = FILES) -> Recovered | None:
     """`recover`, on a disk that must be the one with this uuid. DvrError UNAVAILABLE, OSError."""
     check_marker(blob.root, uuid)
-    return recover(blob.path, blob.index_path, VERIFY, files)
+    return recover(blob.path, blob.index_path, files)
 
 
-def recover(path: str, index_path: str, verify: int | None = VERIFY, files: Files = FILES) -> Recovered | None:
+def recover(path: str, index_path: str, files: Files = FILES, trust_index: bool = True) -> Recovered | None:
     """
-    Make blob and index whole and equal. `None` if there is no fragment in it, and nothing has been touched.
+    Make blob and index whole and equal. `None` if there is no fragment in it, and nothing has been touched. OSError.
 
-    `verify`: how many of the last indexed fragments are compared, `None` for all. Raises OSError.
+    `trust_index`: as in `examine`.
+    """
+    found = examine(path, index_path, trust_index)
+    if found is None:
+        return None
+    table = found.table
+    if found.index != found.old_index:
+        replace_index(index_path, found.index, files)
+    if table.blob_size != found.old_size:
+        _cut(path, table.blob_size, files)
+    begin_ms, end_ms = int(table.begin_ms[0]), int(table.end_ms[-1])
+    return Recovered(begin_ms, end_ms, table.blob_size, len(found.index), table.info, found.changed)
+
+
+def examine(path: str, index_path: str, trust_index: bool = True) -> Examined | None:
+    """
+    What a blob and its index hold; `None` if there is no whole fragment, or no blob. OSError.
+
+    `trust_index`: only the end of the index is compared with the blob; else the whole blob is walked, by its headers.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -62,49 +95,53 @@ def recover(path: str, index_path: str, verify: int | None = VERIFY, files: File
         head = read_head(read)
         if head is None:
             return None
-        old = _read_file(index_path)
-        entries = _indexed(old, head, size, read, verify)
-        end = entries[-1].offset + entries[-1].size if entries else len(head)
-        entries += takewhile(lambda entry: is_intact(read, entry), walk_blob(read, end, size))
-        index = head + b"".join(entry.head for entry in entries)
-        table = FragmentTable()
-        try:
-            table.extend(index)
-        except FormatError:
-            index = index[: table.consumed]
-        if not len(table):
-            return None
-        if index != old:
-            replace_index(index_path, index, files)
-        if table.blob_size != size:
-            files.ftruncate(fd, table.blob_size)
-            files.fdatasync(fd)
-        changed = index != old or table.blob_size != size
-        begin_ms, end_ms = int(table.begin_ms[0]), int(table.end_ms[-1])
-        return Recovered(begin_ms, end_ms, table.blob_size, len(index), table.info, changed)
+        old = read_index(index_path)
+        if trust_index:
+            entries = _indexed(old, head, size, read)
+            end = entries[-1].offset + entries[-1].size if entries else len(head)
+            entries += takewhile(lambda entry: is_intact(read, entry), walk_blob(read, end, size))
+        else:
+            entries = _intact(list(walk_blob(read, len(head), size)), read)
     finally:
         os.close(fd)
+    index = head + b"".join(entry.head for entry in entries)
+    table = FragmentTable()
+    try:
+        table.extend(index)
+    except FormatError:
+        index = index[: table.consumed]
+    return Examined(table, index, old, size) if len(table) else None
 
 
-def _indexed(old: bytes, head: bytes, size: int, read: ReadAt, verify: int | None) -> list[Entry]:
+def _indexed(old: bytes, head: bytes, size: int, read: ReadAt) -> list[Entry]:
     """The entries of the index that the blob, of `size` bytes, really has."""
     if not old.startswith(head):
         return []
-    entries = [entry for entry in walk_index(old, len(head)) if entry.offset + entry.size <= size]
-    first = 0 if verify is None else max(0, len(entries) - verify)
-    while True:
-        good = first
-        for entry in entries[first:]:
-            if not is_intact(read, entry):
-                break
-            good += 1
-        # A first one that is bad: those before it have not been looked at.
-        if good > first or first == 0:
-            return entries[:good]
-        entries, first = entries[:first], max(0, first - (verify or 1))
+    return _intact([entry for entry in walk_index(old, len(head)) if entry.offset + entry.size <= size], read)
 
 
-def _read_file(path: str) -> bytes:
+def _intact(entries: list[Entry], read: ReadAt) -> list[Entry]:
+    """`entries` up to the first damaged one of the last `VERIFY`; further back where all of these are."""
+    while entries:
+        first = max(0, len(entries) - VERIFY)
+        good = first + sum(1 for _ in takewhile(lambda entry: is_intact(read, entry), entries[first:]))
+        entries = entries[:good]
+        if good > first:
+            break
+    return entries
+
+
+def _cut(path: str, size: int, files: Files) -> None:
+    fd = files.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        files.ftruncate(fd, size)
+        files.fdatasync(fd)
+    finally:
+        files.close(fd)
+
+
+def read_index(path: str) -> bytes:
+    """Empty where there is none."""
     try:
         with open(path, "rb") as file:
             return file.read()

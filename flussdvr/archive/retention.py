@@ -222,8 +222,10 @@ def deletable(archive: StreamArchive, blob: Blob) -> bool:
 def oldest(archives: Iterable[StreamArchive], excess: int, root: str | None = None) -> list[Blob]:
     """The oldest deletable blobs (of a root) that together have `excess` bytes or more, or all; none if it is <= 0."""
     taken: list[Blob] = []
+    if excess <= 0:
+        return taken
     by_age = heapq.merge(*([(b, a) for b in a.blobs()] for a in archives), key=lambda pair: pair[0].end_ms)
-    for blob, archive in by_age if excess > 0 else ():
+    for blob, archive in by_age:
         if root in (None, blob.root) and deletable(archive, blob):
             taken.append(blob)
             excess -= blob.size + blob.index_size

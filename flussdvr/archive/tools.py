@@ -1,0 +1,282 @@
+# -*- test-case-name: tests.archive.test_tools -*-
+"""
+Operators' tools: they work on a storage root without the server.
+
+    reindex   rebuild indexes that are missing or wrong, by walking the blobs; make the marker of a new disk
+    fsck      compare every blob with its index; repair what is only an index or a torn end
+    cut       a window of a stream as an MP4 file, copied by the kernel
+
+With `state_dir` the catalog in it is compared and rebuilt too. Without, the server finds out for itself: what it does
+not know of a root that is new to its catalog, it imports. `reindex` and a repair want the root for themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from errno import EINVAL, ENOSYS, EOPNOTSUPP, EXDEV
+from typing import TypeVar
+
+import numpy as np
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from flussdvr.archive.blob import Blob, BlobState, blob_stem, stream_directory
+from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.archive.marker import lock_marker, make_marker, read_marker
+from flussdvr.archive.recovery import Examined, examine, read_index, recover
+from flussdvr.archive.scan import find_files
+from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4 import Piece, head
+from flussdvr.threads import InlineWorker
+from flussdvr.timeline import HOUR_MS, Range
+
+CATALOG = "catalog.sqlite"
+COPY = 64 << 20
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Report:
+    """`problems` that are left, `repaired` ones; `print` shows it."""
+
+    blobs: int = 0
+    duration_ms: int = 0
+    size: int = 0
+    problems: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def __str__(self) -> str:
+        lines = [f"repaired: {line}" for line in self.repaired] + [f"problem: {line}" for line in self.problems]
+        hours, size = self.duration_ms / HOUR_MS, self.size / (1 << 30)
+        counts = f"{len(self.repaired)} repaired, {len(self.problems)} problems"
+        return "\n".join([*lines, f"{self.blobs} blobs, {hours:.2f} h, {size:.2f} GiB: {counts}"])
+
+
+def reindex(root: str, state_dir: str | None = None) -> Report:
+    """Rebuild what can be rebuilt. DvrError CONFLICT while a server uses the root; OSError."""
+    return _check(root, repair=True, state_dir=state_dir)
+
+
+def fsck(root: str, repair: bool = False, state_dir: str | None = None) -> Report:
+    """Compare everything; with `repair` as `reindex`. DvrError CONFLICT, OSError."""
+    return _check(root, repair, state_dir)
+
+
+def _check(root: str, repair: bool, state_dir: str | None) -> Report:
+    root, report = os.path.abspath(root), Report()
+    if read_marker(root) is None:
+        if repair:
+            make_marker(root)
+        (report.repaired if repair else report.problems).append(f"{root} has no marker")
+    held = lock_marker(root, exclusive=True) if repair else -1
+    try:
+        found = _check_files(root, repair, report)
+        if state_dir is not None:
+            _check_catalog(root, repair, os.path.join(state_dir, CATALOG), found, report)
+    finally:
+        if held >= 0:
+            os.close(held)
+    return report
+
+
+# -- files --------------------------------------------------------------------------------------------------------
+
+
+def _check_files(root: str, repair: bool, report: Report) -> list[Blob]:
+    kinds: dict[tuple[str, int], set[str]] = {}
+    for _, stream, begin_ms, kind in find_files(root):
+        kinds.setdefault((stream, begin_ms), set()).add(kind)
+    blobs = []
+    for (stream, begin_ms), present in sorted(kinds.items()):
+        stem = blob_stem(root, stream, begin_ms)
+        if "idx.new" in present:
+            _remove(stem + ".idx.new", "a draft that was left behind", repair, report)
+        if "mp4" not in present:
+            if "idx" in present:
+                _remove(stem + ".idx", "an index without a blob", repair, report)
+            continue
+        found = _check_blob(stem + ".mp4", stem + ".idx", repair, report)
+        if found is not None:
+            table, info = found, found.info
+            end_ms, index_size = int(table.end_ms[-1]), table.consumed
+            blob = Blob(stream, root, begin_ms, end_ms, table.blob_size, index_size, BlobState.CLOSED, info.segment_ms)
+            blob.sequence, blob.after = info.sequence, info.after
+            blobs.append(blob)
+            report.blobs += 1
+            report.duration_ms += blob.end_ms - blob.begin_ms
+            report.size += blob.size + blob.index_size
+    return blobs
+
+
+def _remove(path: str, what: str, repair: bool, report: Report) -> None:
+    if repair:
+        os.unlink(path)
+    (report.repaired if repair else report.problems).append(f"{path}: {what}")
+
+
+def _check_blob(path: str, index_path: str, repair: bool, report: Report) -> FragmentTable | None:
+    walked = examine(path, index_path, trust_index=False)
+    if walked is None:
+        report.problems.append(f"{path}: no whole fragment in it")
+        return None
+    if not walked.changed:
+        return walked.table
+    what = _difference(walked)
+    by_index = examine(path, index_path)
+    if by_index is not None and by_index.table.blob_size > walked.table.blob_size:
+        # Something in the middle can't be walked over, but the index knows what is behind it: nothing is cut.
+        report.problems.append(f"{path}: damaged at byte {walked.table.blob_size}")
+        return by_index.table
+    if repair:
+        recover(path, index_path, trust_index=False)
+    (report.repaired if repair else report.problems).append(f"{path}: {what}")
+    return walked.table
+
+
+def _difference(found: Examined) -> str:
+    """What is wrong, in words."""
+    if not found.old_index:
+        return "has no index"
+    if found.table.blob_size != found.old_size:
+        return f"the last {found.old_size - found.table.blob_size} bytes are no whole fragment"
+    if found.index.startswith(found.old_index):
+        return "its index is too short"
+    return "its index is another's"
+
+
+# -- catalog ------------------------------------------------------------------------------------------------------
+
+
+def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report: Report) -> None:
+    catalog = SqliteCatalog(path, InlineWorker())
+    _now(catalog.open())
+    try:
+        if repair:
+            _now(catalog.adopt_root(root, read_marker(root) or ""))
+        rows = {(row.stream, row.begin_ms): row for row in _now(catalog.blobs()) if row.root == root}
+        missing, wrong = [], []
+        notes: list[str] = []
+        for blob in found:
+            row = rows.pop((blob.stream, blob.begin_ms), None)
+            if row is None:
+                missing.append(blob)
+                notes.append(f"{blob.path}: the catalog does not know it")
+            elif (row.end_ms, row.size, row.index_size, row.state) != (*_sizes(blob), BlobState.CLOSED):
+                blob.id = row.id
+                wrong.append(blob)
+                notes.append(f"{blob.path}: the catalog has other sizes")
+        notes += [f"{row.path}: in the catalog, not on the disk" for row in rows.values()]
+        if repair:
+            _now(catalog.insert_blobs(missing))
+            _now(catalog.update_blobs(wrong))
+            _now(catalog.delete_blobs([row.id for row in rows.values()]))
+        (report.repaired if repair else report.problems).extend(notes)
+    finally:
+        _now(catalog.close())
+
+
+def _sizes(blob: Blob) -> tuple[int, int, int]:
+    return blob.end_ms, blob.size, blob.index_size
+
+
+def _now(deferred: Deferred[T]) -> T:
+    """The result of a Deferred that an `InlineWorker` has fired; raises its failure."""
+    results: list[T | Failure] = []
+    deferred.addBoth(results.append)
+    (result,) = results
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result  # type: ignore[return-value]
+
+
+# -- cut ----------------------------------------------------------------------------------------------------------
+
+
+def cut(root: str, stream: str, from_ms: int, duration_ms: int, out: str) -> Range:
+    """
+    Write `[from_ms, from_ms + duration_ms)` of a stream to the file `out`, which must not exist; works on a running
+    server's root.
+
+    The range that the file shows. DvrError NOT_FOUND where nothing is recorded; OSError. A partial file is removed.
+    """
+    window = Range(from_ms, from_ms + duration_ms)
+    pieces = [piece for path in _paths(os.path.abspath(root), stream, window) if (piece := _piece(path, window))]
+    virtual = head(pieces, window)
+    with open(out, "xb") as file:
+        try:
+            file.write(virtual.head)
+            file.flush()
+            for number, offset, length in virtual.extents:
+                _copy(str(pieces[number].base), offset, length, file.fileno())
+            os.fsync(file.fileno())
+        except BaseException:
+            os.unlink(out)
+            raise
+    return Range(virtual.begin_ms, virtual.begin_ms + virtual.duration_ms)
+
+
+def _paths(root: str, stream: str, window: Range) -> Iterator[str]:
+    """The blobs that may have a part of the window; none is longer than its UTC hour (and a segment)."""
+    directory = stream_directory(root, stream)
+    for hour_ms in range((window.begin_ms // HOUR_MS - 1) * HOUR_MS, window.end_ms, HOUR_MS):
+        of_hour = os.path.dirname(blob_stem(root, stream, max(0, hour_ms)))
+        try:
+            names = os.listdir(of_hour)
+        except FileNotFoundError:
+            continue
+        begins = sorted(int(name[:-4]) for name in names if name.endswith(".mp4") and name[:-4].isdigit())
+        yield from (f"{of_hour}/{begin_ms}.mp4" for begin_ms in begins if begin_ms < window.end_ms)
+    if not os.path.isdir(directory):
+        raise DvrError(Kind.NOT_FOUND, "stream_not_found", f"{directory} does not exist")
+
+
+def _piece(path: str, window: Range) -> Piece | None:
+    """What of a blob the window needs: from the sync sample before it to a fragment behind it."""
+    table = FragmentTable()
+    index = read_index(path.removesuffix(".mp4") + ".idx")
+    try:
+        table.extend(index)
+    except FormatError:
+        table = FragmentTable()
+    if not len(table) and (found := examine(path, "")) is not None:
+        table = found.table
+    if not len(table) or table.end_ms[-1] <= window.begin_ms or table.begin_ms[0] >= window.end_ms:
+        return None
+    syncs = np.flatnonzero(table.sync & (table.begin_ms <= window.begin_ms))
+    first = int(syncs[-1]) if len(syncs) else 0
+    stop = int(np.searchsorted(table.begin_ms, window.end_ms)) + 1
+    return Piece(table, max(0, first - 1), min(stop, len(table)), path)
+
+
+def _copy(path: str, offset: int, length: int, out_fd: int) -> None:
+    """Append bytes of a file to another, by the kernel where it can (some file systems then share the blocks)."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while length:
+            copied = _copy_some(fd, offset, min(length, COPY), out_fd)
+            if not copied:
+                raise DvrError(Kind.NOT_FOUND, "blob_gone", f"{path} ends at {offset}")
+            offset += copied
+            length -= copied
+    finally:
+        os.close(fd)
+
+
+def _copy_some(fd: int, offset: int, length: int, out_fd: int) -> int:
+    try:
+        return os.copy_file_range(fd, out_fd, length, offset)
+    except OSError as error:
+        if error.errno not in (EXDEV, EINVAL, ENOSYS, EOPNOTSUPP):
+            raise
+    data = os.pread(fd, min(length, 1 << 20), offset)
+    return os.write(out_fd, data) if data else 0
+
+
+__all__ = ["Report", "cut", "fsck", "reindex"]
