@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -28,17 +27,16 @@ from twisted.python.failure import Failure
 from flussdvr.archive.archive import Archive
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
-from flussdvr.config.model import Config, Listener, StreamSettings
+from flussdvr.config.model import Config, Listener
 from flussdvr.ingest.rtmp import PublisherFactory
-from flussdvr.playback.playback import Playback
+from flussdvr.playback.playback import make_playback
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, reloading, watchdog_interval_s
 from flussdvr.threads import Pool
-from flussdvr.web.admin import AdminSite
+from flussdvr.web.admin import AdminSite, Root
 from flussdvr.web.admission import Everybody
 from flussdvr.web.media import MediaSite
 from flussdvr.web.publishing import HttpPublishers
-from flussdvr.web.root import RootResource
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site
 
@@ -66,9 +64,9 @@ class Server(MultiService):
         self._starting: Deferred[None] | None = None
         self._reloading = False
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
-        self.archive = Archive(config.state_dir, reactor, utc_ms)
+        self.archive = Archive(config.state_dir, reactor, config.roots, utc_ms=utc_ms)
         self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
-        self.playback = Playback(self.archive, self.cpu, reactor, utc_ms)
+        self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
 
@@ -84,7 +82,9 @@ class Server(MultiService):
 
     async def _start(self) -> None:
         self._warn(self.config)
-        await self.archive.open(self._dvrs(self.config))
+        await self.archive.open()
+        self.archive.startService()
+        self._keep(self.config)
         await self.streams.apply(self.config.streams)
         await self._listen(self.config)
         self.log.info(
@@ -120,15 +120,17 @@ class Server(MultiService):
 
     def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader)
-        media = MediaSite(
-            *(self.streams, self.playback, sender, Everybody(utc_ms), utc_ms, self.cpu, self.streams.settings),
-        )
+        viewers = Everybody(utc_ms)
+        media = MediaSite(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings)
         admin = AdminSite(self.streams, utc_ms)
         publishers = HttpPublishers(self.streams.points, self._reactor)
-        return Site(RootResource(media.resource(), admin.resource()), self._reactor, publishers)
+        return Site(Root(admin.resource(), media.resource()), self._reactor, publishers)
 
-    def _dvrs(self, config: Config) -> Mapping[str, StreamSettings]:
-        return config.streams
+    def _keep(self, config: Config) -> None:
+        """Tell the archive how long to keep what."""
+        for name in {*self.archive.streams(), *config.streams}:
+            settings = config.stream_for(name)
+            self.archive.set_policy(name, settings.dvr if settings is not None else None)
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
@@ -162,7 +164,7 @@ class Server(MultiService):
         for field in ("state_dir", "http", "https", "rtmp"):
             if getattr(before, field) != getattr(config, field):
                 self.log.warn("{field} has changed: that takes a restart", field=field)
-        self.archive.configure(self._dvrs(config))
+        self._keep(config)
         await self.streams.apply(config.streams)
         self.log.info("reloaded {path}: {streams} streams", path=self._path, streams=len(config.streams))
 
@@ -176,7 +178,9 @@ class Server(MultiService):
         return stopped.addErrback(lambda failure: self.log.failure("stopping", failure))
 
     async def _stop(self) -> None:
-        await super().stopService()
+        children: Deferred[Any] | None = super().stopService()
+        if children is not None:
+            await children
         if self._starting is not None:
             self._starting.cancel()
         for port in self._ports:

@@ -71,9 +71,12 @@ RENDITION_WINDOW_MS = 2 * 3_600_000
 class Settings(Protocol):
     """What of a stream's configuration playback needs."""
 
-    hls_container: str
-    title: str | None
-    provider: str | None
+    @property
+    def hls_container(self) -> str: ...
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def provider(self) -> str | None: ...
 
 
 class Pictures(Protocol):
