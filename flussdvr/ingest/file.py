@@ -17,7 +17,7 @@ from flussdvr.ingest.container import read_container
 from flussdvr.ingest.loop import Loop
 from flussdvr.ingest.producer import Pace, ProducedInput
 from flussdvr.ingest.source import InputEvent
-from flussdvr.media import MediaEvent, Sample, SamplesReceived
+from flussdvr.media import MediaEvent, Sample, SamplesReceived, TracksChanged
 
 TS_SUFFIXES = (".ts", ".m2t", ".tsv", ".mpegts")
 READ_SIZE = 65_536
@@ -55,10 +55,32 @@ def read_file(path: str) -> Iterator[MediaEvent]:
 
 def _read_ts(path: str) -> Iterator[MediaEvent]:
     demuxer = TsDemuxer()
+    timescales: dict[int, int] = {}
     with open(path, "rb") as file:
         while data := file.read(READ_SIZE):
-            yield from demuxer.feed(data)
-    yield from demuxer.flush()
+            yield from _interleaved(demuxer.feed(data), timescales)
+    yield from _interleaved(demuxer.flush(), timescales)
+
+
+def _interleaved(events: Iterable[MediaEvent], timescales: dict[int, int]) -> Iterator[MediaEvent]:
+    """A piece of a slow stream holds seconds of one track, then of the other: here they come as time goes by."""
+    waiting: list[tuple[float, int, Sample]] = []
+    for event in events:
+        if isinstance(event, SamplesReceived):
+            timescale = timescales[event.track_id]
+            waiting += [(sample.dts / timescale, event.track_id, sample) for sample in event.samples]
+            continue
+        yield from _sorted(waiting)
+        waiting = []
+        if isinstance(event, TracksChanged):
+            timescales.update({track.id: track.timescale for track in event.tracks})
+        yield event
+    yield from _sorted(waiting)
+
+
+def _sorted(waiting: list[tuple[float, int, Sample]]) -> Iterator[MediaEvent]:
+    for _, track_id, sample in sorted(waiting, key=lambda item: item[0]):
+        yield SamplesReceived(track_id, [sample])
 
 
 class _Player:

@@ -101,9 +101,11 @@ def open_socket(address: UdpAddress) -> socket.socket:
         if address.host.is_multicast:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one group can feed two streams
         # Bound to the group itself: another group on the same port is not ours.
-        sock.bind((str(address.host), address.port))
+        local, index = _interface(address)
+        scope = (0, index) if address.host.version == 6 else ()
+        sock.bind((str(address.host), address.port, *scope))
         if address.host.is_multicast:
-            _join(sock, address)
+            _join(sock, address, local, index)
     except BaseException:
         sock.close()
         raise
@@ -119,8 +121,7 @@ def _enlarge(sock: socket.socket) -> None:
             continue
 
 
-def _join(sock: socket.socket, address: UdpAddress) -> None:
-    local, index = _interface(address)
+def _join(sock: socket.socket, address: UdpAddress, local: bytes, index: int) -> None:
     group = address.host.packed
     if address.host.version == 6:
         _only_joined(sock, socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL)
