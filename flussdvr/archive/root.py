@@ -131,7 +131,90 @@ class Root:
         """The uuid in the marker, if there is one. Changes nothing. DvrError CORRUPT, OSError."""
         return self.reader.do(read_marker, self.path)
 
-    async def _identify(path: str, known: bool) -> tuple[str, int]:
+    async def _identify(self) -> None:
+        uuid, marker_fd = await self.reader.do(_identify, self.path, self.known)
+        try:
+            if self._on_identified is not None:
+                await self._on_identified(self, uuid)
+        except BaseException:
+            os.close(marker_fd)
+            raise
+        self._marker_fd = marker_fd
+        self.uuid, self.known = uuid, True
+        self.set_error(None)
+
+    def set_error(self, error: DvrError | None) -> None:
+        """Note that the root can't be written now, or can again; the change is an event."""
+        before, self.error = self.error, error
+        if error is not None and (before is None or before.code != error.code):
+            self.log.error("storage root {path}: {error}", path=self.path, error=error)
+            self._on_event({"event": "dvr_root_failed", "path": self.path, "reason": error.code, "error": error.title})
+        elif error is None and before is not None:
+            self.log.info("storage root {path} is usable again", path=self.path)
+            self._on_event({"event": "dvr_root_recovered", "path": self.path})
+
+    # -- writing ----------------------------------------------------------------------------------------------
+
+    def reserve(self, size: int) -> bool:
+        """Room in the write queue for one more fragment of this size; `release` gives it back."""
+        if self.queued_bytes + size > self.limit_bytes or self.queued_count >= self.limit_count:
+            return False
+        self.queued_bytes += size
+        self.queued_count += 1
+        return True
+
+    def release(self, size: int) -> None:
+        self.queued_bytes -= size
+        self.queued_count -= 1
+
+    def create(self, blob: Blob, head: bytes, on_sync_failed: Callable[[Exception], None]) -> Deferred[BlobWriter]:
+        """Make the blob's files and sync them from now on. Fails as `BlobWriter.create`, or UNAVAILABLE."""
+        if self.uuid is None:
+            raise DvrError(Kind.UNAVAILABLE, "disk_not_mounted", f"{self.path} is not identified yet")
+        writer = BlobWriter(blob, self.files)
+        created = self.writer.do(_create, self.path, self.uuid, writer, head)
+
+        def register(result: BlobWriter) -> BlobWriter:
+            self._open_writers[result] = on_sync_failed
+            return result
+
+        return created.addCallback(register)
+
+    def close(self, writer: BlobWriter) -> Deferred[None]:
+        """Sync and close; nothing is being appended any more."""
+        self._open_writers.pop(writer, None)
+        return self.syncer.do(writer.close)
+
+    def sync(self) -> None:
+        """Sync the open blobs that have been written to. While a sync takes longer than this is called, once."""
+        if self._syncing:
+            return
+        dirty = [writer for writer in self._open_writers if writer.dirty]
+        if not dirty:
+            return
+        self._syncing = True
+        self.syncer.do(_sync_all, dirty).addCallbacks(self._synced, self._not_synced)
+
+    def _synced(self, failed: list[tuple[BlobWriter, Exception]]) -> None:
+        self._syncing = False
+        for writer, error in failed:
+            on_failed = self._open_writers.pop(writer, None)
+            if on_failed is not None:
+                on_failed(error)
+
+    def _not_synced(self, failure: Any) -> None:
+        self._syncing = False
+        self.log.failure("syncing {path}", failure, path=self.path)
+
+
+def as_error(error: BaseException, path: str) -> DvrError:
+    """Any failure of a disk as a `DvrError`."""
+    if isinstance(error, DvrError):
+        return error
+    return DvrError(Kind.UNAVAILABLE, "disk_failed", f"{path}: {error}")
+
+
+def _identify(path: str, known: bool) -> tuple[str, int]:
     uuid = read_marker(path)
     if uuid is None:
         if known:

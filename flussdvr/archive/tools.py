@@ -193,7 +193,7 @@ def _now(deferred: Deferred[T]) -> T:
     (result,) = results
     if isinstance(result, Failure):
         result.raiseException()
-    return result  # type: ignore[return-value]
+    return result
 
 
 # -- cut ----------------------------------------------------------------------------------------------------------
