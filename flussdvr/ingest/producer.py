@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from flussdvr.ingest.source import Input, InputEvent
+from flussdvr.media import SamplesReceived
 
 UNTAKEN_MAX = 32
 STOP_POLL_S = 0.25
@@ -108,10 +109,16 @@ class ProducedInput(Input):
         raise NotImplementedError
 
     def open(self) -> None:
-        self._pace = ThreadPace(self._reactor, self.received, self.lost)
+        self._pace = ThreadPace(self._reactor, self._taken, self.lost)
         self._pace.start(self.produce, f"{type(self).__name__} {self.stream}")
         self.opened()
 
     def close(self) -> Deferred[None] | None:
         pace, self._pace = self._pace, None
         return None if pace is None else pace.stop()
+
+    def _taken(self, events: Sequence[InputEvent]) -> None:
+        for event in events:
+            if isinstance(event, SamplesReceived):
+                self.counters.bytes += sum(len(sample.data) for sample in event.samples)
+        self.received(events)

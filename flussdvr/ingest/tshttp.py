@@ -1,3 +1,5 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
 """
 MPEG-TS over HTTP, pulled: `tshttp://[user:password@]host:port/path`, `tshttps://...`.
 
@@ -17,7 +19,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, BrowserLikeRedirectAgent, ResponseDone
+from twisted.web.client import (
+    Agent,
+    BrowserLikePolicyForHTTPS,
+    BrowserLikeRedirectAgent,
+    HTTPConnectionPool,
+    ResponseDone,
+    _HTTP11ClientFactory,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
@@ -31,6 +40,12 @@ from flussdvr.ingest.source import Input, State
 REDIRECTS_MAX = 5
 CONNECT_TIMEOUT_S = 10.0
 NOT_MEDIA = ("text/", "image/", "application/json", "application/xml", "application/vnd.apple.mpegurl")
+
+
+class _QuietFactory(_HTTP11ClientFactory):
+    """Twisted's, without a line in the log for every connection."""
+
+    noisy = False
 
 
 class TsHttpInput(Input):
@@ -56,8 +71,10 @@ class TsHttpInput(Input):
     def agent(self) -> IAgent:
         """Who makes the connections; a new one for each, which is never used again."""
         timeout_s = min(self.timeout_s or CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S)
-        policy = BrowserLikePolicyForHTTPS()  # type: ignore[no-untyped-call]
-        agent = Agent(self._reactor, policy, connectTimeout=timeout_s)  # type: ignore[no-untyped-call]
+        policy = BrowserLikePolicyForHTTPS()
+        pool = HTTPConnectionPool(self._reactor, persistent=False)
+        pool._factory = _QuietFactory
+        agent = Agent(self._reactor, policy, connectTimeout=timeout_s, pool=pool)
         return BrowserLikeRedirectAgent(agent, redirectLimit=REDIRECTS_MAX)
 
     def chunk_received(self, data: bytes) -> None:
