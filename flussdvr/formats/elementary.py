@@ -219,23 +219,24 @@ class AudioStream:
         self._pid = pid
         self._language = language
         self._rest = b""
+        self._rest_pts: int | None = None
         self._next: int | None = None
         self._key: object = None
 
     def lost(self) -> None:
         self._rest = b""
+        self._rest_pts = None
         self._next = None
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
         carried = len(self._rest)
         data = self._rest + payload if carried else payload
         frames, stop = self._split(data)
-        self._rest = data[stop:] if len(data) - stop <= _CARRIED_MAX else b""
         samples: list[Sample] = []
-        for start, stop in frames:
+        for start, end in frames:
             before = self.track
             try:
-                raws, duration = self._frame(data, start, stop)
+                raws, duration = self._frame(data, start, end)
             except FormatError:
                 self._next = None
                 continue
@@ -245,18 +246,26 @@ class AudioStream:
             if track is not before and before is not None:
                 samples.clear()  # of the configuration that ends here
                 self._next = None
-            if pts is not None and start - self._prefix >= carried:
+            if start - self._prefix >= carried:
                 self._correct(pts, track.timescale)
                 pts = None
+            else:
+                self._correct(self._rest_pts, track.timescale)
+                self._rest_pts = None
             if self._next is None:
                 continue
             for raw in raws:
                 if raw:
                     samples.append(Sample(self._next, raw))
                 self._next += duration
+        if stop >= carried:
+            self._rest_pts = pts  # of the frame that begins here and ends in another PES
+        self._rest = data[stop:] if len(data) - stop <= _CARRIED_MAX else b""
         return samples
 
-    def _correct(self, pts: int, rate: int) -> None:
+    def _correct(self, pts: int | None, rate: int) -> None:
+        if pts is None:
+            return
         exact = pts * rate
         if self._next is None or abs(self._next * TICKS - exact) > PTS_TOLERANCE * rate:
             self._next = (exact + TICKS // 2) // TICKS
