@@ -71,14 +71,12 @@ def pcr_only_times(carried: Ints, begin: int, end: int) -> Ints:
     When packets with nothing but a PCR are needed, in ticks of 90 kHz: `carried` is when PES packets bring one,
     `[begin, end]` the segment.
     """
-    points = carried if len(carried) else np.array([begin - PCR_INTERVAL], np.int64)
+    first = [] if len(carried) else [begin]
+    points = np.append(carried, first).astype(np.int64)
     edges = np.append(points, max(end, int(points[-1])))
     needed = np.clip(-(-np.diff(edges) // PCR_INTERVAL) - 1, 0, PCR_ONLY_MAX)
-    if not needed.any():
-        return np.empty(0, np.int64)
     numbers = np.arange(int(needed.sum())) - np.repeat(np.cumsum(needed) - needed, needed)
-    times: Ints = np.repeat(edges[:-1], needed) + (numbers + 1) * PCR_INTERVAL
-    return times
+    return np.append(first, np.repeat(edges[:-1], needed) + (numbers + 1) * PCR_INTERVAL).astype(np.int64)
 
 
 @dataclass(slots=True)
