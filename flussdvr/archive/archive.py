@@ -30,6 +30,7 @@ from twisted.logger import Logger
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.body import Extent
 from flussdvr.archive.catalog import Catalog, SqliteCatalog
+from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.recovery import Recovered, recover_open
@@ -57,7 +58,7 @@ class Archive(Service):
     The store as a service. `await open()` first.
 
     `roots`: DVR roots of the configuration, so that one that was moved is known by its uuid. `on_event` gets JSON-able
-    dicts; an error in it stays there. `catalog` and `workers` (path -> threads) have stand-ins in tests.
+    dicts; an error in it stays there. `catalog`, `workers` (path -> threads) and `files` have stand-ins in tests.
     """
 
     log = Logger()
@@ -71,6 +72,7 @@ class Archive(Service):
         utc_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         catalog: Catalog | None = None,
         workers: Callable[[str], RootWorkers] | None = None,
+        files: Files = FILES,
     ) -> None:
         self.utc_ms = utc_ms
         self.indexes = IndexCache(lambda blob: self.root(blob.root).reader)
@@ -78,6 +80,7 @@ class Archive(Service):
         self.recorders: dict[str, Recorder] = {}
         self.opened = False
         self._reactor = reactor
+        self._files = files
         self._on_event = on_event
         self._sql = ThreadWorker(reactor, "sql", 100_000) if catalog is None else None
         self.catalog: Catalog = catalog or SqliteCatalog(os.path.join(state_dir, CATALOG), self._sql)  # type: ignore[arg-type]
@@ -123,7 +126,7 @@ class Archive(Service):
         path = os.path.abspath(path)
         if path not in self.roots:
             known = path in self._uuids
-            self.roots[path] = Root(path, self._workers(path), self._event, self._root_identified, known)
+            self.roots[path] = Root(path, self._workers(path), self._event, self._root_identified, known, self._files)
         return self.roots[path]
 
     # -- recording --------------------------------------------------------------------------------------------
