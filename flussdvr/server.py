@@ -18,7 +18,7 @@ from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
@@ -41,6 +41,8 @@ from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site
 
 CPU_THREADS = max(1, (os.cpu_count() or 2) // 2)
+SENDERS = 4
+"""Threads that write to sockets what is in RAM; what is on a disk is sent by that disk's readers."""
 STOP_TIMEOUT_S = 20.0
 """A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
 
@@ -64,6 +66,7 @@ class Server(MultiService):
         self._starting: Deferred[None] | None = None
         self._reloading = False
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
+        self._senders = Pool(reactor, "send", SENDERS)
         self.archive = Archive(config.state_dir, reactor, config.roots, utc_ms=utc_ms)
         self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
@@ -119,7 +122,7 @@ class Server(MultiService):
         self.log.info("{protocol} on {host}:{port}", protocol=name, host=host.host, port=host.port)
 
     def _site(self) -> Site:
-        sender = Sender(self._reactor, self.archive.reader)
+        sender = Sender(self._reactor, self.archive.reader, self._senders)
         viewers = Everybody(utc_ms)
         media = MediaSite(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings)
         admin = AdminSite(self.streams, utc_ms)
@@ -184,10 +187,11 @@ class Server(MultiService):
         if self._starting is not None:
             self._starting.cancel()
         for port in self._ports:
-            await port.stopListening()
+            await maybeDeferred(port.stopListening)
         await self.streams.stopService()
         await self.archive.stopService()
         await self.cpu.stop()
+        await self._senders.stop()
         self.log.info("flussdvr has stopped")
 
 

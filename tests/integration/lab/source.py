@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flussdvr.formats.stamp import tone, write_stamp
+from flussdvr.formats.stamp import tones, write_stamp
 
 RATE = 48_000
 
@@ -83,7 +83,8 @@ def feed_sound(pipe: int, arguments: argparse.Namespace, epoch: float) -> None:
     step = RATE // 50
     for number in range(arguments.seconds * 50):
         sleep_until(epoch + number / 50, arguments.shift)
-        write_all(pipe, tone(int(epoch) * RATE + number * step, step, RATE))
+        pcm = tones(int(epoch) * RATE + number * step, step, RATE)
+        write_all(pipe, (pcm * 32767).astype(np.int16).tobytes())
     os.close(pipe)
 
 
