@@ -48,13 +48,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How bodies go out: `reader(path)` is the worker of the storage root that `path` lies on."""
+    """
+    How bodies go out: `reader(path)` is the worker of the storage root that `path` lies on, `ram` one for bodies that
+    lie on none.
+    """
 
     reactor: Any
     reader: ReaderOf
+    ram: Worker
 
     def worker_of(self, part: Part) -> Worker:
-        return self.reader(part.path if isinstance(part, Extent) else "")
+        return self.reader(part.path) if isinstance(part, Extent) else self.ram
 
     async def send(self, body: Body, request: Request, etag: str | None = None) -> Sent:
         """
@@ -120,6 +124,8 @@ def plain_tcp(request: Request) -> tcp.Connection | None:
 async def send_through_socket(
     reactor: Any, transport: tcp.Connection, parts: tuple[Part, ...], worker_of: WorkerOf, request: Request
 ) -> Sent:
+    transport.setTcpNoDelay(True)  # the head must not wait for the body's acknowledgement, nor the other way round
+    transport.setTcpKeepAlive(True)  # who reads nothing for an hour may do so, if he is still there
     request.write(b"")  # the head
 
     def flushed() -> bool:

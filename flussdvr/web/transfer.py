@@ -1,3 +1,5 @@
+# mypy: allow-untyped-calls
+# (twisted is annotated only in part)
 """
 The bytes of a body into a TCP socket without passing through the process: sendfile(2).
 
@@ -24,11 +26,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IWriteDescriptor
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flussdvr.archive.body import Extent
+from flussdvr.errors import DvrError
 from flussdvr.playback.reading import DataGone, has_hole
 from flussdvr.threads import Worker
 
@@ -36,6 +38,8 @@ SLICE_S = 0.05
 """A slice gives its thread back after this, however fast the client reads: others wait for it."""
 WAIT_MS = 8
 """How long in all a slice may wait for room in the socket of a client who has been this fast before."""
+FAST_S = 0.003
+"""A client for whom the reactor has to wait no longer than this is fast."""
 CHUNK = 4 << 20
 """At most this in one sendfile(2)."""
 
@@ -85,8 +89,6 @@ class Transfer:
     (the response's head) has left the transport's own buffer.
     """
 
-    log = Logger()
-
     def __init__(
         self,
         reactor: Any,
@@ -124,14 +126,19 @@ class Transfer:
             while not self._flushed() and not self.stopped:
                 await self._writability.wait()
             while not self.stopped and self._index < len(self._parts):
-                full = await self._worker_of(self._parts[self._index]).do(self._slice)
+                full = await self._worker().do(self._slice)
                 if full and not self.stopped:
                     before = self._reactor.seconds()
                     await self._writability.wait()
-                    self._patience_ms = WAIT_MS if self._reactor.seconds() - before < WAIT_MS / 1000 else 0
+                    self._patience_ms = WAIT_MS if self._reactor.seconds() - before < FAST_S else 0
             return not self.stopped
         finally:
             self._close()
+
+    def _worker(self) -> Worker:
+        """That of the next extent, whose thread also writes the bytes in front of it."""
+        rest = self._parts[self._index :] if self._index else self._parts
+        return self._worker_of(next((part for part in rest if isinstance(part, Extent)), rest[0]))
 
     # -- in a reader thread, one at a time ----------------------------------------------------------------------------
 
@@ -167,8 +174,11 @@ class Transfer:
         if isinstance(part, Extent):
             source = self._open(part.path)
             at = part.offset + self._offset
-            count = os.sendfile(self._socket, source, at, min(left, CHUNK))
-            if count == 0 or has_hole(source, at, at + count):
+            wanted = min(left, CHUNK)
+            if has_hole(source, at, at + wanted):
+                raise DataGone(part.path)
+            count = os.sendfile(self._socket, source, at, wanted)
+            if count == 0 or has_hole(source, at, at + count):  # punched meanwhile
                 raise DataGone(part.path)
             self.sent_disk += count
         else:
@@ -193,5 +203,15 @@ class Transfer:
             path, descriptor = self._file
             self._file = None
             # The last close of an unlinked blob frees its blocks, which may take the disk a while.
-            closing = self._worker_of(Extent(path, 0, 0)).do(os.close, descriptor)
-            closing.addErrback(lambda failure: self.log.failure("cannot close {path}", failure, path=path))
+            try:
+                closing = self._worker_of(Extent(path, 0, 0)).do(os.close, descriptor)
+            except DvrError:
+                os.close(descriptor)
+            else:
+                closing.addErrback(_close_here, descriptor)
+
+
+def _close_here(failure: Failure, descriptor: int) -> None:
+    """The reader is too busy, or has been stopped."""
+    failure.trap(DvrError)
+    os.close(descriptor)

@@ -66,7 +66,7 @@ class Server:
         self.streams = Streams(recordings, live)
         worker = InlineWorker()
         playback = make_playback(worker, lambda path: worker, self.clock, lambda: self.now_ms)
-        sender = Sender(self.clock, lambda path: worker)
+        sender = Sender(self.clock, lambda path: worker, worker)
         admission = Everybody(lambda: self.now_ms)
         self.media = MediaSite(self.streams, playback, sender, admission, lambda: self.now_ms, worker)
         admin = AdminSite(self.streams, lambda: self.now_ms)

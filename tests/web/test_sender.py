@@ -72,7 +72,7 @@ class InMemory:
     def __init__(self, body: Body, etag: str | None = '"tag"') -> None:
         clock = Clock()
         self.requests: list[Any] = []
-        self.resource = BodyResource(Sender(clock, lambda path: Now()), body, etag)
+        self.resource = BodyResource(Sender(clock, lambda path: Now(), Now()), body, etag)
         self.site = site = Site(self.resource, clock, None, lambda request, aborted: self.requests.append(request))
         self.protocol = site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5))
         self.transport = StringTransport()
@@ -177,7 +177,7 @@ class Listening:
         from twisted.internet import reactor
 
         self.requests: list[tuple[Any, bool]] = []
-        self.resource = BodyResource(Sender(reactor, lambda path: Threads()), body, etag)
+        self.resource = BodyResource(Sender(reactor, lambda path: Threads(), Threads()), body, etag)
         site = Site(self.resource, reactor, None, lambda request, aborted: self.requests.append((request, aborted)))
         self.port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
         self.address = ("127.0.0.1", self.port.getHost().port)
