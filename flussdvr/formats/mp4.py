@@ -394,24 +394,28 @@ def _edit_list(media: _Media, movie: _Movie) -> tuple[bytes, int]:
     """`elst`, and how long the track lasts in the movie's ticks."""
     scale = media.track.timescale
     begin = -(-movie.late * scale // movie.timescale)
-    first = _first_shown(media, begin)
+    end = min(to_ticks(movie.duration_ms, scale), media.end)
+    first = _first_shown(media, begin, end)
     # Nothing to show yet at the beginning: an empty edit. FFmpeg would not wait for a picture otherwise.
     wait = (max(first - begin, 0) * movie.timescale + scale // 2) // scale
-    end = min(to_ticks(movie.duration_ms, scale), media.end)
     shown = max((end - first) * movie.timescale // scale, 1)
     entries = [ELST_ENTRY.pack(wait, -1, NORMAL_RATE)] if wait else []
     entries.append(ELST_ENTRY.pack(shown, first - int(media.dts[0]), NORMAL_RATE))
     return full_box(b"elst", 1, 0, U32.pack(len(entries)), *entries), wait + shown
 
 
-def _first_shown(media: _Media, begin: int) -> int:
+def _first_shown(media: _Media, begin: int, end: int) -> int:
     """
-    What of `media` is presented first, when all begins at `begin`.
+    What of `media` is presented first in `[begin, end)`.
 
-    Audio may begin in the middle of a frame; pictures begin with one, the first that is shown from `begin` on, or with
-    the one that is on if there is no other.
+    Audio may begin in the middle of a frame; pictures begin with one, the first of the interval, or with the one that
+    is on if there is none.
     """
+    pts = media.pts
     if not media.track.is_video:
-        return max(int(media.pts[0]), begin)
-    later = media.pts[media.pts >= begin]
-    return int(later.min() if len(later) else media.pts.max())
+        return max(int(pts[0]), begin)
+    inside = pts[(pts >= begin) & (pts < end)]
+    if len(inside):
+        return int(inside.min())
+    before = pts[pts < begin]
+    return int(before.max() if len(before) else pts.min())
