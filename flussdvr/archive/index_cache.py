@@ -85,7 +85,7 @@ class IndexCache:
         reader = self._reader(blob)
         if table is not None and stop - table.consumed <= EXTEND_BYTES:
             start = table.consumed
-            more = await reader.do(_read, blob.index_path, start, stop)
+            more = await reader.do(_read_index, blob.index_path, start, stop)
             try:
                 table.extend(more)
             except FormatError as error:
@@ -112,12 +112,12 @@ def _corrupt(blob: Blob, reason: object) -> DvrError:
 
 def _parse(blob: Blob, path: str, stop: int) -> FragmentTable:
     try:
-        return FragmentTable(_read(path, 0, stop))
+        return FragmentTable(_read_index(path, 0, stop))
     except FormatError as error:
         raise _corrupt(blob, error) from error
 
 
-def _read(path: str, start: int, stop: int) -> bytes:
+def _read_index(path: str, start: int, stop: int) -> bytes:
     """The bytes `[start, stop)` of an index. DvrError NOT_FOUND, CORRUPT, UNAVAILABLE."""
     if stop - start > MAX_INDEX:
         raise DvrError(Kind.CORRUPT, "corrupt_index", f"{path}: {stop} bytes")

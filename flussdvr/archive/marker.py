@@ -33,10 +33,10 @@ def read_marker(root: str) -> str | None:
     return text
 
 
-def make_marker(root: str) -> str:
+def make_marker(root: str, uuid: str | None = None) -> str:
     """Make the root, if it is missing, and its marker, durably. The uuid; that of another who was faster. OSError."""
     os.makedirs(root, exist_ok=True)
-    uuid = str(uuid4())
+    uuid = uuid or str(uuid4())
     draft = os.path.join(root, f"{MARKER}.{uuid}")
     with open(draft, "x", encoding="ascii") as file:
         file.write(uuid + "\n")

@@ -30,9 +30,14 @@ VERIFY = 32
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What there is of a blob: `index` is the one it should have, `old_index` and `old_size` what is on the disk."""
+    """
+    What there is of a blob: `index` is the one it should have, `old_index` and `old_size` what is on the disk.
+
+    `head_size`: where the first fragment begins, in both.
+    """
 
     table: FragmentTable
+    head_size: int
     index: bytes
     old_index: bytes
     old_size: int
@@ -110,7 +115,7 @@ def examine(path: str, index_path: str, trust_index: bool = True) -> Examined | 
         table.extend(index)
     except FormatError:
         index = index[: table.consumed]
-    return Examined(table, index, old, size) if len(table) else None
+    return Examined(table, len(head), index, old, size) if len(table) else None
 
 
 def _indexed(old: bytes, head: bytes, size: int, read: ReadAt) -> list[Entry]:

@@ -27,6 +27,7 @@ from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.archive.marker import lock_marker, make_marker, read_marker
 from flussdvr.archive.recovery import Examined, examine, read_index, recover
 from flussdvr.archive.scan import find_files
+from flussdvr.archive.walk import reader_of, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.mp4 import Piece, head
@@ -73,7 +74,7 @@ def _check(root: str, repair: bool, state_dir: str | None) -> Report:
     root, report = os.path.abspath(root), Report()
     if read_marker(root) is None:
         if repair:
-            make_marker(root)
+            make_marker(root, _known_uuid(root, state_dir))
         (report.repaired if repair else report.problems).append(f"{root} has no marker")
     held = lock_marker(root, exclusive=True) if repair else -1
     try:
@@ -128,16 +129,30 @@ def _check_blob(path: str, index_path: str, repair: bool, report: Report) -> Fra
         return None
     if not walked.changed:
         return walked.table
-    what = _difference(walked)
-    by_index = examine(path, index_path)
-    if by_index is not None and by_index.table.blob_size > walked.table.blob_size:
+    behind = _behind(path, walked)
+    if behind is not None:
         # Something in the middle can't be walked over, but the index knows what is behind it: nothing is cut.
         report.problems.append(f"{path}: damaged at byte {walked.table.blob_size}")
-        return by_index.table
+        return behind
     if repair:
         recover(path, index_path, trust_index=False)
-    (report.repaired if repair else report.problems).append(f"{path}: {what}")
+    (report.repaired if repair else report.problems).append(f"{path}: {_difference(walked)}")
     return walked.table
+
+
+def _behind(path: str, walked: Examined) -> FragmentTable | None:
+    """The old index, if the blob holds a fragment of it behind the place that can't be walked over."""
+    try:
+        table = FragmentTable(walked.old_index)
+    except FormatError:
+        return None
+    with open(path, "rb") as file:
+        read = reader_of(file.fileno())
+        for entry in walk_index(walked.old_index, walked.head_size):
+            behind = entry.offset >= walked.table.blob_size and entry.offset + entry.size <= walked.old_size
+            if behind and read(entry.offset, len(entry.head)) == entry.head:
+                return table
+    return None
 
 
 def _difference(found: Examined) -> str:
@@ -178,6 +193,18 @@ def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report
             _now(catalog.update_blobs(wrong))
             _now(catalog.delete_blobs([row.id for row in rows.values()]))
         (report.repaired if repair else report.problems).extend(notes)
+    finally:
+        _now(catalog.close())
+
+
+def _known_uuid(root: str, state_dir: str | None) -> str | None:
+    """What the catalog in `state_dir` says is at `root`."""
+    if state_dir is None or not os.path.exists(os.path.join(state_dir, CATALOG)):
+        return None
+    catalog = SqliteCatalog(os.path.join(state_dir, CATALOG), InlineWorker())
+    _now(catalog.open())
+    try:
+        return next((row.uuid for row in _now(catalog.roots()) if row.path == root), None)
     finally:
         _now(catalog.close())
 

@@ -165,4 +165,5 @@ def write(recorder: Recorder, camera: Camera, fragment: Taken, sequence: int = 7
 
 
 def files(folder: Path, suffix: str = ".mp4") -> list[Path]:
-    return sorted(folder.rglob(f"*{suffix}"), key=lambda path: int(path.name.split(".")[0]))
+    found = [path for path in folder.rglob(f"*{suffix}") if path.name.split(".")[0].isdigit()]
+    return sorted(found, key=lambda path: int(path.name.split(".")[0]))

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from store import result
+
+from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.archive.catalog import RootRow, SqliteCatalog
+from flussdvr.errors import DvrError
+from flussdvr.threads import InlineWorker
+from flussdvr.timeline import Range, RangeSet
+
+
+@pytest.fixture(params=["file", "ram"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteCatalog:
+    path = ":memory:" if request.param == "ram" else str(tmp_path / "state" / "catalog.sqlite")
+    made = SqliteCatalog(path, InlineWorker())
+    result(made.open())
+    return made
+
+
+def blob(begin_ms: int, stream: str = "cam", root: str = "/d") -> Blob:
+    return Blob(stream, root, begin_ms, begin_ms + 5, 10, 4, BlobState.OPEN, 5000, 3, "disk")
+
+
+def shown(one: Blob) -> tuple[object, ...]:
+    return one.id, one.stream, one.root, one.begin_ms, one.end_ms, one.size, one.index_size, one.state
+
+
+def test_blobs(catalog: SqliteCatalog) -> None:
+    assert result(catalog.adopt_root("/d", "uuid-1")) is False
+    ids = result(catalog.insert_blobs([blob(20), blob(10), blob(10, "a/b")]))
+    rows = result(catalog.blobs())
+    assert [(row.stream, row.begin_ms, row.id) for row in rows] == [
+        ("a/b", 10, ids[2]),
+        ("cam", 10, ids[1]),
+        ("cam", 20, ids[0]),
+    ]
+    assert (rows[0].segment_ms, rows[0].sequence, rows[0].after) == (5000, 3, "disk")
+    rows[0].end_ms, rows[0].size, rows[0].index_size, rows[0].state = 99, 98, 97, BlobState.CLOSED
+    result(catalog.update_blobs([rows[0]]))
+    result(catalog.mark_deleting([ids[0]]))
+    result(catalog.delete_blobs([ids[1]]))
+    assert [shown(row) for row in result(catalog.blobs())] == [
+        (ids[2], "a/b", "/d", 10, 99, 98, 97, BlobState.CLOSED),
+        (ids[0], "cam", "/d", 20, 25, 10, 4, BlobState.DELETING),
+    ]
+
+
+def test_a_conflict_changes_nothing(catalog: SqliteCatalog) -> None:
+    result(catalog.adopt_root("/d", "uuid-1"))
+    result(catalog.insert_blobs([blob(10)]))
+    with pytest.raises(DvrError, match="catalog_conflict"):
+        result(catalog.insert_blobs([blob(30), blob(10)]))
+    with pytest.raises(DvrError, match="catalog_conflict"):
+        result(catalog.insert_blobs([blob(40, root="/unknown")]))
+    assert [row.begin_ms for row in result(catalog.blobs())] == [10]
+
+
+def test_roots_move_and_are_replaced(catalog: SqliteCatalog) -> None:
+    result(catalog.adopt_root("/d", "uuid-1"))
+    result(catalog.insert_blobs([blob(10)]))
+    assert result(catalog.adopt_root("/e", "uuid-1")) is True
+    assert [row.root for row in result(catalog.blobs())] == ["/e"]
+    assert result(catalog.adopt_root("/e", "uuid-2")) is False
+    assert result(catalog.blobs()) == []
+    assert result(catalog.roots()) == [RootRow("uuid-1", None), RootRow("uuid-2", "/e")]
+    result(catalog.adopt_root("/e", "uuid-1"))
+    assert [row.root for row in result(catalog.blobs())] == ["/e"]
+
+
+def test_locks_jobs_overrides(catalog: SqliteCatalog) -> None:
+    assert result(catalog.locks()) == {} == result(catalog.export_jobs())
+    locks = RangeSet([Range(1, 5), Range(7, 9)])
+    result(catalog.replace_locks("cam", RangeSet([Range(0, 100)])))
+    result(catalog.replace_locks("cam", locks))
+    assert result(catalog.locks()) == {"cam": locks}
+    result(catalog.save_export_job("b", 1, "{}"))
+    result(catalog.save_export_job("a", 2, "{}"))
+    result(catalog.save_export_job("b", 3, '{"status":"done"}'))
+    assert list(result(catalog.export_jobs()).items()) == [("b", '{"status":"done"}'), ("a", "{}")]
+    result(catalog.delete_export_job("a"))
+    assert list(result(catalog.export_jobs())) == ["b"]
+    result(catalog.replace_override("cam", '{"title":"x"}'))
+    assert result(catalog.overrides()) == {"cam": '{"title":"x"}'}
+    result(catalog.replace_override("cam", None))
+    assert result(catalog.overrides()) == {}
+
+
+def test_a_closed_catalog_refuses(catalog: SqliteCatalog) -> None:
+    result(catalog.close())
+    result(catalog.close())
+    with pytest.raises(DvrError, match="catalog_closed"):
+        result(catalog.blobs())
+
+
+def test_it_is_durable(tmp_path: Path) -> None:
+    path = str(tmp_path / "c.sqlite")
+    catalog = SqliteCatalog(path, InlineWorker())
+    result(catalog.open())
+    assert catalog.run(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+    assert catalog.run(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (2,)
+    result(catalog.adopt_root("/d", "uuid-1"))
+    other = SqliteCatalog(path, InlineWorker())
+    result(other.open())
+    assert result(other.roots()) == [RootRow("uuid-1", "/d")]
+
+
+def test_no_database(tmp_path: Path) -> None:
+    (tmp_path / "c.sqlite").write_bytes(b"this is no database" * 100)
+    with pytest.raises(DvrError, match="catalog_failed"):
+        result(SqliteCatalog(str(tmp_path / "c.sqlite"), InlineWorker()).open())
+    with pytest.raises(DvrError, match="catalog_failed"):
+        result(SqliteCatalog("/proc/nowhere/c.sqlite", InlineWorker()).open())

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import av
+import pytest
+from camera import UTC_MS, Camera
+from store import Store, files, result
+
+from flussdvr.archive import tools
+from flussdvr.errors import DvrError
+from flussdvr.timeline import HOUR_MS, Range
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Two blobs of `cam`, one of `site/cam`."""
+    store = Store(tmp_path).open()
+    recorder, camera = store.recorder(), Camera(UTC_MS + HOUR_MS - 4000)
+    store.record(recorder, camera, 8)
+    store.record(store.recorder("site/cam"), Camera(), 4)
+    store.stop()
+    return tmp_path
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in (folder / "disk").rglob("17*.*")}
+
+
+def check(folder: Path, repair: bool = False) -> tools.Report:
+    return tools.fsck(str(folder / "disk"), repair, str(folder / "state"))
+
+
+def test_all_is_well(recorded: Path) -> None:
+    before = state(recorded)
+    report = check(recorded)
+    assert report.ok and report.blobs == 3 and report.duration_ms == 12_000
+    assert report.size == sum(map(len, before.values()))
+    assert check(recorded, repair=True).repaired == [] and state(recorded) == before
+    assert str(report).startswith("3 blobs, 0.00 h, 0.00 GiB: 0 repaired, 0 problems")
+
+
+def test_lost_indexes_are_rebuilt_without_any_catalog(recorded: Path) -> None:
+    before = state(recorded)
+    for path in files(recorded, ".idx"):
+        path.unlink()
+    assert len(tools.fsck(str(recorded / "disk")).problems) == 3
+    report = tools.reindex(str(recorded / "disk"))
+    assert report.ok and len(report.repaired) == 3 and "has no index" in str(report)
+    assert state(recorded) == before
+
+
+def test_a_lost_catalog_is_rebuilt(recorded: Path) -> None:
+    for path in (recorded / "state").iterdir():
+        path.unlink()
+    assert len(check(recorded).problems) == 3
+    assert len(check(recorded, repair=True).repaired) == 3
+    store = Store(recorded).open()
+    assert store.archive.streams() == ["cam", "site/cam"]
+    archive = store.archive.stream("cam")
+    assert archive is not None and [blob.sequence for blob in archive.blobs()] == [7, 7]
+
+
+def test_every_kind_of_damage(recorded: Path) -> None:
+    first, second, third = files(recorded)
+    first.with_suffix(".idx").write_bytes(first.with_suffix(".idx").read_bytes()[:-20])  # short
+    second.write_bytes(second.read_bytes() + b"tail")  # torn
+    third.with_suffix(".idx").write_bytes(first.with_suffix(".idx").read_bytes())  # another's
+    orphan = second.parent / f"{UTC_MS + HOUR_MS - 1}.idx"
+    orphan.write_bytes(b"orphan")
+    second.with_suffix(".idx.new").write_bytes(b"draft")
+    (recorded / "disk" / ".flussdvr").unlink()
+    alien = recorded / "disk" / "lost+found" / "1.mp4"
+    alien.parent.mkdir()
+    alien.write_bytes(b"alien")
+    assert len(check(recorded).problems) == 6
+    report = check(recorded, repair=True)
+    assert report.ok and len(report.repaired) == 6, str(report)
+    assert check(recorded).ok and alien.read_bytes() == b"alien" and not orphan.exists()
+
+
+def test_damage_in_the_middle_is_told_and_nothing_cut(recorded: Path) -> None:
+    path = files(recorded)[0]
+    data = bytearray(path.read_bytes())
+    at = data.index(b"moof", data.index(b"moof") + 4)
+    data[at - 4 : at + 4] = b"\xff" * 8
+    path.write_bytes(data)
+    before = state(recorded)
+    report = check(recorded, repair=True)
+    assert report.problems == [f"{path}: damaged at byte {at - 4}"] and state(recorded) == before
+
+
+def test_rows_without_files_and_wrong_rows(recorded: Path) -> None:
+    first, second, _ = files(recorded)
+    for suffix in (".mp4", ".idx"):
+        first.with_suffix(suffix).unlink()
+    second.write_bytes(second.read_bytes() + b"tail")
+    store = Store(recorded)
+    result(store.catalog.open())
+    row = result(store.catalog.blobs())[0]
+    row.size = 1
+    result(store.catalog.update_blobs([row]))
+    result(store.catalog.close())
+    assert check(recorded, repair=True).ok
+    assert check(recorded).ok
+    assert len(result(Store(recorded).open().catalog.blobs())) == 2
+
+
+def test_no_repair_beside_a_server(recorded: Path) -> None:
+    store = Store(recorded).open()
+    assert check(recorded).ok
+    with pytest.raises(DvrError, match="root_in_use"):
+        tools.reindex(str(recorded / "disk"))
+    store.stop()
+    tools.reindex(str(recorded / "disk"))
+
+
+def test_cut(recorded: Path) -> None:
+    out = recorded / "out.mp4"
+    begin_ms = UTC_MS + HOUR_MS - 2000
+    shown = tools.cut(str(recorded / "disk"), "cam", begin_ms, 3000, str(out))
+    assert shown == Range(begin_ms, begin_ms + 3000)
+    with av.open(io.BytesIO(out.read_bytes())) as file:
+        assert len(file.streams) == 2
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    assert len(packets) >= 15
+    recording = b"".join(path.read_bytes() for path in files(recorded))
+    assert all(bytes(packet) in recording for packet in packets)
+    with pytest.raises(FileExistsError):
+        tools.cut(str(recorded / "disk"), "cam", begin_ms, 3000, str(out))
+
+
+def test_cut_without_an_index(recorded: Path) -> None:
+    whole, out = recorded / "whole.mp4", recorded / "out.mp4"
+    tools.cut(str(recorded / "disk"), "cam", UTC_MS, 2 * HOUR_MS, str(whole))
+    for path in files(recorded, ".idx"):
+        path.unlink()
+    tools.cut(str(recorded / "disk"), "cam", UTC_MS, 2 * HOUR_MS, str(out))
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(("stream", "begin_ms"), [("cam", UTC_MS - HOUR_MS), ("nobody", UTC_MS)])
+def test_cut_of_nothing(recorded: Path, stream: str, begin_ms: int) -> None:
+    out = recorded / "out.mp4"
+    with pytest.raises(DvrError):
+        tools.cut(str(recorded / "disk"), stream, begin_ms, 3000, str(out))
+    assert not out.exists()
+    with pytest.raises(DvrError, match="bad_stream_name"):
+        tools.cut(str(recorded / "disk"), "../cam", UTC_MS, 3000, str(out))
