@@ -39,6 +39,10 @@ HELD_MAX = 16 << 20
 """Bytes of samples kept back until the tracks are known."""
 VIDEO_PES_MAX = 8 << 20
 AUDIO_PES_MAX = 1 << 20
+UNBOUNDED = 6 + 0x10000
+"""More than any PES can say of itself."""
+PARTS_MAX = 1 << 16
+"""Of a PES: payloads can be empty, the memory to remember them is not."""
 STREAMS_MAX = 16
 BATCH = 700
 """Packets whose samples are reported together, about 130 kB: so tracks stay interleaved however much is fed."""
@@ -212,7 +216,7 @@ class TsDemuxer:
         elif flow.is_open:
             flow.parts.append(payload)
             flow.size += len(payload)
-            if flow.size >= flow.wanted:
+            if flow.size >= flow.wanted or len(flow.parts) > PARTS_MAX:
                 self._filled(flow)
 
     def _damaged(self, flow: Flow, reason: str) -> None:
@@ -258,7 +262,7 @@ class TsDemuxer:
 
     def _filled(self, flow: Flow) -> None:
         """As many bytes as were wanted: the PES is whole, or has no end."""
-        if flow.wanted >= AUDIO_PES_MAX:
+        if flow.wanted >= UNBOUNDED:
             self._losses["PES without end"] = self._losses.get("PES without end", 0) + 1
             self._drop(flow)
         else:

@@ -21,6 +21,8 @@ SYNC = 0x47
 PAT_PID = 0
 NULL_PID = 0x1FFF
 PID_COUNT = 0x2000
+WINDOW = 16 * PACKET
+"""Sync is looked for piece by piece: who makes us look often shall not make us look at everything each time."""
 TICKS = 90_000
 """Of PTS and DTS, in a second."""
 
@@ -72,12 +74,12 @@ def find_sync(data: bytes, begin: int = 0) -> tuple[int, bool]:
     make them, at most 376 bytes before the end.
     """
     stop = len(data) - 2 * PACKET
-    if begin < stop:
-        is_sync = np.frombuffer(data, np.uint8, len(data) - begin, begin) == SYNC
+    for at in range(begin, stop, WINDOW):
+        is_sync = np.frombuffer(data, np.uint8, min(WINDOW, stop - at) + 2 * PACKET, at) == SYNC
         found = is_sync[: -2 * PACKET] & is_sync[PACKET:-PACKET] & is_sync[2 * PACKET :]
         place = int(found.argmax())
         if found[place]:
-            return begin + place, True
+            return at + place, True
     place = max(begin, stop)
     while 0 <= (place := data.find(b"\x47", place)) and any(data[i] != SYNC for i in range(place, len(data), PACKET)):
         place += 1

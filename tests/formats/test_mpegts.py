@@ -468,3 +468,15 @@ def test_counters_of_an_encoder_restart() -> None:
     events = demux([data, data])
     assert len(samples_of(events)[VIDEO_PID]) >= 23
     assert all(isinstance(track.codec, Codec) for tracks in tracks_of(events) for track in tracks)
+
+
+def test_empty_payloads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpegts, "PARTS_MAX", 100)
+    stream = Packets()
+    stream.tables([H264])
+    stream.pes(VIDEO_PID, units(1)[0], 0, bounded=False)
+    for _ in range(300):
+        stream.packet(VIDEO_PID, b"")
+    demuxer = TsDemuxer()
+    assert losses_of(demux(stream.data, demuxer)) == {"PES without end": 1}
+    assert demuxer.dropped_pes == 1

@@ -1,0 +1,275 @@
+"""
+Lanes: what one track brings to a segment of a transport stream, as PES packets.
+
+    TsRun -> Lane      groups of samples, their times, headers and sizes; no sample is touched
+    Lane.stage()       the PES packets themselves, one behind the other
+
+    video    one sample a PES: header, AUD, [parameter sets if sync], the sample with start codes
+    audio    frames of up to 100 ms a PES, AAC with ADTS headers; MPEG audio and AC-3 as they are
+
+ISO/IEC 13818-1 §2.4.3.6 and §2.14.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from flussdvr.errors import FormatError
+from flussdvr.formats import aac, h264, h265
+from flussdvr.formats.fmp4 import Run
+from flussdvr.formats.mpegts_layout import PCR_PAYLOAD, PES_MIN, Ints, Packing, pack
+from flussdvr.formats.mpegts_packet import PAYLOAD, TICKS
+from flussdvr.formats.nal import MAX_NALS
+from flussdvr.formats.pes import AUDIO_ID, PRIVATE_ID, VIDEO_ID, build_pes_headers
+from flussdvr.formats.psi import REGISTRATION, Descriptor, ElementaryStream, language_descriptor
+from flussdvr.media import Codec, Track
+
+FIRST_PID = 0x100
+Bytes = npt.NDArray[np.uint8]
+AUDIO_PES_TICKS = 9000
+AUDIO_PES_BYTES = 3000
+ADTS_HEADER = 7
+
+_START_CODE = b"\0\0\0\1"
+_AUD = {Codec.H264: _START_CODE + b"\x09\xf0", Codec.H265: _START_CODE + b"\x46\x01\x50"}
+_STREAM_TYPES = {Codec.H264: 0x1B, Codec.H265: 0x24, Codec.AAC: 0x0F, Codec.AC3: 0x81, Codec.EAC3: 0x87}
+_REGISTRATIONS = {Codec.AC3: b"AC-3", Codec.EAC3: b"EAC3"}
+
+
+@dataclass(slots=True)
+class TsRun:
+    """
+    The samples of one track in a segment, as columns.
+
+    `dts`: of each sample in the track's ticks, not decreasing; `sizes`: bytes of each; `cto`: composition offsets in
+    ticks, `None` for all 0; `sync`: flags, `None` for all. `data`: the samples in their stored form, one behind the
+    other, or sample i at `begins[i]`; not needed to `measure`.
+    """
+
+    track: Track
+    dts: Sequence[int] | Ints
+    sizes: Sequence[int] | Ints
+    cto: Sequence[int] | Ints | None = None
+    sync: Sequence[bool] | npt.NDArray[np.bool_] | None = None
+    data: bytes | bytearray | memoryview = b""
+    begins: Sequence[int] | Ints | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> TsRun:
+        """The same samples, from a fragment's run."""
+        durations = np.asarray(run.durations, np.int64)
+        dts = run.dts + np.cumsum(durations) - durations
+        samples = run.samples
+        return cls(
+            run.track,
+            dts,
+            [len(sample.data) for sample in samples],
+            [sample.cto for sample in samples],
+            [sample.sync for sample in samples],
+            b"".join([sample.data for sample in samples]),
+        )
+
+
+@dataclass(slots=True)
+class Output:
+    """A track as it is in the stream: what does not change from segment to segment."""
+
+    track: Track
+    pid: int
+    stream_id: int
+    aud: bytes = b""
+    sets: bytes = b""
+    adts: int | None = None
+
+    @property
+    def entry(self) -> ElementaryStream:
+        codec = self.track.codec
+        descriptors: list[Descriptor] = []
+        if codec in _REGISTRATIONS:
+            descriptors.append((REGISTRATION, _REGISTRATIONS[codec]))
+        if not self.track.is_video and self.track.language not in ("", "und"):
+            descriptors.append(language_descriptor(self.track.language))
+        mpeg1 = 0x03 if self.track.timescale >= 32000 else 0x04
+        return ElementaryStream(self.pid, _STREAM_TYPES.get(codec, mpeg1), tuple(descriptors))
+
+
+@dataclass(slots=True)
+class Lane:
+    """A track's PES packets in one segment. `groups`: index of each one's first sample, and behind the last."""
+
+    output: Output
+    run: TsRun
+    sizes: Ints
+    groups: Ints
+    dts: Ints
+    pts: Ints
+    times: Ints
+    sync: npt.NDArray[np.bool_]
+    headers: Bytes
+    header_sizes: Ints
+    packing: Packing
+    has_pcr: bool
+
+    def stage(self) -> bytearray:
+        """All PES packets one behind the other. Raises `FormatError` for samples that are not what they should be."""
+        return _video_stage(self) if self.output.stream_id == VIDEO_ID else _audio_stage(self)
+
+
+def open_output(track: Track, number: int) -> Output:
+    codec = track.codec
+    pid = FIRST_PID + number
+    if codec is Codec.H264:
+        _, sps, pps = h264.parse_avcc(track.config)
+        return Output(track, pid, VIDEO_ID, _AUD[codec], b"".join(_START_CODE + nal for nal in sps + pps))
+    if codec is Codec.H265:
+        _, vps, sps, pps = h265.parse_hvcc(track.config)
+        return Output(track, pid, VIDEO_ID, _AUD[codec], b"".join(_START_CODE + nal for nal in vps + sps + pps))
+    if codec is Codec.AAC:
+        header = aac.adts_header(aac.parse_audio_specific_config(track.config), 0)
+        fixed = int.from_bytes(header, "big") - (ADTS_HEADER << 13)
+        return Output(track, pid, AUDIO_ID + number % 32, adts=fixed)
+    if codec in (Codec.AC3, Codec.EAC3):
+        return Output(track, pid, PRIVATE_ID)
+    if codec in (Codec.MP2, Codec.MP3):
+        return Output(track, pid, AUDIO_ID + number % 32)
+    raise FormatError(f"{codec} has no place in MPEG-TS")
+
+
+def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:
+    rate = run.track.timescale
+    dts = np.asarray(run.dts, np.int64)
+    sizes = np.asarray(run.sizes, np.int64)
+    cto = np.zeros_like(dts) if run.cto is None else np.asarray(run.cto, np.int64)
+    sync = np.ones(len(dts), bool) if run.sync is None else np.asarray(run.sync, bool)
+    if not len(dts) == len(sizes) == len(cto) == len(sync):
+        raise FormatError("a run's columns differ in length")
+    if output.stream_id == VIDEO_ID:
+        groups = np.arange(len(dts) + 1)
+        payload = sizes + len(output.aud) + sync * len(output.sets)
+    else:
+        extra = ADTS_HEADER if output.adts is not None else 0
+        if extra and int(sizes.max()) + extra > 0x1FFF:
+            raise FormatError(f"AAC frame of {int(sizes.max())} bytes, too long for ADTS")
+        groups = _audio_groups(dts, sizes + extra, rate)
+        payload = np.add.reduceat(sizes + extra, groups[:-1])
+    heads = groups[:-1]
+    decode = _to_90k(dts[heads], rate) + offset
+    present = _to_90k(dts[heads] + cto[heads], rate) + offset
+    bare = np.where(decode == present, 14, 19) + payload
+    stuffing = np.maximum(PES_MIN - bare, 0)
+    unbounded = output.stream_id == VIDEO_ID
+    headers, header_sizes = build_pes_headers(
+        output.stream_id, present, decode, np.zeros_like(payload) if unbounded else payload, stuffing
+    )
+    packing = pack(header_sizes + payload, PCR_PAYLOAD if has_pcr else PAYLOAD)
+    times = np.maximum.accumulate(decode)
+    return Lane(
+        output, run, sizes, groups, decode, present, times, sync[heads], headers, header_sizes, packing, has_pcr
+    )
+
+
+def _to_90k(ticks: Ints, rate: int) -> Ints:
+    """To the nearest; UTC in ticks of 96 kHz times 90 000 would not fit into 64 bits."""
+    if rate == TICKS:
+        return ticks
+    seconds, rest = np.divmod(ticks, rate)
+    result: Ints = seconds * TICKS + (rest * TICKS + rate // 2) // rate
+    return result
+
+
+def _audio_groups(dts: Ints, sizes: Ints, rate: int) -> Ints:
+    """Where each PES begins, and the number of frames: up to 100 ms or 3 kB, nothing across a gap."""
+    count = len(dts)
+    steps = np.diff(dts)
+    frame = max(int(np.sort(steps)[len(steps) // 2]), 1) if count > 1 else 1
+    most = max(AUDIO_PES_TICKS * rate // TICKS // frame, 1)
+    # Frames in a PES follow the first one's PTS: more than a millisecond off needs a PTS of its own.
+    gaps = [*((np.abs(steps - frame) * 1000 > rate).nonzero()[0] + 1).tolist(), count]
+    ends = np.cumsum(sizes).tolist()
+    groups = [0]
+    begin = 0
+    while begin < count:
+        done = ends[begin - 1] if begin else 0
+        fits = bisect_right(ends, done + AUDIO_PES_BYTES, begin)
+        begin = min(max(fits, begin + 1), begin + most, gaps[bisect_right(gaps, begin)])
+        groups.append(begin)
+    return np.array(groups)
+
+
+def _sample_begins(lane: Lane) -> Ints:
+    """Where each sample begins in the run's data. Raises `FormatError` when one lies outside."""
+    given = lane.run.begins
+    begins = np.cumsum(lane.sizes) - lane.sizes if given is None else np.asarray(given, np.int64)
+    if len(begins) != len(lane.sizes) or int(begins.min()) < 0 or int((begins + lane.sizes).max()) > len(lane.run.data):
+        raise FormatError("samples lie outside of their data")
+    return begins
+
+
+def _video_stage(lane: Lane) -> bytearray:
+    output, data = lane.output, memoryview(lane.run.data)
+    aud, with_sets = output.aud, output.aud + output.sets
+    width = lane.headers.shape[1]
+    headers = lane.headers.tobytes()
+    begins = _sample_begins(lane)
+    parts: list[bytes | memoryview] = []
+    rows = zip(
+        range(0, len(headers), width),
+        lane.header_sizes.tolist(),
+        lane.sync.tolist(),
+        begins.tolist(),
+        (begins + lane.sizes).tolist(),
+        strict=True,
+    )
+    for at, size, sync, begin, end in rows:
+        parts += (headers[at : at + size], with_sets if sync else aud, data[begin:end])
+    stage = bytearray().join(parts)
+    ends = np.cumsum(lane.packing.sizes)
+    _write_start_codes(np.frombuffer(stage, np.uint8), ends - lane.sizes, ends)
+    return stage
+
+
+def _write_start_codes(stage: Bytes, at: Ints, ends: Ints) -> None:
+    """Overwrite the 4-byte lengths of NAL units in all samples at once, the first unit of each, the second ..."""
+    code = np.frombuffer(_START_CODE, np.uint8)
+    four = np.arange(4)
+    for _ in range(MAX_NALS):
+        left = at < ends
+        if not left.all():
+            at, ends = at[left], ends[left]
+            if not len(at):
+                return
+        if int((ends - at).min()) < 4:
+            break
+        places = at[:, None] + four
+        lengths = np.ascontiguousarray(stage[places]).view(">u4")[:, 0]
+        stage[places] = code
+        at = at + 4 + lengths
+        if (at > ends).any():
+            break
+    else:
+        raise FormatError(f"more than {MAX_NALS} NAL units in a picture")
+    raise FormatError("NAL unit ends outside of its sample")
+
+
+def _audio_stage(lane: Lane) -> bytearray:
+    data = memoryview(lane.run.data)
+    adts = lane.output.adts
+    begins = _sample_begins(lane)
+    starts, stops = begins.tolist(), (begins + lane.sizes).tolist()
+    width = lane.headers.shape[1]
+    headers = lane.headers.tobytes()
+    groups = lane.groups.tolist()
+    parts: list[bytes | memoryview] = []
+    for number, size in enumerate(lane.header_sizes.tolist()):
+        parts.append(headers[number * width : number * width + size])
+        for frame in range(groups[number], groups[number + 1]):
+            start, stop = starts[frame], stops[frame]
+            if adts is not None:
+                parts.append((adts | (stop - start + ADTS_HEADER) << 13).to_bytes(ADTS_HEADER, "big"))
+            parts.append(data[start:stop])
+    return bytearray().join(parts)
