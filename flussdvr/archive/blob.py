@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.archive.test_blob -*-
+# -*- test-case-name: tests.archive.test_recorder -*-
 """
 Blobs: one file of uninterrupted recording, and its index beside it.
 

@@ -56,7 +56,7 @@ class StreamArchive:
             self._ranges = RangeSet()
             for index in range(len(self._blobs)):
                 self._list(index)
-        bounds = within or self._ranges.bounds
+        bounds = self._ranges.bounds if within is None else within
         return self._ranges.within(bounds) if bounds is not None else RangeSet()
 
     def blobs(self, within: Range | None = None) -> list[Blob]:

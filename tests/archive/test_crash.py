@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,3 +142,46 @@ def release(store: Store) -> None:
     store.catalog._close()
     for root in store.archive.roots.values():
         root.stop()
+
+
+PROCESS = """
+import sys
+sys.path.insert(0, {here!r})
+from twisted.internet import reactor, task
+from camera import Camera
+from store import SEGMENT_MS, Dvr
+from flussdvr.archive.archive import Archive
+
+async def main():
+    archive = Archive({state!r}, reactor)
+    await archive.open()
+    archive.startService()
+    camera = Camera(gop=3, size=5000)
+    recorder = archive.recorder("cam", Dvr({disk!r}, sync_interval_s=1))
+    while True:
+        recorder.write(camera.take(), camera.init, SEGMENT_MS, 1)
+        await task.deferLater(reactor, 0.0005)
+        print(archive.stream("cam").end_ms, flush=True)
+
+reactor.callWhenRunning(lambda: __import__("twisted.internet.defer").internet.defer.Deferred.fromCoroutine(main()))
+reactor.run()
+"""
+
+
+def test_a_real_process_is_killed(tmp_path: Path) -> None:
+    here = str(Path(__file__).parent)
+    program = PROCESS.format(here=here, state=str(tmp_path / "state"), disk=str(tmp_path / "disk"))
+    for lines in (40, 300):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(lines):
+                said = int(process.stdout.readline())
+            process.kill()
+            rest = process.stdout.read().split(b"\n")
+        said = max([said, *(int(line) for line in rest[:-1])])
+        archive = Store(tmp_path).open().archive.stream("cam")
+        assert archive is not None and archive.end_ms >= said > UTC_MS
+        report = fsck(str(tmp_path / "disk"), state_dir=str(tmp_path / "state"))
+        assert report.ok, str(report)
+        shutil.rmtree(tmp_path / "disk")
+        shutil.rmtree(tmp_path / "state")

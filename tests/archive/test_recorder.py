@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -318,3 +319,20 @@ def test_a_blob_of_which_nothing_was_written_is_taken_back(store: Store, recorde
     write(recorder, camera, fragment)
     assert recorder.fragments_dropped == 1 and files(store.folder) == []
     assert result(store.catalog.blobs()) == []
+
+
+def test_a_file_as_large_as_it_may_be(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+    """A real short write: the system takes a part of the fragment and refuses the rest."""
+    camera = Camera(size=100_000)
+    store.record(recorder, camera, 2)
+    (blob,) = archive.blobs()
+    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 1)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, before[1]))
+    try:
+        store.record(recorder, camera, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert recorder.fragments_dropped == 2 and archive.ranges().duration_ms == 2000
+    assert blob.closed and os.path.getsize(blob.path) == blob.size < 250_000
+    assert os.path.getsize(blob.index_path) == blob.index_size
