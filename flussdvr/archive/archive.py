@@ -45,7 +45,9 @@ from flussdvr.timeline import Range, RangeSet
 __all__ = ["Archive", "StreamArchive"]
 
 PATIENCE_S = 30
-"""How long start-up waits for a disk, and stopping for the last writes."""
+"""How long start-up waits for a disk."""
+FAREWELL_S = 10
+"""How long each step of stopping waits: what is lost then is what a kill would lose."""
 TICK_S = 1
 SWEEP_S = 15
 ROOT_RETRY_S = 5
@@ -196,19 +198,19 @@ class Archive(Service):
         self._loop.start(TICK_S, now=False).addErrback(lambda failure: self.log.failure("archive", failure))
 
     async def close(self) -> None:
-        """Close all recorders and threads; waits no longer than `PATIENCE_S`."""
+        """Close all recorders and threads; a disk that hangs is left alone after `FAREWELL_S`."""
         if self._loop.running:
             self._loop.stop()
-        await self._patiently([recorder.close() for recorder in list(self.recorders.values())])
-        await self._patiently([_settled(self.catalog.close())])
+        await self._patiently([recorder.close() for recorder in list(self.recorders.values())], FAREWELL_S)
+        await self._patiently([_settled(self.catalog.close())], FAREWELL_S)
         stopping = [root.stop() for root in self.roots.values()] + ([self._sql.stop()] if self._sql else [])
-        await self._patiently([_settled(one) for one in stopping])
+        await self._patiently([_settled(one) for one in stopping], FAREWELL_S)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return Deferred.fromCoroutine(self.close())
 
-    async def _patiently(self, work: Iterable[Awaitable[Any]]) -> None:
+    async def _patiently(self, work: Iterable[Awaitable[Any]], patience_s: int = PATIENCE_S) -> None:
         """Wait for all of it, but not for ever; what takes longer goes on behind."""
         waiting = [Deferred.fromCoroutine(_settled(one)) for one in work]
         for one in waiting:
@@ -216,9 +218,9 @@ class Archive(Service):
         patience: Deferred[Any] = Deferred()
         DeferredList(waiting).chainDeferred(patience)
         try:
-            await patience.addTimeout(PATIENCE_S, self._reactor)
+            await patience.addTimeout(patience_s, self._reactor)
         except TimeoutError:
-            self.log.warn("a disk takes longer than {patience} s; going on without it", patience=PATIENCE_S)
+            self.log.warn("a disk takes longer than {patience} s; going on without it", patience=patience_s)
 
     # -- roots ------------------------------------------------------------------------------------------------
 
