@@ -186,8 +186,9 @@ class Inputs(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()  # type: ignore[no-untyped-call]
-        self._release("stopped")
-        return _all([self._stop(branch) for branch in self.branches])
+        stopped = _all([self._stop(branch) for branch in self.branches])
+        self._release("stopped")  # only now: what an input still had of its last picture is the stream's
+        return stopped
 
     # -- what the branches report -----------------------------------------------------------------------------
 

@@ -146,6 +146,10 @@ class Input(Service):
         """Stop receiving. Fires when it is over, or `None` if it is already."""
         raise NotImplementedError
 
+    def drain(self) -> Iterable[InputEvent]:
+        """What came in and waits for more that will not come: the end of the last picture."""
+        return ()
+
     def opened(self) -> None:
         """There is a connection; now its media is awaited."""
         self.counters.opened += 1
@@ -182,6 +186,7 @@ class Input(Service):
         """The source is gone, or of no use: tell the sink, let go, and open it again after a while (or `delay`)."""
         if self.state in (State.STOPPED, State.WAITING):
             return
+        self.received(self.drain())
         delay = self._backoff(self._failures) if delay is None else delay
         self._failures += 1
         self.counters.failed += 1
@@ -207,6 +212,7 @@ class Input(Service):
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()  # type: ignore[no-untyped-call]
+        self.received(self.drain())
         self.state = State.STOPPED
         self._cancel_timer()
         return self.close()

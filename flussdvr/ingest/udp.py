@@ -17,7 +17,7 @@ from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.rtp_ts import RtpTs, is_rtp
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink
 from flussdvr.ingest.udp_socket import DatagramReader, UdpAddress, open_socket
-from flussdvr.media import DataLost
+from flussdvr.media import DataLost, MediaEvent
 
 DROPS_PERIOD_S = 2.0
 """The kernel's drop counter is read this often."""
@@ -55,6 +55,9 @@ class UdpInput(Input):
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.stop()
+
+    def drain(self) -> list[MediaEvent]:
+        return self._demuxer.flush()
 
     def silent(self) -> None:
         """Join again at once: a switch may have forgotten us, and nothing must be missed while waiting."""

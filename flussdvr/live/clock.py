@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections import deque
 
 MAX_PPM = 500
-DEADBAND_US = 30_000
+DEADBAND_US = 80_000
 """Smaller deviations than this are noise of the network, not drift."""
-SETTLED_US = 10_000
+SETTLED_US = 20_000
 """Steering that has begun goes on until the deviation is smaller than this."""
 ASTRAY_US = 3_000_000
 """A deviation larger than this would take 100 minutes to steer out: it is a jump."""

@@ -31,7 +31,7 @@ from flussdvr.timeline import to_ms
 
 FRAGMENT_US = 1_000_000
 PATIENCE_US = 700_000
-ANCHOR_US = 400_000
+ANCHOR_US = 1_000_000
 SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""
 PENDING_BYTES = 32 << 20
@@ -131,8 +131,10 @@ class Segmenter:
         while self._cut(patient=False):
             pass
         if reference.pending:
-            end_dts = reference.pending[-1].dts + reference.usual_duration
-            self._emit(len(reference.pending), end_dts, self._shift_at(reference.pending[0]))
+            # The last picture in decoding order need not be the last one that is shown.
+            shift = self._shift_at(reference.pending[0])
+            last = max(reference.pending[-1].dts, max(sample.pts for sample in reference.pending) - shift)
+            self._emit(len(reference.pending), last + reference.usual_duration, shift)
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
@@ -343,7 +345,10 @@ class Segmenter:
         runs = []
         begin_ms = end_ms = 0
         for lane in self._active:
-            run = self._run(lane, count if lane is reference else lane.count_before(show_us))
+            if lane is reference:
+                run = self._run(lane, count, end_dts)
+            else:
+                run = self._run(lane, lane.count_before(show_us))
             if run is None:
                 continue
             runs.append(run)
@@ -360,12 +365,15 @@ class Segmenter:
         if self.clock.astray():
             self._stop("clock")
 
-    def _run(self, lane: Lane, count: int) -> Run | None:
+    def _run(self, lane: Lane, count: int, end_dts: int | None = None) -> Run | None:
+        """The oldest `count` samples of a lane; the last one ends at `end_dts`, else where the next one begins."""
         if not count:
             return None
         samples = lane.take(count)
         dts = [sample.dts for sample in samples]
-        dts.append(lane.pending[0].dts if lane.pending else dts[-1] + lane.usual_duration)
+        if end_dts is None:
+            end_dts = lane.pending[0].dts if lane.pending else dts[-1] + lane.usual_duration
+        dts.append(end_dts)
         mapped = self.clock.ticks(dts, lane.track.timescale)
         touch = lane.mapped_next
         if touch is not None and mapped[0] - touch < lane.track.timescale // TOUCH and touch < mapped[1]:

@@ -34,7 +34,7 @@ def test_jitter_of_arrival_does_not_show() -> None:
 def test_slow_drift_is_steered_out() -> None:
     for drift in (200, -200, 60):
         deviations = run(7200, drift, 10_000)
-        assert max(map(abs, deviations[600:])) < 60_000
+        assert max(map(abs, deviations[600:])) < 110_000
 
 
 def test_steering_never_exceeds_500_ppm() -> None:

@@ -115,7 +115,7 @@ def test_audio_is_cut_at_the_instant_where_the_video_is() -> None:
 def test_a_burst_of_old_media_is_dated_back() -> None:
     rig = Rig(VIDEO)
     rig.put(VIDEO, *(Sample(i * 3600, b"v", i % 25 == 0) for i in range(125)))  # 5 s at once
-    rig.now_ms += 500
+    rig.now_ms += 1100
     rig.put(VIDEO, Sample(125 * 3600, b"v", True))
     newest_ms = START_MS - 124 * 40
     assert abs(rig.fragments[0].begin_ms - newest_ms) <= 40
