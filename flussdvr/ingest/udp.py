@@ -15,7 +15,7 @@ from typing import Any
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.rtp_ts import RtpTs, is_rtp
-from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink
+from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State
 from flussdvr.ingest.udp_socket import DatagramReader, UdpAddress, open_socket
 from flussdvr.media import DataLost, MediaEvent
 
@@ -57,6 +57,8 @@ class UdpInput(Input):
             reader.stop()
 
     def drain(self) -> list[MediaEvent]:
+        if self._reader is not None and self.state is State.RECEIVING:
+            self._reader.read()
         return self._demuxer.flush()
 
     def silent(self) -> None:

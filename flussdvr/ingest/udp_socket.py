@@ -201,6 +201,7 @@ class DatagramReader:
         self._tick: IDelayedCall | None = None
         self._silent = 0
         self._drops = 0
+        self._broken = False
         self._closed = False
 
     def start(self) -> None:
@@ -215,6 +216,27 @@ class DatagramReader:
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
         self._socket.close()
+
+    def read(self) -> tuple[int, int]:
+        """Report what has gathered, now; (datagrams, bytes)."""
+        if self._broken:
+            return 0, 0
+        heap, receive, used = _heap, self._socket.recv_into, 0
+        sizes: list[int] = []
+        try:
+            while used < DRAIN_MAX and len(sizes) < DATAGRAMS_MAX:
+                size = receive(heap[used:])
+                sizes.append(size)
+                used += size
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._broken = True
+            self._failed(str(error))
+            return 0, 0
+        if used:
+            self._received(heap[:used], sizes)
+        return len(sizes), used
 
     def drops(self) -> int:
         """Datagrams that the kernel had no room for, since the last call."""
@@ -248,25 +270,11 @@ class DatagramReader:
     # -- inside -----------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        heap, receive, used = _heap, self._socket.recv_into, 0
-        sizes: list[int] = []
-        try:
-            while used < DRAIN_MAX and len(sizes) < DATAGRAMS_MAX:
-                size = receive(heap[used:])
-                sizes.append(size)
-                used += size
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self._failed(str(error))
+        count, used = self.read()
+        if self._closed:
             return
-        if used:
-            self._silent = 0
-            self._received(heap[:used], sizes)
-        else:
-            self._silent += 1
-        if not self._closed:
-            self._next(used, len(sizes))
+        self._silent = 0 if used else self._silent + 1
+        self._next(used, count)
 
     def _next(self, used: int, count: int) -> None:
         if self._silent > SILENT_TICKS:

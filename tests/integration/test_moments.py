@@ -40,7 +40,7 @@ class Recording:
     def moments(self, stream: str, count: int, length: float, seed: int) -> list[float]:
         """Random instants that have `length` seconds of recording behind them."""
         chance = random.Random(seed)
-        usable = [(begin, end - length) for begin, end in self.ranges[stream] if end - begin > length + 1]
+        usable = [(begin + 1, end - length) for begin, end in self.ranges[stream] if end - begin > length + 1]
         spans = [end - begin for begin, end in usable]
         found = []
         for _ in range(count):
