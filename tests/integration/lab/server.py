@@ -23,6 +23,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def faketime_library() -> str:
+    """Where Debian has put it."""
+    return str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")))
+
+
 class Server:
     """Its configuration is `streams` (text of the configuration file), plus listeners and a root in `folder`."""
 
@@ -42,14 +47,22 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, wait_s: float = 20) -> Server:
+        self.launch()
+        return self.wait_ready(wait_s)
+
+    def launch(self) -> None:
+        """Start the process; it has not done anything yet."""
         command = [sys.executable, "-m", "twisted", "--log-format=text", "flussdvr", "--config", str(self.config)]
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
-        if self.shift_s:
-            command = ["faketime", "-f", f"{self.shift_s:+d}s", *command]
-            environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
-            environment["FAKETIME_DONT_RESET"] = "1"
+        if self.shift_s:  # without the `faketime` program around it, which would be what a signal goes to
+            environment |= {"LD_PRELOAD": faketime_library(), "FAKETIME": f"{self.shift_s:+d}s"}
+            environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+    def wait_ready(self, wait_s: float = 20) -> Server:
+        """Until it answers."""
+        assert self.process is not None
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
