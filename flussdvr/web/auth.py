@@ -1,0 +1,168 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
+"""
+Who may use the API.
+
+    request --> address (api_allowed_from) --> credentials --> Account, may it edit?
+
+    edit_auth USER PASSWORD     everything            Basic, or Bearer base64(user:password)
+    view_auth USER PASSWORD     what only reads
+    api_token NAME KEY          everything            Bearer KEY
+
+A password in the file may be a hash in the form of werkzeug.security (`scrypt:...$salt$hash`, `pbkdf2:...`). Secrets
+are compared in constant time, every account is always looked at.  RFC 7617 (Basic), RFC 6750 (Bearer).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import Any
+
+from werkzeug.security import check_password_hash
+
+from flussdvr.config.model import Config, Credentials, IPNetwork
+from flussdvr.errors import DvrError, Kind
+from flussdvr.threads import Worker
+from flussdvr.web.site import DvrRequest
+
+REALM = b'Basic realm="flussdvr", charset="UTF-8"'
+REMEMBERED = 1000
+_HASHED = re.compile(r"(?:scrypt|pbkdf2)(?::[\w.-]+)*\$[^$]+\$[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who asks: `name` for the log; `edit`: may change things and see secrets."""
+
+    name: str
+    edit: bool
+
+
+class Unauthorized(DvrError):
+    """401: no credentials, or wrong ones."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(Kind.DENIED, "authorization_failed", title)
+
+    @property
+    def status(self) -> int:
+        return 401
+
+
+class Gate:
+    """The one gate of the API. `config()` is the configuration of this moment; `worker` checks hashed passwords."""
+
+    def __init__(self, config: Callable[[], Config], worker: Worker) -> None:
+        self._config = config
+        self._worker = worker
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[bytes, None] = {}
+
+    async def admit(self, request: DvrRequest, edit: bool) -> Account:
+        """
+        The account of a request that reads, or changes something (`edit`).
+
+        DvrError: 401 `authorization_failed` without right credentials, 403 `not_allowed_from_here` from a foreign
+        address, 403 `read_only_account` for a viewer who edits, 404 on a listener with `api off`.
+        """
+        config = self._config()
+        self._check_listener(config, request)
+        self._check_address(config, request)
+        account = await self._account(config, request.getHeader("authorization"))
+        if account is None:
+            request.setHeader(b"www-authenticate", REALM)
+            raise Unauthorized("the API needs the credentials of edit_auth or view_auth")
+        if edit and not account.edit:
+            raise DvrError(Kind.DENIED, "read_only_account", f"{account.name} may look, not change")
+        return account
+
+    def _check_listener(self, config: Config, request: DvrRequest) -> None:
+        port = getattr(request.getHost(), "port", None)
+        hidden = [one.port for one in (*config.http, *config.https) if not one.api]
+        if port in hidden:
+            raise DvrError(Kind.NOT_FOUND, "not_found", "there is no API here")
+
+    def _check_address(self, config: Config, request: DvrRequest) -> None:
+        if config.api_allowed_from:
+            address = client_address(request, config.trusted_proxies)
+            if not _inside(address, config.api_allowed_from):
+                raise DvrError(Kind.DENIED, "not_allowed_from_here", "the API may not be used from this address")
+
+    async def _account(self, config: Config, authorization: str | None) -> Account | None:
+        scheme, _, given = (authorization or "").partition(" ")
+        found: Account | None = None
+        if scheme.lower() == "bearer":
+            for token in config.api_tokens:
+                if _equal(given.strip(), token.key):
+                    found = Account(token.name, True)
+        if found is None and scheme.lower() in ("basic", "bearer") and (pair := _pair(given)) is not None:
+            user, password = pair
+            for credentials, edit in _accounts(config):
+                same = _equal(user, credentials.user)
+                if await self._matches(password, credentials) and same and (found is None or edit):
+                    found = Account(credentials.user, edit)
+        return found
+
+    async def _matches(self, password: str, credentials: Credentials) -> bool:
+        if not _HASHED.fullmatch(credentials.password):
+            return _equal(password, credentials.password)
+        proof = hmac.digest(self._key, f"{credentials.password}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
+        if proof in self._verified:
+            return True
+        good: bool = await self._worker.do(check_password_hash, credentials.password, password)
+        if good:
+            while len(self._verified) >= REMEMBERED:
+                del self._verified[next(iter(self._verified))]
+            self._verified[proof] = None
+        return good
+
+
+def client_address(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> str:
+    """Where a request comes from; a trusted proxy is believed about it (`X-Real-IP`, last of `X-Forwarded-For`)."""
+    address = str(getattr(request.getClientAddress(), "host", ""))
+    if _inside(address, trusted):
+        forwarded = (request.getHeader("x-forwarded-for") or "").rpartition(",")[2]
+        told = (request.getHeader("x-real-ip") or forwarded).strip()
+        try:
+            return str(ip_address(told))
+        except ValueError:
+            return address
+    return address
+
+
+def _inside(address: str, networks: tuple[IPNetwork, ...]) -> bool:
+    try:
+        parsed: Any = ip_address(address)
+    except ValueError:
+        return False
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(parsed in network for network in networks)
+
+
+def _accounts(config: Config) -> Iterator[tuple[Credentials, bool]]:
+    if config.edit_auth is not None:
+        yield config.edit_auth, True
+    if config.view_auth is not None:
+        yield config.view_auth, False
+
+
+def _pair(given: str) -> tuple[str, str] | None:
+    try:
+        user, colon, password = b64decode(given.strip(), validate=True).decode().partition(":")
+    except (Base64Error, ValueError):
+        return None
+    return (user, password) if colon else None
+
+
+def _equal(one: str, other: str) -> bool:
+    """In constant time, whatever their lengths."""
+    left, right = (sha256(text.encode("utf-8", "surrogatepass")).digest() for text in (one, other))
+    return hmac.compare_digest(left, right)

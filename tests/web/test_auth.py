@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from werkzeug.security import generate_password_hash
+
+from flussdvr.config import parse_config
+from flussdvr.errors import DvrError
+from flussdvr.threads import InlineWorker
+from flussdvr.web.auth import Account, Gate, client_address
+
+CONFIG = "edit_auth admin secret; view_auth viewer look; api_token robot 0123456789;"
+
+
+class Request:
+    def __init__(self, authorization: str | None = None, host: str = "192.0.2.1", port: int = 80, **headers: str):
+        self.headers = {**headers, **({"authorization": authorization} if authorization else {})}
+        self.host, self.port = host, port
+        self.answer: dict[bytes, bytes] = {}
+
+    def getHeader(self, name: str) -> str | None:
+        return self.headers.get(name.replace("-", "_"))
+
+    def setHeader(self, name: bytes, value: bytes) -> None:
+        self.answer[name] = value
+
+    def getClientAddress(self) -> Any:
+        return self
+
+    def getHost(self) -> Any:
+        return self
+
+
+def admit(request: Any, edit: bool = True, config: str = CONFIG) -> Account:
+    parsed = parse_config(config)
+    results: list[Any] = []
+    Deferred.fromCoroutine(Gate(lambda: parsed, InlineWorker()).admit(request, edit)).addBoth(results.append)
+    if not isinstance(results[0], Account):
+        results[0].raiseException()
+    return results[0]
+
+
+def basic(text: str, scheme: str = "Basic") -> str:
+    return f"{scheme} {b64encode(text.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [basic("admin:secret"), basic("admin:secret", "Bearer"), basic("admin:secret", "bearer"), "Bearer 0123456789"],
+)
+def test_who_may_edit(authorization: str) -> None:
+    assert admit(Request(authorization)).edit
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic !!!",
+        "Bearer 012345678",
+        "Basic 0123456789",
+        basic("admin:wrong"),
+        basic("admin:look"),
+        basic("viewer:secret"),
+        basic("admin"),
+        basic(":"),
+        "Digest x",
+        "Basic \udcff",
+    ],
+)
+def test_wrong_credentials_are_401(authorization: str | None) -> None:
+    request = Request(authorization)
+    with pytest.raises(DvrError) as raised:
+        admit(request, False)
+    assert raised.value.status == 401 and request.answer[b"www-authenticate"].startswith(b"Basic ")
+
+
+def test_a_viewer_looks_and_does_not_edit() -> None:
+    assert admit(Request(basic("viewer:look")), False) == Account("viewer", False)
+    with pytest.raises(DvrError) as raised:
+        admit(Request(basic("viewer:look")))
+    assert (raised.value.status, raised.value.code) == (403, "read_only_account")
+
+
+def test_nobody_is_let_in_where_nobody_is_configured() -> None:
+    with pytest.raises(DvrError) as raised:
+        admit(Request(basic(":")), False, "http 80;")
+    assert raised.value.status == 401
+
+
+@pytest.mark.parametrize("method", ["pbkdf2:sha256:1000", "scrypt:16:8:1"])
+def test_a_password_may_be_a_hash(method: str) -> None:
+    config = f'edit_auth admin "{generate_password_hash("s3cret", method)}";'
+    assert admit(Request(basic("admin:s3cret")), True, config).edit
+    for wrong in ("admin:s3cre", "admin:" + generate_password_hash("s3cret", method)):
+        with pytest.raises(DvrError):
+            admit(Request(basic(wrong)), True, config)
+
+
+def test_only_from_allowed_addresses() -> None:
+    config = CONFIG + "api_allowed_from 10.0.0.0/8; trusted_proxy 192.0.2.1;"
+    good = basic("admin:secret")
+    assert admit(Request(good, "10.1.2.3"), True, config).edit
+    assert admit(Request(good, "::ffff:10.1.2.3"), True, config).edit
+    assert admit(Request(good, "192.0.2.1", x_real_ip="10.1.2.3"), True, config).edit
+    assert admit(Request(good, "192.0.2.1", x_forwarded_for="1.2.3.4, 10.1.2.3"), True, config).edit
+    for request in (
+        Request(good, "192.0.2.1"),
+        Request(good, "192.0.2.2", x_real_ip="10.1.2.3"),
+        Request(good, "192.0.2.1", x_real_ip="10.1.2.3.4"),
+        Request(good, "192.0.2.1", x_forwarded_for="10.1.2.3, 1.2.3.4"),
+    ):
+        with pytest.raises(DvrError, match="not_allowed_from_here"):
+            admit(request, True, config)
+    assert client_address(Request(None, "/run/socket"), ()) == "/run/socket"  # type: ignore[arg-type]
+
+
+def test_a_listener_may_hide_the_api() -> None:
+    config = CONFIG + "http 80 { api off; } http 81;"
+    with pytest.raises(DvrError) as raised:
+        admit(Request(basic("admin:secret")), True, config)
+    assert raised.value.status == 404
+    assert admit(Request(basic("admin:secret"), port=81), True, config).edit
