@@ -1,0 +1,196 @@
+"""
+Documents: the configuration as the API's JSON, and patches over it.
+
+    merge(document, patch)    objects deeply, lists whole; null unsets; "$reset": true begins from nothing (RFC 7396)
+    Field                     one key: which field of the settings it is, how it is read and how shown
+    read_document             JSON -> values of settings; every refusal names the key it is about
+    write_document            settings -> JSON, secrets masked for those who may only look
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flussdvr.config.errors import Misread, nearest
+from flussdvr.config.urls import MASK
+from flussdvr.config.values import Kind
+from flussdvr.errors import DvrError
+from flussdvr.errors import Kind as ErrorKind
+
+Document = dict[str, Any]
+RESET = "$reset"
+MAX_DEPTH = 16
+
+
+def merge(document: Mapping[str, Any], patch: Mapping[str, Any], depth: int = 0) -> Document:
+    """`document` with `patch` applied: what it is afterwards, nulls gone."""
+    _check_depth(depth)
+    merged = {} if patch.get(RESET) is True else dict(document)
+    for key, value in patch.items():
+        if key == RESET:
+            continue
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping):
+            before = merged.get(key)
+            merged[key] = merge(before if isinstance(before, Mapping) else {}, value, depth + 1)
+        else:
+            merged[key] = value
+    return merged
+
+
+def merge_patches(first: Mapping[str, Any], second: Mapping[str, Any], depth: int = 0) -> Document:
+    """The one patch that does what `first` and then `second` do."""
+    _check_depth(depth)
+    if second.get(RESET) is True:
+        return dict(second)
+    merged = dict(first)
+    for key, value in second.items():
+        before = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            merged[key] = merge_patches(before, value, depth + 1)
+        elif isinstance(value, Mapping) and key in merged:  # null or a plain value before: nothing of the file is left
+            merged[key] = {**value, RESET: True}
+        else:
+            merged[key] = value
+    return merged
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise DvrError(ErrorKind.BAD_REQUEST, "bad_request", f"objects are nested deeper than {MAX_DEPTH}")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """
+    One key of a document. `read(value)` raises Misread, `write(value)` gives JSON or `None` for nothing to show.
+
+    `masked(shown)` is what a viewer sees instead.
+    """
+
+    field: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any] = lambda value: value
+    masked: Callable[[Any], Any] = lambda shown: shown
+
+
+Fields = Mapping[str, Field]
+
+
+def read_document(
+    fields: Fields, document: Mapping[str, Any], aliases: Mapping[str, str], pointer: str = ""
+) -> dict[str, Any]:
+    """The values that `document` sets. DvrError BAD_REQUEST `unknown_field` or `invalid_value`, with the pointer."""
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        at = f"{pointer}/{key}"
+        known = fields.get(aliases.get(key, key))
+        if known is None:
+            hint = nearest(key, fields)
+            raise refused("unknown_field", f"there is no {at[1:]}" + (f"; {hint}" if hint else ""), at)
+        try:
+            values[known.field] = known.read(value)
+        except Misread as misread:
+            hint = f"; {misread.hint}" if misread.hint else ""
+            raise refused("invalid_value", f"{at[1:]}: {misread.message}{hint}", at) from None
+        except DvrError as error:
+            inner = error.source.get("pointer", "")
+            raise refused(error.code, error.title.replace(inner[1:], (at + inner)[1:], 1), at + inner) from None
+    return values
+
+
+def refused(code: str, title: str, pointer: str) -> DvrError:
+    return DvrError(ErrorKind.BAD_REQUEST, code, title, {"pointer": pointer})
+
+
+def write_document(fields: Fields, value: Any, secrets: bool, defaults: Mapping[str, Any] | None = None) -> Document:
+    """The document of `value`; with `defaults` only what is not as they are. What is not set is left out."""
+    document: Document = {}
+    for key, known in fields.items():
+        mine = getattr(value, known.field)
+        if defaults is not None and known.field in defaults and defaults[known.field] == mine:
+            continue
+        shown = known.write(mine)
+        if shown is not None:
+            document[key] = shown if secrets else known.masked(shown)
+    return document
+
+
+# -- kinds of values ------------------------------------------------------------------------------------------------
+
+
+def expected(what: str, value: Any) -> Misread:
+    return Misread(f"expected {what}, found {str(value)[:60]!r}")
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise expected("a text", value)
+    return value
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise expected("true or false", value)
+    return value
+
+
+def number(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise expected(f"a whole number from {least} to {most}", value)
+        return value
+
+    return read
+
+
+def limit(most: int) -> Callable[[Any], int | None]:
+    """A number; 0 and false are no limit."""
+    read = number(0, most)
+    return lambda value: None if value is False else read(value) or None
+
+
+def timeout(value: Any) -> int | None:
+    """Seconds; false is never."""
+    return None if value is False else number(0, 100 * 366 * 86_400)(value)
+
+
+def as_text(kind: Kind) -> Callable[[Any], Any]:
+    """A text in the grammar of the file."""
+    return lambda value: kind.read(text(value))
+
+
+def words(read: Callable[[Any], Any] = text) -> Callable[[Any], tuple[Any, ...]]:
+    def read_words(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise expected("a list", value)
+        return tuple(read(one) for one in value)
+
+    return read_words
+
+
+def mapping(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise expected("an object", value)
+    return {key: one if isinstance(one, str) else _scalar(one) for key, one in value.items()}
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    raise expected("a text", value)
+
+
+def the_object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise expected("an object", value)
+    return value
+
+
+def mask(shown: Any) -> Any:
+    return MASK

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flussdvr.config import Config, parse_config
+from flussdvr.config.documents import merge, merge_patches
+from flussdvr.config.overrides import apply_overrides, apply_patch, check_neighbours, extend_patch
+from flussdvr.config.stream_document import configured, effective, read_stream
+from flussdvr.errors import DvrError
+
+FILE = """
+dvr main { root /storage; expiration 7d; disk_usage_limit 90%; }
+auth_backend lists { allow default; }
+template cams { prefix cams; dvr @main; input_timeout 10s; title Camera; thumbnails; on_play auth://lists; }
+stream ort { input udp://239.0.0.1:1234; input tshttp://me:pw@h/x priority=5 user_agent=me; dvr @main 2d; }
+stream plain { input publish://; password s3cret; dvr /other 1h 400G schedule=800-1600,2200-130; segment_duration 4; }
+stream cam { input fake://; template cams; dvr off; title ""; thumbnails off; input_timeout off; on_play off; }
+stream off { input publish://; dvr @main 0; labels a=b; protocols hls,mp4; thumbnails size=320x240; position 4; }
+"""
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return parse_config(FILE)
+
+
+@pytest.mark.parametrize("name", ["ort", "plain", "cam", "off"])
+def test_a_document_makes_the_same_settings(config: Config, name: str) -> None:
+    settings = config.streams[name]
+    assert read_stream(name, configured(settings, config), config) == settings
+
+
+def test_the_effective_document(config: Config) -> None:
+    document = effective(config.streams["ort"], secrets=False)
+    assert document["dvr"] == {
+        "root": "/storage",
+        "reference": "main",
+        "expiration": 172800,
+        "disk_usage_limit": 90,
+        "sync_interval": 5,
+    }
+    assert document["inputs"][1] == {"url": "tshttp://me:***@h/x", "priority": 5, "user_agent": "me"}
+    assert effective(config.streams["ort"], True)["inputs"][1]["url"] == "tshttp://me:pw@h/x"
+    assert effective(config.streams["plain"], False)["password"] == "***"
+    assert document["segment_duration"] == 5000 and document["input_timeout"] == 10
+    assert effective(config.streams["cam"], True)["input_timeout"] is False
+
+
+@pytest.mark.parametrize("name", ["ort", "plain", "cam", "off"])
+def test_what_was_got_may_be_put(config: Config, name: str) -> None:
+    settings = config.streams[name]
+    document = effective(settings, True) | {"stats": {"alive": True}, "named_by": "config"}
+    if name != "cam":  # what takes back a template's value can't be seen in the effective configuration
+        assert apply_patch(name, extend_patch({}, document), config).dvr == settings.dvr
+
+
+def test_patches(config: Config) -> None:
+    assert apply_patch("ort", {"dvr": {"expiration": 60}}, config).dvr.expiration_s == 60  # type: ignore[union-attr]
+    assert apply_patch("ort", {"dvr": None}, config).dvr is None
+    assert apply_patch("ort", {"dvr": {"disk_limit": 50}}, config).dvr.disk_usage_limit == 50  # type: ignore[union-attr]
+    own = apply_patch("ort", {"dvr": {"root": "/mine"}}, config).dvr
+    assert own is not None and (own.root, own.name) == ("/mine", None)
+    back = apply_patch("plain", {"dvr": {"reference": "main"}}, config).dvr
+    assert back is not None and (back.root, back.name, back.expiration_s) == ("/storage", "main", 3600)
+    fresh = apply_patch("ort", {"$reset": True, "inputs": [{"url": "publish://"}]}, config)
+    assert fresh.dvr is None and fresh.inputs[0].url == "publish://"
+    made = apply_patch("cams/1", {"title": "x"}, config)
+    assert made.template == "cams" and made.inputs[0].url == "publish://" and made.dvr == config.dvrs["main"]
+    assert apply_patch("new", {"urls": [{"url": "publish://"}], "auth": "http://h/"}, config).on_play is not None
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ({"tilte": "x"}, "/tilte"),
+        ({"dvr": {"rot": "/x"}}, "/dvr/rot"),
+        ({"dvr": {"root": "relative"}}, "/dvr/root"),
+        ({"dvr": {"root": "/x/../y"}}, "/dvr/root"),
+        ({"dvr": {"root": "/x", "expiration": "1d"}}, "/dvr/expiration"),
+        ({"dvr": {"root": "/x", "expiration": -1}}, "/dvr/expiration"),
+        ({"dvr": {"expiration": True}}, "/dvr/expiration"),
+        ({"dvr": {"expiration": 5}}, "/dvr"),
+        ({"dvr": {"reference": "none"}}, "/dvr/reference"),
+        ({"dvr": {"root": "/x", "schedule": [[2500, 1]]}}, "/dvr/schedule"),
+        ({"inputs": [{"url": "udp://1.2.3.4:5", "prority": 1}]}, "/inputs/0/prority"),
+        ({"inputs": [{"url": "bogus://"}]}, "/inputs"),
+        ({"inputs": [{"url": "file:///x", "program": "no"}]}, "/inputs"),
+        ({"segment_duration": 1}, "/segment_duration"),
+        ({"template": "none"}, "/template"),
+        ({"on_play": {"url": "auth://none"}}, "/on_play/url"),
+        ({"on_play": {}}, "/on_play"),
+        ({"protocols": {"hls": 1}}, "/protocols"),
+        ({"labels": []}, "/labels"),
+        ({"title": 1}, "/title"),
+        ({"thumbnails": {"sizes": [{"width": 1}]}}, "/thumbnails/sizes"),
+    ],
+)
+def test_what_is_wrong_is_named(config: Config, patch: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(DvrError) as raised:
+        apply_patch("new", patch, config)
+    assert raised.value.status == 400 and raised.value.source == {"pointer": pointer}, raised.value
+
+
+def test_overrides_that_do_not_fit_any_more_are_left_out(config: Config) -> None:
+    patches = {"ort": {"dvr": {"reference": "gone"}}, "new": {"inputs": ["publish://"]}}
+    result, (problem,) = apply_overrides(config, patches)
+    assert "ort" in problem and result.streams["ort"] == config.streams["ort"] and "new" in result.streams
+
+
+def test_archives_do_not_lie_in_each_other() -> None:
+    check_neighbours("a/b", {"a", "a/b", "c"})
+    for name, others in (("cam/2026", {"cam"}), ("cam", {"cam/2026/x"})):
+        with pytest.raises(DvrError, match="bad_stream_name"):
+            check_neighbours(name, others)
+
+
+keys = st.sampled_from(["a", "b", "$reset"])
+documents = st.recursive(
+    st.integers(0, 3), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8
+).filter(lambda value: isinstance(value, dict))
+patches = st.recursive(
+    st.none() | st.integers(0, 3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3).flatmap(
+        lambda made: st.sampled_from([made, {**made, "$reset": True}])
+    ),
+    max_leaves=8,
+).filter(lambda value: isinstance(value, dict))
+
+
+@given(documents, patches, patches)
+def test_merging_patches_is_applying_them_in_turn(document: Any, first: Any, second: Any) -> None:
+    assert merge(document, merge_patches(first, second)) == merge(merge(document, first), second)
