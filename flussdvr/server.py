@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
@@ -59,7 +60,6 @@ class Server(MultiService):
 
     def __init__(self, reactor: Any, path: str, config: Config) -> None:
         super().__init__()
-        self.config = config
         self._reactor = reactor
         self._path = path
         self._ports: list[IListeningPort] = []
@@ -68,10 +68,17 @@ class Server(MultiService):
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
         self.archive = Archive(config.state_dir, reactor, config.roots, utc_ms=utc_ms)
+        self.administration = Administration(config, self.archive)
         self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
+        self.administration.streams = self.streams
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
+
+    @property
+    def config(self) -> Config:
+        """What the file says and the API has changed."""
+        return self.administration.config
 
     # -- start ------------------------------------------------------------------------------------------------
 
@@ -87,8 +94,7 @@ class Server(MultiService):
         self._warn(self.config)
         await self.archive.open()
         self.archive.startService()
-        self._keep(self.config)
-        await self.streams.apply(self.config.streams)
+        await self.administration.load()
         await self._listen(self.config)
         self.log.info(
             "flussdvr is ready: {streams} streams, {recorded} with recordings",
@@ -129,12 +135,6 @@ class Server(MultiService):
         publishers = HttpPublishers(self.streams.points, self._reactor)
         return Site(Root(admin.resource(), media.resource()), self._reactor, publishers)
 
-    def _keep(self, config: Config) -> None:
-        """Tell the archive how long to keep what."""
-        for name in {*self.archive.streams(), *config.streams}:
-            settings = config.stream_for(name)
-            self.archive.set_policy(name, settings.dvr if settings is not None else None)
-
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
             self.log.warn("{warning}", warning=str(warning))
@@ -162,13 +162,12 @@ class Server(MultiService):
             notify("READY=1")
 
     async def _reload(self, config: Config) -> None:
-        before, self.config = self.config, config
+        before = self.administration.file
         self._warn(config)
         for field in ("state_dir", "http", "https", "rtmp"):
             if getattr(before, field) != getattr(config, field):
                 self.log.warn("{field} has changed: that takes a restart", field=field)
-        self._keep(config)
-        await self.streams.apply(config.streams)
+        await self.administration.reload(config)
         self.log.info("reloaded {path}: {streams} streams", path=self._path, streams=len(config.streams))
 
     # -- stop -------------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ The running streams: of each, its inputs, its live window and its recorder, as t
     StreamSettings -> Running:  Inputs -> Stream -> Recorder
                                 publish:// inputs are open to publishers through `points`
 
-`apply` is given what should run and changes only what differs: a stream whose settings are equal is not touched.
+`apply` is given what should run and changes only what differs: a stream whose settings are equal is not touched, and
+one whose inputs and segments are the same is not interrupted: only its recorder is exchanged if the dvr is another,
+and nothing at all happens to it if only the retention is.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.config.model import DvrSettings, StreamSettings
 from flussdvr.ingest.inputs import Inputs
@@ -50,6 +53,11 @@ class Running:
     stream: Stream
     inputs: Inputs
     recorder: ClosingRecorder | None
+
+    @property
+    def recording(self) -> Recorder | None:
+        """What the stream writes to: its recorder, within the hours of its schedule."""
+        return self.stream.recorder
 
     async def stop(self) -> None:
         """Take nothing in any more; what came in is recorded when this returns."""
@@ -109,14 +117,57 @@ class Streams(Service):
 
     async def apply(self, wanted: Mapping[str, StreamSettings]) -> None:
         """Start, stop and restart streams until these run, and those that a template made on demand."""
-        stale = [name for name, running in self._streams.items() if running.settings != self._wanted(name, wanted)]
-        await self._all(self.remove(name) for name in stale)
-        for name, settings in wanted.items():
-            if not settings.disabled:
-                try:
-                    await self.start(settings)
-                except ValueError as error:  # one stream's bad option is not the others' misfortune
-                    self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
+        names = {*self._streams, *wanted}
+        await self._all(self.put(name, self._wanted(name, wanted)) for name in names)
+
+    async def put(self, name: str, settings: StreamSettings | None) -> None:
+        """
+        Make one stream run with `settings`, or not at all for `None`.
+
+        What need not be interrupted is not. A stream whose input can't be made does not run, and that is logged.
+        """
+        running = self._streams.get(name)
+        if settings is None or settings.disabled:
+            await self.remove(name)
+            return
+        if running is not None and what_interrupts(running.settings) == what_interrupts(settings):
+            await self._change(running, settings)
+            return
+        await self.remove(name)
+        try:
+            await self.start(settings)
+        except ValueError as error:  # one stream's bad option is not the others' misfortune
+            self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
+
+    async def restart(self, name: str) -> bool:
+        """Stop a stream and start it again; publishers have to come back. Whether it was running."""
+        running = self._streams.get(name)
+        if running is None:
+            return False
+        await self.remove(name)
+        await self.start(running.settings)
+        return True
+
+    async def _change(self, running: Running, settings: StreamSettings) -> None:
+        """Other settings for a stream that goes on."""
+        before, running.settings = running.settings, settings
+        if what_is_recorded(before) == what_is_recorded(settings):
+            return
+        old, running.recorder, running.stream.recorder = running.recorder, None, None
+        if old is not None:
+            await old.close()
+        now = self._streams.get(settings.name)
+        if now is running and running.recorder is None:
+            running.recorder = self._recorder(running.settings)
+            running.stream.recorder = self._scheduled(running.recorder, running.settings)
+
+    def _recorder(self, settings: StreamSettings) -> ClosingRecorder | None:
+        dvr = settings.dvr
+        return self._archive.recorder(settings.name, dvr) if dvr is not None and not dvr.offline else None
+
+    def _scheduled(self, recorder: ClosingRecorder | None, settings: StreamSettings) -> Recorder | None:
+        schedule = settings.dvr.schedule if settings.dvr is not None else ()
+        return ScheduledRecorder(recorder, schedule) if recorder is not None and schedule else recorder
 
     def _wanted(self, name: str, wanted: Mapping[str, StreamSettings]) -> StreamSettings | None:
         settings = wanted.get(name) or self.find(name)
@@ -134,14 +185,13 @@ class Streams(Service):
 
     def _start(self, settings: StreamSettings) -> Running:
         name = settings.name
-        dvr = settings.dvr
-        recorder = self._archive.recorder(name, dvr) if dvr is not None and not dvr.offline else None
+        recorder = self._recorder(settings)
         recorded = self._archive.stream(name)
         stream = Stream(
             name,
             settings.segment_duration_ms,
             settings.segment_count,
-            recorder,
+            self._scheduled(recorder, settings),
             self._utc_ms,
             recorded.end_ms if recorded is not None else 0,
             self._on_event,
@@ -193,9 +243,20 @@ class Streams(Service):
         return Deferred.fromCoroutine(self._all([self.remove(name) for name in list(self._streams)]))
 
 
-def without_retention(settings: StreamSettings) -> StreamSettings:
-    """`settings` without what may change under a running stream: how much of its recordings to keep."""
-    if settings.dvr is None:
-        return settings
-    dvr = replace(settings.dvr, expiration_s=None, storage_limit=None, disk_usage_limit=None)
-    return replace(settings, dvr=dvr)
+def what_interrupts(settings: StreamSettings) -> tuple[object, ...]:
+    """What of a stream's settings can't change while it runs."""
+    return (
+        settings.inputs,
+        settings.segment_duration_ms,
+        settings.segment_count,
+        settings.input_timeout_s,
+        settings.password,
+    )
+
+
+def what_is_recorded(settings: StreamSettings) -> DvrSettings | None:
+    """The dvr without what may change under a recorder: how much of the recordings to keep."""
+    dvr = settings.dvr
+    if dvr is None:
+        return None
+    return replace(dvr, expiration_s=None, storage_limit=None, disk_usage_limit=None, copy=None, name=None)

@@ -1,0 +1,136 @@
+"""
+What an administrator changes while the server runs.
+
+    file --reload--> [ file, patches ] --apply--> config --> archive: how long to keep    streams: what runs
+                         ^ PUT, DELETE: kept in the catalog before they take effect
+
+One change after the other: each sees the result of the one before, and a crash leaves all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+
+from flussdvr.archive.archive import Archive
+from flussdvr.config.documents import Document
+from flussdvr.config.model import Config, DvrSettings
+from flussdvr.config.overrides import apply_overrides, apply_patch, check_neighbours, extend_patch
+from flussdvr.errors import DvrError, Kind
+from flussdvr.streams import Streams
+
+T = TypeVar("T")
+
+
+class Administration:
+    """
+    The configuration that holds: `file` as it was read, `patches` by stream over it, `config` the result.
+
+    `await load()` first; `streams` is given once it exists.
+    """
+
+    log = Logger()
+
+    def __init__(self, file: Config, archive: Archive) -> None:
+        self.file = file
+        self.config = file
+        self.patches: dict[str, Document] = {}
+        self.streams: Streams
+        self._archive = archive
+        self._lock: DeferredLock = DeferredLock()
+
+    # -- start and reload -------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """The patches of the catalog over the file, and everything that follows from them."""
+        for name, patch in (await self._archive.catalog.overrides()).items():
+            self.patches[name] = json.loads(patch)
+        await self.reload(self.file)
+
+    async def reload(self, file: Config) -> None:
+        await self._alone(lambda: self._reload(file))
+
+    async def _reload(self, file: Config) -> None:
+        self.file = file
+        self.config, problems = apply_overrides(file, self.patches)
+        for problem in problems:
+            self.log.error("{problem}", problem=problem)
+        for name in {*self._archive.streams(), *self.config.streams}:
+            self._archive.set_policy(name, self.policy(name))
+        await self.streams.apply(self.config.streams)
+
+    def policy(self, name: str) -> DvrSettings | None:
+        """How long recordings of a stream are kept."""
+        settings = self.config.stream_for(name)
+        return settings.dvr if settings is not None else None
+
+    # -- streams ----------------------------------------------------------------------------------------------
+
+    async def put_stream(self, name: str, patch: Mapping[str, Any]) -> None:
+        """Create or change a stream, durably. DvrError BAD_REQUEST, CONFLICT, UNAVAILABLE: nothing has changed."""
+        await self._alone(lambda: self._put(name, patch))
+
+    async def _put(self, name: str, patch: Mapping[str, Any]) -> None:
+        extended = extend_patch(self.patches.get(name, {}), patch)
+        settings = apply_patch(name, extended, self.file)
+        if name not in self.config.streams:
+            check_neighbours(name, {*self.config.streams, *self.streams.names()})
+        if extended != self.patches.get(name):
+            await self._archive.catalog.replace_override(name, json.dumps(extended))
+        self.patches[name] = extended
+        self.config = replace(self.config, streams={**self.config.streams, name: settings})
+        self._archive.set_policy(name, settings.dvr)
+        await self.streams.put(name, settings)
+
+    async def delete_stream(self, name: str) -> None:
+        """
+        Take back what the API has said of a stream; its recordings stay.
+
+        DvrError NOT_FOUND; CONFLICT for one that is as the file has it.
+        """
+        await self._alone(lambda: self._delete(name))
+
+    async def _delete(self, name: str) -> None:
+        if name not in self.patches:
+            if name in self.file.streams:
+                raise DvrError(Kind.CONFLICT, "configured_in_file", f"{name} is configured in the file: PUT disabled")
+            if self.streams.entry(name) is None:
+                raise DvrError(Kind.NOT_FOUND, "stream_not_found", f"{name} is not configured", {"parameter": "name"})
+            await self.streams.remove(name)  # made on demand of a template
+            return
+        await self._archive.catalog.replace_override(name, None)
+        del self.patches[name]
+        streams = {one: settings for one, settings in self.config.streams.items() if one != name}
+        if (settings := self.file.streams.get(name)) is not None:
+            streams[name] = settings
+        self.config = replace(self.config, streams=streams)
+        self._archive.set_policy(name, self.policy(name))
+        await self.streams.put(name, settings)
+
+    async def stop_stream(self, name: str) -> None:
+        """Static streams start anew, others just stop. DvrError NOT_FOUND."""
+        await self._alone(lambda: self._stop(name))
+
+    async def _stop(self, name: str) -> None:
+        if not await self.streams.restart(name):
+            raise DvrError(Kind.NOT_FOUND, "stream_not_found", f"{name} does not run", {"parameter": "name"})
+
+    async def _alone(self, change: Callable[[], Awaitable[T]]) -> T:
+        """One change at a time. It goes on when the one who asked for it goes away."""
+
+        async def locked() -> T:
+            await self._lock.acquire()
+            try:
+                return await change()
+            finally:
+                self._lock.release()
+
+        done: Deferred[T] = Deferred.fromCoroutine(locked())
+        mine: Deferred[T] = Deferred()
+        done.addBoth(lambda result: None if mine.called else mine.callback(result))
+        return await mine
