@@ -20,6 +20,7 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,7 +30,9 @@ from flussdvr.archive.archive import Archive
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
 from flussdvr.config.model import Config, Listener
+from flussdvr.errors import DvrError
 from flussdvr.ingest.rtmp import PublisherFactory
+from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, reloading, watchdog_interval_s
@@ -37,6 +40,7 @@ from flussdvr.threads import Pool
 from flussdvr.web.admin import AdminSite, Root
 from flussdvr.web.admission import Everybody
 from flussdvr.web.media import MediaSite
+from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site
@@ -72,6 +76,8 @@ class Server(MultiService):
         self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
         self.administration.streams = self.streams
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
+        self.pictures = Pictures(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms)
+        self.addService(self.pictures)
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
 
@@ -104,7 +110,7 @@ class Server(MultiService):
         notify("READY=1")
 
     def _start_failed(self, failure: Failure) -> None:
-        if isinstance(failure.value, OSError):
+        if isinstance(failure.value, OSError | CannotListenError | DvrError):
             self.log.critical("flussdvr can't start: {error}", error=str(failure.value))
         else:
             self.log.failure("flussdvr can't start", failure)
@@ -130,7 +136,12 @@ class Server(MultiService):
     def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         viewers = Everybody(utc_ms)
-        media = MediaSite(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings)
+        pictures = PictureSite(
+            self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)
+        )
+        media = MediaSite(
+            *(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings, pictures)
+        )
         admin = AdminSite(self.streams, utc_ms)
         publishers = HttpPublishers(self.streams.points, self._reactor)
         return Site(Root(admin.resource(), media.resource()), self._reactor, publishers)
