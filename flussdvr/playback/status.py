@@ -9,7 +9,7 @@ Seconds, as the clients of both expect; flussonic-compat §3.6, §2.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flussdvr.media import Track
@@ -20,7 +20,9 @@ from flussdvr.timeline import Range
 ALIVE_MS = 12_000
 
 
-def recording_status(source: Source, window: Range, requested: frozenset[str]) -> list[dict[str, Any]]:
+def recording_status(
+    source: Source, window: Range, requested: frozenset[str], thumbnails: Sequence[int] = ()
+) -> list[dict[str, Any]]:
     """The array that `recording_status.json` is; what is not `requested` is left out."""
     status: dict[str, Any] = {"stream": source.name}
     if "ranges" in requested:
@@ -28,7 +30,7 @@ def recording_status(source: Source, window: Range, requested: frozenset[str]) -
     if "locks" in requested:
         status["locks"] = seconds(source.archive.locks.within(window)) if source.archive is not None else []
     if "brief_thumbnails" in requested:
-        status["brief_thumbnails"] = []
+        status["brief_thumbnails"] = list(thumbnails)
     return [status]
 
 

@@ -83,6 +83,9 @@ class Pictures(Protocol):
     async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
         """Answer a request for a picture; raises `DvrError`."""
 
+    async def stored(self, source: Source, window: Range) -> list[int]:
+        """When thumbnails were stored, in seconds; raises `DvrError`."""
+
 
 class MediaSite:
     """
@@ -282,8 +285,11 @@ class MediaSite:
     async def _status(self, parsed: RecordingStatus, source: Source, request: DvrRequest, session: Session) -> None:
         now = self.now_ms()
         end = parsed.to_ms if parsed.to_ms is not None else now
-        begin = min(parsed.from_ms or 0, end)
-        await self._write_json(recording_status(source, Range(begin, end), parsed.requested), request)
+        window = Range(min(parsed.from_ms or 0, end), end)
+        thumbnails: list[int] = []
+        if self.pictures is not None and "brief_thumbnails" in parsed.requested:
+            thumbnails = await self.pictures.stored(source, window)
+        await self._write_json(recording_status(source, window, parsed.requested, thumbnails), request)
 
     @answer.register
     async def _info(self, parsed: MediaInfo, source: Source, request: DvrRequest, session: Session) -> None:

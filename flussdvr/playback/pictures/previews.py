@@ -1,0 +1,123 @@
+# -*- test-case-name: tests.playback.test_previews -*-
+"""
+JPEGs on demand.
+
+    viewer -> cached? -> under way? -> room in the queue? -> read (disk's thread) -> decode (codec thread) -> cache
+                |            |               `-- no: Busy, 503
+                `- at once   `- wait for that one
+
+What is bounded: pictures under way, hence coded samples in memory; bytes in the cache. A picture is named by its
+stream, moment and size, be it read from the live window or from a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import av
+import PIL
+from twisted.logger import Logger
+
+from flussdvr.archive.body import Body, Extent
+from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.lru import Lru
+from flussdvr.playback.pictures.decoder import VERSION, Box, key_frame_jpeg, moment_jpeg, undecodable
+from flussdvr.playback.pictures.key_frame import KeyFrame
+from flussdvr.playback.pictures.moment import Moment
+from flussdvr.playback.reading import ReaderOf, read_extent
+from flussdvr.playback.shared import Shared
+from flussdvr.threads import Busy, Worker
+
+CACHE_BYTES = 32 << 20
+UNDER_WAY = 32
+"""Pictures that are read, wait for a codec thread or are decoded; more are refused."""
+
+Frame = KeyFrame | Moment
+
+
+class Previews:
+    """`codec` decodes, `reader(path)` reads. `decoded`, `refused`, `failed` count."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        codec: Worker,
+        reader: ReaderOf,
+        limit: int = UNDER_WAY,
+        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    ) -> None:
+        self.limit = limit
+        self.under_way = 0
+        self.decoded = 0
+        self.refused = 0
+        self.failed = 0
+        self._codec = codec
+        self._reader = reader
+        self._on_event = on_event
+        self._cache: Lru[str, bytes] = Lru(CACHE_BYTES)
+        self._shared: Shared[str, bytes] = Shared()
+
+    @staticmethod
+    def etag(name: str, frame: Frame, box: Box) -> str:
+        """The strong entity tag of `jpeg`, known before anything is decoded."""
+        made_by = f"{VERSION} {av.__version__} {PIL.__version__}"
+        text = f"{made_by} {name} {frame.identity} {box.width}x{box.height}"
+        return f'"{sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'
+
+    async def jpeg(self, name: str, frame: Frame, box: Box) -> bytes:
+        """
+        The picture as JPEG. Raises `DvrError`: `Busy`, CORRUPT for one that cannot be decoded, NOT_FOUND for one that
+        has been deleted.
+        """
+        key = self.etag(name, frame, box)
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
+
+        async def make() -> bytes:
+            if self.under_way >= self.limit:
+                self.refused += 1
+                raise Busy("pictures")
+            self.under_way += 1
+            try:
+                data = await self._make(frame, box)
+            except DvrError as error:
+                if error.code == "undecodable_picture":
+                    self.failed += 1
+                    self.log.warn("{stream} at {utc_ms}: {error}", stream=name, utc_ms=frame.at_ms, error=error)
+                    self._on_event(
+                        {"event": "thumbnail_failed", "media": name, "utc_ms": frame.at_ms, "reason": error.code}
+                    )
+                raise
+            finally:
+                self.under_way -= 1
+            self.decoded += 1
+            self._cache.put(key, data, len(data) + 200)
+            return data
+
+        return await self._shared.do(key, make)
+
+    async def _make(self, frame: Frame, box: Box) -> bytes:
+        if isinstance(frame, KeyFrame):
+            sample = await self._read(frame.sample())
+            return await self._codec.do(key_frame_jpeg, frame.track, sample, box)
+        data = memoryview(await self._read(frame.body))
+        samples = [(pts, data[begin : begin + size]) for pts, begin, size in frame.samples]
+        if any(not len(sample) for _, sample in samples):
+            raise undecodable("its samples are incomplete")
+        return await self._codec.do(moment_jpeg, frame.track, samples, frame.pts, box)
+
+    async def _read(self, body: Body) -> bytes:
+        parts = []
+        for part in body.parts:
+            if isinstance(part, Extent):
+                try:
+                    parts.append(await self._reader(part.path).do(read_extent, part))
+                except OSError as error:
+                    raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{part.path}: {error}") from error
+            else:
+                parts.append(part)
+        return b"".join(parts)

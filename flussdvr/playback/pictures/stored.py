@@ -1,0 +1,157 @@
+# -*- test-case-name: tests.playback.test_stored_pictures -*-
+"""
+Stored thumbnails: JPEGs that were made while the stream was recorded.
+
+    <begin_ms>.mp4  <begin_ms>.idx                  the blob
+    <begin_ms>.thumbs.mp4  <begin_ms>.thumbs.idx    its JPEGs, samples of an MJPEG track; the index is read as a whole
+
+An index whose end is torn is read up to there, and a JPEG that is not whole is none. What has been deleted of a blob
+has no thumbnails any more, though their bytes go only with the blob.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flussdvr.archive.body import Extent
+from flussdvr.archive.thumbs import thumbs_paths
+from flussdvr.errors import FormatError
+from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.sample_table import Ints
+from flussdvr.playback.lru import Lru
+from flussdvr.playback.reading import DataGone, ReaderOf, read_extent
+from flussdvr.playback.shared import Shared
+from flussdvr.playback.sources import Source
+from flussdvr.timeline import Range
+
+if TYPE_CHECKING:
+    from flussdvr.archive.blob import Blob
+
+CACHE_BYTES = 16 << 20
+MAX_INDEX = 8 << 20
+"""An hour of one-second segments has half of this."""
+MAX_JPEG = 16 << 20
+FINAL_MS = 60_000
+"""So long after a blob's end its last thumbnail has been written, or never will be."""
+SOI, EOI = b"\xff\xd8", b"\xff\xd9"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thumbs:
+    """Those of one blob: when they were taken, and where they are in the file; `index_size` bytes were read."""
+
+    at_ms: Ints
+    offsets: Ints
+    sizes: Ints
+    index_size: int
+    final: bool
+
+    @property
+    def cost(self) -> int:
+        return 300 + 24 * len(self.at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """One stored JPEG."""
+
+    at_ms: int
+    extent: Extent
+
+
+class StoredPictures:
+    """`reader(path)` reads; `now_ms` is the wall clock."""
+
+    def __init__(self, reader: ReaderOf, now_ms: Callable[[], int]) -> None:
+        self._reader = reader
+        self._now_ms = now_ms
+        self._cache: Lru[str, Thumbs] = Lru(CACHE_BYTES)
+        self._shared: Shared[str, Thumbs] = Shared()
+
+    async def within(self, source: Source, window: Range) -> list[Thumb]:
+        """Those taken in `window`, in order. Raises `DvrError` UNAVAILABLE."""
+        found: list[Thumb] = []
+        if source.archive is None:
+            return found
+        recorded = source.archive.ranges(window)
+        for blob in source.archive.blobs(window):
+            path, _ = thumbs_paths(blob)
+            thumbs = await self._of(blob)
+            first, stop = np.searchsorted(thumbs.at_ms, [window.begin_ms, window.end_ms]).tolist()
+            columns = (column[first:stop].tolist() for column in (thumbs.at_ms, thumbs.offsets, thumbs.sizes))
+            for at_ms, offset, size in zip(*columns, strict=True):
+                if at_ms in recorded:
+                    found.append(Thumb(at_ms, Extent(path, offset, size)))
+        return found
+
+    async def read(self, thumb: Thumb) -> bytes | None:
+        """The JPEG; `None` if it has gone or is not whole."""
+        try:
+            data = await self._reader(thumb.extent.path).do(read_extent, thumb.extent)
+        except (DataGone, OSError):
+            return None
+        return data if data[:2] == SOI and data[-2:] == EOI else None
+
+    async def _of(self, blob: Blob) -> Thumbs:
+        path, index_path = thumbs_paths(blob)
+        known = self._cache.get(path)
+        if known is not None and known.final:
+            return known
+        final = blob.closed and self._now_ms() > blob.end_ms + FINAL_MS
+
+        async def load() -> Thumbs:
+            thumbs = await self._reader(path).do(_load, index_path, known, final)
+            self._cache.put(path, thumbs, thumbs.cost)
+            return thumbs
+
+        return await self._shared.do(path, load)
+
+
+def _load(index_path: str, known: Thumbs | None, final: bool) -> Thumbs:
+    """In a reader thread. A stream without thumbnails has no such file."""
+    try:
+        size = min(os.stat(index_path).st_size, MAX_INDEX)
+        if known is not None and known.index_size == size and not final:
+            return known
+        with open(index_path, "rb", buffering=0) as file:
+            data = os.pread(file.fileno(), size, 0)
+    except OSError:
+        data = b""
+    return parse_thumbs(data, final)
+
+
+def parse_thumbs(index: bytes, final: bool = False) -> Thumbs:
+    """What an index lists, as far as it can be read. Raises nothing."""
+    table, empty = FragmentTable(), np.empty(0, np.int64)
+    try:
+        table.extend(index)
+    except FormatError:
+        pass  # what is in front of the damage has been added
+    if table.reference is None or not len(table):
+        return Thumbs(empty, empty, empty, len(index), final)
+    try:
+        samples = table.samples(table.reference.id)
+    except (FormatError, KeyError):
+        return Thumbs(empty, empty, empty, len(index), final)
+    times, scale = samples.decode_times(), table.reference.timescale
+    at_ms = times // scale * 1000 + times % scale * 1000 // scale
+    good = (samples.sizes > 4) & (samples.sizes <= MAX_JPEG)
+    order = np.argsort(at_ms[good], kind="stable")
+    return Thumbs(at_ms[good][order], samples.offsets()[good][order], samples.sizes[good][order], len(index), final)
+
+
+def nearest(thumbs: list[Thumb], utc_ms: int) -> Thumb | None:
+    """That taken closest to `utc_ms`, the earlier of two; one in the very second of a whole one comes first."""
+    if utc_ms % 1000 == 0:
+        named = next((thumb for thumb in thumbs if 0 <= thumb.at_ms - utc_ms < 1000), None)
+        if named is not None:
+            return named
+    return min(thumbs, key=lambda thumb: abs(thumb.at_ms - utc_ms), default=None)
+
+
+__all__ = ["StoredPictures", "Thumb", "Thumbs", "nearest", "parse_thumbs"]

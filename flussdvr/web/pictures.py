@@ -1,0 +1,170 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
+"""
+Picture URLs.
+
+    F.jpg           a stored thumbnail of just that second: 200; another one near: 302 to it; none: made on demand
+    F-preview.jpg   made on demand from the key frame at or after F: 200
+    F-preview.mp4   302 to the key frame's own second, there an MP4 of one frame: 200
+    preview.*       the newest
+
+A URL in whole seconds names the first picture in that second, one with a fraction the picture of that millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from twisted.web.http import datetimeToString
+
+from flussdvr.archive.body import Body
+from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.pictures.decoder import Box
+from flussdvr.playback.pictures.key_frame import (
+    NEAR_MS,
+    KeyFrame,
+    key_frame_for,
+    name_of,
+    named_key_frame,
+    newest_key_frame,
+)
+from flussdvr.playback.pictures.moment import Moment, moment_at
+from flussdvr.playback.pictures.pictures import Pictures
+from flussdvr.playback.pictures.previews import Frame
+from flussdvr.playback.pictures.stored import Thumb, nearest
+from flussdvr.playback.pictures.thumbnails import StreamSettings, default_box
+from flussdvr.playback.sources import Source
+from flussdvr.timeline import Range
+from flussdvr.web.paths import Picture
+from flussdvr.web.ranges import matches
+from flussdvr.web.sender import Sender
+from flussdvr.web.site import DvrRequest
+
+JPEG, MP4 = b"image/jpeg", b"video/mp4"
+SETTLED = b"public, max-age=86400"
+"""For what will not change: the picture of a moment that is recorded."""
+WIDTHS = range(16, 3841)
+RETRY_AFTER_S = 2
+
+
+class PictureSite:
+    """Answers the picture URLs. `settings(name)` is a stream's configuration, `None` if it has none any more."""
+
+    def __init__(self, pictures: Pictures, sender: Sender, settings: Callable[[str], StreamSettings | None]) -> None:
+        self._pictures = pictures
+        self._sender = sender
+        self._settings = settings
+
+    async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+        """Answer a request for a picture; raises `DvrError`."""
+        try:
+            if parsed.kind == "mp4":
+                await self._one_frame(parsed, source, request)
+            elif parsed.stored and parsed.utc_ms is not None:
+                await self._stored(parsed, parsed.utc_ms, source, request)
+            else:
+                await self._preview(parsed, source, request)
+        except DvrError as error:
+            if error.kind is Kind.UNAVAILABLE:
+                request.setHeader(b"retry-after", str(RETRY_AFTER_S).encode())
+            raise
+
+    async def stored(self, source: Source, window: Range) -> list[int]:
+        """When thumbnails were stored, in whole seconds: their names."""
+        thumbs = await self._pictures.stored.within(source, window)
+        return list(dict.fromkeys(thumb.at_ms // 1000 for thumb in thumbs))
+
+    # -- MP4 ----------------------------------------------------------------------------------------------------------
+
+    async def _one_frame(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+        if parsed.utc_ms is None:
+            key = await newest_key_frame(source)
+        else:
+            named = await named_key_frame(source, parsed.utc_ms)
+            if named is None:
+                found = await key_frame_for(source, parsed.utc_ms)
+                await self._redirect(f"{await _name(source, found)}-preview.mp4", parsed, request)
+                return
+            key = named
+        _describe(request, MP4, key.at_ms, parsed.utc_ms)
+        await self._sender.send(key.one_frame(), request, f'"{key.identity}"')
+
+    # -- JPEG ---------------------------------------------------------------------------------------------------------
+
+    async def _stored(self, parsed: Picture, utc_ms: int, source: Source, request: DvrRequest) -> None:
+        window = Range(max(0, utc_ms - NEAR_MS), utc_ms + NEAR_MS)
+        thumbs = await self._pictures.stored.within(source, window)
+        found = nearest(thumbs, utc_ms)
+        if found is None:
+            await self._preview(parsed, source, request)
+            return
+        if found.at_ms != utc_ms and (utc_ms % 1000 or found.at_ms // 1000 != utc_ms // 1000):
+            second = found.at_ms // 1000
+            first = next(thumb for thumb in thumbs if thumb.at_ms // 1000 == second)
+            await self._redirect(f"{name_of(found.at_ms, first.at_ms)}.jpg", parsed, request)
+            return
+        await self._send_stored(found, parsed, source, request)
+
+    async def _send_stored(self, thumb: Thumb, parsed: Picture, source: Source, request: DvrRequest) -> None:
+        data = await self._pictures.stored.read(thumb)
+        if data is None:
+            await self._preview(parsed, source, request)
+            return
+        _describe(request, JPEG, thumb.at_ms, parsed.utc_ms)
+        await self._sender.send(Body((data,)), request, f'"{thumb.at_ms:x}-{len(data):x}"')
+
+    async def _preview(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+        settings = self._settings(parsed.name)
+        if settings is None or settings.thumbnails is None:
+            raise DvrError(Kind.DENIED, "thumbnails_disabled", "pictures of this stream are not enabled")
+        box = _box(parsed, default_box(settings.thumbnails))
+        frame = await self._frame(parsed, source)
+        etag = self._pictures.previews.etag(parsed.name, frame, box)
+        known = matches(request.getHeader("if-none-match"), etag)
+        data = b"" if known else await self._pictures.previews.jpeg(parsed.name, frame, box)
+        _describe(request, JPEG, frame.at_ms, parsed.utc_ms, isinstance(frame, Moment))
+        await self._sender.send(Body((data,)), request, etag)
+
+    async def _frame(self, parsed: Picture, source: Source) -> Frame:
+        if parsed.utc_ms is None:
+            return await newest_key_frame(source)
+        if (parsed.parameter("exact") or "").lower() in ("true", "1"):
+            moment = await moment_at(source, parsed.utc_ms)
+            if moment is not None:
+                return moment
+        return await key_frame_for(source, parsed.utc_ms)
+
+    async def _redirect(self, command: str, parsed: Picture, request: DvrRequest) -> None:
+        """To the picture's own URL; the query (a token) goes along."""
+        query = request.uri.partition(b"?")[2]
+        location = f"/{quote(parsed.name, safe='/')}/{command}".encode() + (b"?" + query if query else b"")
+        request.setResponseCode(302)
+        request.setHeader(b"location", location)
+        request.setHeader(b"cache-control", b"no-cache")
+        request.setHeader(b"content-length", b"0")
+
+
+async def _name(source: Source, key: KeyFrame) -> str:
+    named = await named_key_frame(source, key.at_ms // 1000 * 1000)
+    return name_of(key.at_ms, named.at_ms if named is not None else None)
+
+
+def _box(parsed: Picture, default: Box) -> Box:
+    width = parsed.parameter("width")
+    if width is None:
+        return default
+    if not (width.isascii() and width.isdigit() and len(width) < 6 and int(width) in WIDTHS):
+        title = f"width is a number from {WIDTHS.start} to {WIDTHS.stop - 1}"
+        raise DvrError(Kind.BAD_REQUEST, "bad_request", title, {"parameter": "width"})
+    return Box(int(width), 1 << 14)
+
+
+def _describe(request: DvrRequest, content_type: bytes, at_ms: int, asked_ms: int | None, exact: bool = False) -> None:
+    """What an answer says of its picture. A key frame from before the moment may give way to a better one."""
+    request.setHeader(b"content-type", content_type)
+    request.setHeader(b"last-modified", datetimeToString(at_ms // 1000))
+    request.setHeader(b"x-thumbnail-utc", str(at_ms // 1000).encode())
+    request.setHeader(b"x-thumbnail-utc-ms", str(at_ms).encode())
+    settled = exact or (asked_ms is not None and at_ms >= asked_ms)
+    request.setHeader(b"cache-control", SETTLED if settled else b"no-cache")
