@@ -53,6 +53,7 @@ from flussdvr.web.paths import (
     spell,
 )
 from flussdvr.web.sender import Sender, write_chunks
+from flussdvr.web.shown import shown
 from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
 
 HLS = b"application/vnd.apple.mpegurl"
@@ -154,7 +155,7 @@ class MediaSite:
         error = failure.value
         assert isinstance(error, DvrError)
         if request.startedWriting:
-            self.log.info("{uri} ended: {error}", uri=request.uri, error=error)
+            self.log.info("{uri} ended: {error}", uri=shown(request.uri), error=error)
             request.channel.transport.abortConnection()
             return b""
         return write_error(request, error)
@@ -168,7 +169,7 @@ class MediaSite:
 
     @_app.handle_errors(Exception)
     def crashed(self, request: Any, failure: Failure) -> bytes:
-        self.log.failure("{uri} failed", failure, uri=request.uri)
+        self.log.failure("{uri} failed", failure, uri=shown(request.uri))
         if request.startedWriting:
             request.channel.transport.abortConnection()
             return b""

@@ -32,6 +32,7 @@ from flussdvr import __version__
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.paths import LiveTs, parse
 from flussdvr.web.sender import Sent
+from flussdvr.web.shown import shown
 
 log = Logger()
 
@@ -215,7 +216,7 @@ class DvrRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Any:
         """Something unforeseen outside of the routes' own error handling."""
-        log.failure("{method} {uri} failed", reason, method=self.method, uri=self.uri)
+        log.failure("{method} {uri} failed", reason, method=self.method, uri=shown(self.uri))
         if not self.startedWriting:
             self.write(write_error(self, DvrError(Kind.CORRUPT, "internal_error", "internal error")))
         if not self._disconnected and not self.finished:
@@ -276,7 +277,7 @@ class Site(WebSite):
             "{peer} {method} {uri} {status} {bytes} bytes (disk {disk}) in {ms} ms{end}",
             peer=getattr(request.getClientAddress(), "host", "-"),
             method=request.method.decode("latin-1"),
-            uri=request.uri.decode("latin-1"),
+            uri=shown(request.uri),
             status=request.code,
             bytes=request.sentLength,
             ram=request.sent.ram,

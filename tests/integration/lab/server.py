@@ -65,8 +65,9 @@ class Server:
         assert self.process is not None
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
+            if (code := self.process.poll()) is not None:
+                self.process = None
+                raise RuntimeError(f"the server ended with {code}:\n{self.log.read_text()[-4000:]}")
             try:
                 self.get("/streamer/api/v3/monitoring/liveness")
                 return self
