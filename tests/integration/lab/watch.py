@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from flussdvr.formats.stamp import read_stamp
 
@@ -68,3 +70,10 @@ def ffmpeg_complaints(url: str, *options: str) -> str:
     command = ["ffmpeg", "-v", "error", "-xerror", *options, "-i", url, "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.stderr + (f"exit {done.returncode}" if done.returncode else "")
+
+
+def picture_file(path: Path, fps: int = 25) -> float | None:
+    """The UTC that a screenshot shows."""
+    with Image.open(path) as image:
+        stamp = read_stamp(np.asarray(image.convert("L")))
+    return None if stamp is None else stamp[0] + stamp[1] / fps
