@@ -46,6 +46,11 @@ class Worker(Protocol):
         """`f(*args)` in the worker; fires in the reactor thread with the result, or fails, with `Busy` at once."""
         ...
 
+    @property
+    def spare(self) -> bool:
+        """Whether more work would be begun at once; may be asked in any thread."""
+        ...
+
     def stop(self) -> Deferred[None]:
         """Take no more work; fires when what waited is done."""
         ...
@@ -79,6 +84,10 @@ class Pool:
         result: Deferred[T] = Deferred()
         self._jobs.put((f, args, result))
         return result
+
+    @property
+    def spare(self) -> bool:
+        return self.waiting < len(self._threads)
 
     def stop(self) -> Deferred[None]:
         if self._stopped is None:
@@ -133,6 +142,10 @@ class InlineWorker:
     def do(self, f: Callable[..., T], *args: Any) -> Deferred[T]:
         return execute(f, *args)
 
+    @property
+    def spare(self) -> bool:
+        return True
+
     def stop(self) -> Deferred[None]:
         return succeed(None)
 
@@ -151,6 +164,10 @@ class MemoryWorker:
         result: Deferred[T] = Deferred()
         self._jobs.append((f, args, result))
         return result
+
+    @property
+    def spare(self) -> bool:
+        return not self._jobs
 
     def stop(self) -> Deferred[None]:
         self.stopped = True

@@ -12,8 +12,10 @@ The bytes of a body into a TCP socket without passing through the process: sendf
 
 The socket is non-blocking and stays so: when it is full the thread is given back (at once for a slow client, after
 `WAIT_MS` for one who empties it as fast as that) and the reactor watches the duplicate for writability. So a viewer
-who reads nothing holds a socket and no thread, and the reactor never touches a disk. The duplicate has its own place
-in epoll and its own lifetime: it is closed when no thread uses it, whatever becomes of the connection meanwhile.
+who reads nothing holds a socket and no thread, and the reactor never touches a disk. The way through the reactor
+costs three wake-ups; a thread that nobody else wants therefore stays with a client who comes back soon. The duplicate
+has its own place in epoll and its own lifetime: it is closed when no thread uses it, whatever becomes of the
+connection meanwhile.
 """
 
 from __future__ import annotations
@@ -35,11 +37,15 @@ from flussdvr.playback.reading import DataGone, has_hole
 from flussdvr.threads import Worker
 
 SLICE_S = 0.05
-"""A slice gives its thread back after this, however fast the client reads: others wait for it."""
+"""A slice gives its thread back after this, however fast the client reads, if others may wait for it."""
 WAIT_MS = 8
 """How long in all a slice may wait for room in the socket of a client who has been this fast before."""
 FAST_S = 0.003
 """A client for whom the reactor has to wait no longer than this is fast."""
+SPARE_WAIT_MS = 40
+"""How long a slice may wait for room each time, while its worker has another thread to spare ..."""
+SOON_S = 0.1
+"""... with a client for whom the reactor has to wait no longer than this."""
 CHUNK = 4 << 20
 """At most this in one sendfile(2)."""
 
@@ -108,7 +114,8 @@ class Transfer:
         self._writability = _Writability(reactor, self._socket)
         self._index = 0
         self._offset = 0
-        self._patience_ms = 0
+        self._waited_s = 1.0
+        """How long the socket was full the last time that the reactor watched it."""
         self._file: tuple[str, int] | None = None
 
     def stop(self) -> None:
@@ -126,11 +133,12 @@ class Transfer:
             while not self._flushed() and not self.stopped:
                 await self._writability.wait()
             while not self.stopped and self._index < len(self._parts):
-                full = await self._worker().do(self._slice)
+                worker = self._worker()
+                full = await worker.do(self._slice, worker)
                 if full and not self.stopped:
                     before = self._reactor.seconds()
                     await self._writability.wait()
-                    self._patience_ms = WAIT_MS if self._reactor.seconds() - before < FAST_S else 0
+                    self._waited_s = self._reactor.seconds() - before
             return not self.stopped
         finally:
             self._close()
@@ -142,10 +150,11 @@ class Transfer:
 
     # -- in a reader thread, one at a time ----------------------------------------------------------------------------
 
-    def _slice(self) -> bool:
+    def _slice(self, worker: Worker) -> bool:
         """Send until the socket is full (`True`), time is up, or another file begins (`False`)."""
         deadline = time.monotonic() + SLICE_S
-        patience = self._patience_ms
+        patience_ms = WAIT_MS if self._waited_s < FAST_S else 0
+        soon = self._waited_s < SOON_S
         path: str | None = None
         poll: select.poll | None = None
         while self._index < len(self._parts) and not self.stopped:
@@ -157,15 +166,18 @@ class Transfer:
             try:
                 self._advance(part)
             except BlockingIOError:
-                if patience <= 0:
+                spare = soon and worker.spare
+                if patience_ms <= 0 and not spare:
                     return True
                 if poll is None:
                     poll = select.poll()
                     poll.register(self._socket, select.POLLOUT)
                 before = time.monotonic()
-                poll.poll(patience)
-                patience -= max(1, int((time.monotonic() - before) * 1000))
-            if time.monotonic() > deadline:
+                if not poll.poll(SPARE_WAIT_MS if spare else patience_ms) and spare:
+                    return True
+                if not spare:
+                    patience_ms -= max(1, int((time.monotonic() - before) * 1000))
+            if time.monotonic() > deadline and not worker.spare:
                 return False
         return False
 

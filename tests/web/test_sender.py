@@ -26,11 +26,15 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Now:
     """A worker that does it at once."""
 
+    spare = False
+
     def do(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         return maybeDeferred(f, *args)
 
 
 class Threads:
+    spare = True
+
     def do(self, f: Callable[..., Any], *args: Any) -> Deferred[Any]:
         return deferToThread(f, *args)
 
