@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING
 
 from flussdvr.archive.body import Extent
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats.fmp4 import Run
-from flussdvr.formats.mpegts_mux import TsMuxer
+from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
 from flussdvr.formats.sample_table import SampleTable
-from flussdvr.media import Sample
 from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, live_span
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.reading import ReaderOf, read_extent
@@ -83,23 +81,13 @@ def mux(tables: Sequence[SampleTable], data: Sequence[bytes], offset: int, shift
     whole = data[0] if len(data) == 1 else b"".join(data)
     try:
         runs = [run_of(table, whole, offset, shift_ms) for table in tables]
-        return TsMuxer([table.track for table in tables]).segment([run for run in runs if run.samples])
+        return TsMuxer([table.track for table in tables]).segment(runs)
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
 
 
-def run_of(samples: SampleTable, data: bytes, offset: int, shift_ms: int) -> Run:
-    """The samples of one track as one run, `shift_ms` earlier. Raises `FormatError`."""
+def run_of(samples: SampleTable, data: bytes, offset: int, shift_ms: int) -> TsRun:
+    """The samples of one track, `shift_ms` earlier, where they lie in `data`; one that lies outside is refused there."""
+    dts = samples.decode_times() - to_ticks(shift_ms, samples.track.timescale)
     begins = samples.offsets() - offset
-    if len(begins) and (int(begins.min()) < 0 or int((begins + samples.sizes).max()) > len(data)):
-        raise FormatError("samples lie outside of their fragments")
-    columns = zip(
-        begins.tolist(), (begins + samples.sizes).tolist(), samples.sync.tolist(), samples.cto.tolist(), strict=True
-    )
-    dts = samples.dts - to_ticks(shift_ms, samples.track.timescale)
-    return Run(
-        samples.track,
-        dts,
-        samples.durations.tolist(),
-        [Sample(dts, data[begin:end], sync, cto) for begin, end, sync, cto in columns],
-    )
+    return TsRun(samples.track, dts, samples.sizes, samples.cto, samples.sync, data, begins)
