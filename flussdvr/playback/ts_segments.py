@@ -87,7 +87,7 @@ def mux(tables: Sequence[SampleTable], data: Sequence[bytes], offset: int, shift
 
 
 def run_of(samples: SampleTable, data: bytes, offset: int, shift_ms: int) -> TsRun:
-    """The samples of one track, `shift_ms` earlier, where they lie in `data`; one that lies outside is refused there."""
+    """The samples of one track, `shift_ms` earlier, where they lie in `data`. What lies outside the muxer refuses."""
     dts = samples.decode_times() - to_ticks(shift_ms, samples.track.timescale)
     begins = samples.offsets() - offset
     return TsRun(samples.track, dts, samples.sizes, samples.cto, samples.sync, data, begins)
