@@ -15,6 +15,8 @@ import av
 import numpy as np
 from PIL import Image
 from recordings import Recording, T, read
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.formats.fmp4 import BlobInfo, blob_info_box, write_init
@@ -23,7 +25,7 @@ from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.media import Codec, Sample, Track
 
-__all__ = ["FPS", "KINDS", "T", "Recording", "Shot", "lay_down", "read", "seen", "seen_in_mp4", "shoot"]
+__all__ = ["FPS", "KINDS", "T", "Recording", "Shot", "lay_down", "read", "result", "seen", "seen_in_mp4", "shoot"]
 
 FPS = 10
 GOP = 20
@@ -74,6 +76,15 @@ class Shot:
     @property
     def end_ms(self) -> int:
         return self.fragments[-1].end_ms
+
+
+def result(work: Any) -> Any:
+    """Of a coroutine that has nothing to wait for."""
+    outcome: list[Any] = []
+    Deferred.fromCoroutine(work).addBoth(outcome.append)
+    if isinstance(outcome[0], Failure):
+        outcome[0].raiseException()
+    return outcome[0]
 
 
 def picture(second: int, frame: int) -> Any:

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_moment -*-
+# -*- test-case-name: tests.playback.test_key_frame -*-
 """
 Any picture, not only a key frame: what has to be decoded to see what was shown at a moment.
 

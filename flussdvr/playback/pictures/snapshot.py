@@ -22,8 +22,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import treq
 from PIL import Image
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import HTTPConnectionPool, ResponseDone, _HTTP11ClientFactory
+from twisted.web.http import PotentialDataLoss
 
 from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
 from flussdvr.errors import DvrError, Kind
@@ -74,10 +78,12 @@ class SnapshotPoller:
         self._on_event = on_event
         self._fetch = fetch or (lambda url: fetch_jpeg(url, reactor))
         self._failures = 0
+        self._stopped = False
         self._loop: Deferred[None] = Deferred.fromCoroutine(self._run())
         self._loop.addErrback(lambda failure: failure.trap(CancelledError) and None)
 
     async def stop(self) -> None:
+        self._stopped = True
         self._loop.cancel()
         await self.recorder.close()
 
@@ -90,12 +96,12 @@ class SnapshotPoller:
         while True:
             try:
                 await self._take()
-            except CancelledError:
-                raise
             except Busy:
                 self.skipped += 1
             except Exception as error:
                 self._failed(error)
+            if self._stopped:
+                return
             await deferLater(self._reactor, self.wait_s)
 
     async def _take(self) -> None:
@@ -109,6 +115,8 @@ class SnapshotPoller:
         self.recorder.write(Thumbnail(at_ms, jpeg, width, height, round(self._interval_s * 1000)))
 
     def _failed(self, error: Exception) -> None:
+        if self._stopped:
+            return  # a cancelled request fails in more ways than one
         self.failed += 1
         self._failures += 1
         if self._failures == 1:
@@ -119,20 +127,54 @@ class SnapshotPoller:
             self._on_event({"event": "thumbnail_failed", "media": self.name, "reason": code, "error": title})
 
 
+class _QuietFactory(_HTTP11ClientFactory):
+    """Twisted's, without a line in the log for every connection."""
+
+    noisy = False
+
+
+class _Received(Protocol):
+    """An answer's body, of at most `limit` bytes; whoever cancels `whole` breaks the connection."""
+
+    def __init__(self, limit: int) -> None:
+        self.whole: Deferred[bytes] = Deferred(lambda _: self._drop())
+        self._limit = limit
+        self._data = bytearray()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.whole.called:
+            return
+        self._data += data
+        if len(self._data) > self._limit:
+            error = DvrError(Kind.UNAVAILABLE, "snapshot_too_large", f"the camera sends more than {self._limit} bytes")
+            self.whole.errback(error)
+            self._drop()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.whole.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.whole.callback(bytes(self._data))
+        else:
+            self.whole.errback(reason)
+
+    def _drop(self) -> None:
+        self._data.clear()
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+
 async def _get(url: str, reactor: Any, limit: int) -> bytes:
     plain, auth = _credentials(url)
-    response = await treq.get(plain, auth=auth, reactor=reactor, persistent=False, timeout=TIMEOUT_S)
+    pool = HTTPConnectionPool(reactor, persistent=False)
+    pool._factory = _QuietFactory
+    response = await treq.get(plain, auth=auth, reactor=reactor, pool=pool)
+    received = _Received(limit if response.code == 200 else 0)
+    response.deliverBody(received)
     if response.code != 200:
+        received.whole.addErrback(lambda failure: None).cancel()
         raise DvrError(Kind.UNAVAILABLE, "snapshot_failed", f"the camera answers {response.code}")
-    received = bytearray()
-
-    def collect(data: bytes) -> None:
-        if len(received) + len(data) > limit:
-            raise DvrError(Kind.UNAVAILABLE, "snapshot_too_large", f"the camera sends more than {limit} bytes")
-        received.extend(data)
-
-    await treq.collect(response, collect)
-    return bytes(received)
+    return await received.whole
 
 
 def fetch_jpeg(url: str, reactor: Any, limit: int = MAX_BYTES, timeout_s: float = TIMEOUT_S) -> Deferred[bytes]:
