@@ -35,10 +35,19 @@ def recording_status(
 
 
 def seconds(ranges: Iterable[Range]) -> list[dict[str, int]]:
-    """Ranges in whole seconds, rounded outwards: a client that asks for such a range gets all of it."""
-    result = []
+    """
+    Ranges in whole seconds, rounded outwards: a client that asks for such a range gets all of it.
+
+    They never overlap: where a gap lies inside one second, the range before it ends with that second's beginning.
+    """
+    result: list[dict[str, int]] = []
     for item in ranges:
         begin, end = item.begin_ms // 1000, -(-item.end_ms // 1000)
+        if result and begin < result[-1]["from"] + result[-1]["duration"]:
+            if begin > result[-1]["from"]:
+                result[-1]["duration"] = begin - result[-1]["from"]
+            else:
+                result.pop()
         result.append({"from": begin, "duration": end - begin})
     return result
 
