@@ -18,6 +18,8 @@ from flussdvr.live.segmenter import Segmenter
 from flussdvr.live.window import LiveWindow
 from flussdvr.media import Sample, Track
 
+KEPT = 3
+"""Segments that a stream which is not recorded keeps beyond its playlist."""
 ALIVE_MS = 12_000
 """A stream whose newest fragment is older than this is not alive (compat notes §2.5, `ts_delay`)."""
 
@@ -53,7 +55,7 @@ class Stream:
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     ) -> None:
         self.name = name
-        self.window = LiveWindow(segment_ms, segment_count)
+        self.window = LiveWindow(segment_ms, segment_count, 0 if recorder is not None else KEPT)
         self.recorder = recorder
         self.opened_at_ms = utc_ms()
         self.bytes_in = 0

@@ -52,12 +52,18 @@ Subscriber = Callable[[LiveFragment | Gap], None]
 
 
 class LiveWindow:
-    """The newest `segment_count` segments of `segment_ms` or more."""
+    """
+    The newest `segment_count` segments of `segment_ms` or more.
 
-    def __init__(self, segment_ms: int, segment_count: int) -> None:
+    `kept` more are still found after they have left the playlist (RFC 8216 section 6.2.2 wants that); a recorded
+    stream needs none, as the archive has them.
+    """
+
+    def __init__(self, segment_ms: int, segment_count: int, kept: int = 0) -> None:
         self.segment_ms = segment_ms
         self.segment_count = segment_count
         self.segments: deque[LiveSegment] = deque()
+        self._past: deque[LiveSegment] = deque(maxlen=kept)
         self.growing: LiveSegment | None = None
         self.init = b""
         self.tracks: tuple[Track, ...] = ()
@@ -129,14 +135,16 @@ class LiveWindow:
 
     def find(self, begin_ms: int) -> LiveSegment | None:
         """The complete segment that begins at `begin_ms`, if it is still here."""
-        for segment in reversed(self.segments):
+        for segment in (*reversed(self.segments), *reversed(self._past)):
             if segment.begin_ms == begin_ms:
                 return segment
         return None
 
     @property
     def size(self) -> int:
-        return sum(segment.size for segment in self.segments) + (self.growing.size if self.growing else 0)
+        """Bytes held."""
+        whole = sum(segment.size for segment in (*self.segments, *self._past))
+        return whole + (self.growing.size if self.growing else 0)
 
     def _complete(self) -> None:
         if self.growing is None:
@@ -145,5 +153,7 @@ class LiveWindow:
         self.segments.append(self.growing)
         self.growing = None
         while len(self.segments) > self.segment_count:
-            if self.segments.popleft().discontinuity:
+            left = self.segments.popleft()
+            self._past.append(left)
+            if left.discontinuity:
                 self.discontinuity_sequence += 1  # RFC 8216 section 6.2.2: the tag leaves with its segment
