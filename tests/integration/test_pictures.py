@@ -1,0 +1,151 @@
+"""
+Pictures of a real server: what a JPEG and an MP4 of any instant show is read back from their pixels.
+
+The test source dates its pictures exactly, so a picture must show the very millisecond that its headers claim; across
+an outage of the server, in H.264 with B-frames and open groups and in H.265.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+import time
+import urllib.error
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from flussdvr.formats.stamp import read_stamp
+from lab.server import Server
+
+FPS = 25
+STREAMS = {
+    "bframes": "size=640x360&fps=25&gop=40&bframes=3",
+    "open": "size=640x360&fps=25&gop=30&open_gop=1",
+    "hevc": "size=320x180&fps=25&gop=35&bframes=2&codec=h265",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    streams = "\n".join(
+        f"stream {name} {{ input fake://?{query}; dvr @main; segment_duration 2; thumbnails size=640x640; }}"
+        for name, query in STREAMS.items()
+    )
+    server = Server(tmp_path_factory.mktemp("pictures"), streams)
+    server.start()
+    server.wait_recorded("hevc", 12)
+    server.stop()
+    server.start()
+    time.sleep(8)
+    yield server
+    server.stop()
+
+
+def shown(luma: np.ndarray) -> float | None:  # type: ignore[type-arg]
+    stamp = read_stamp(luma)
+    return None if stamp is None else stamp[0] + stamp[1] / FPS
+
+
+def in_jpeg(data: bytes) -> float | None:
+    with Image.open(io.BytesIO(data)) as image:
+        return shown(np.asarray(image.convert("L")))
+
+
+def in_mp4(data: bytes) -> list[float | None]:
+    with av.open(io.BytesIO(data)) as container:
+        planes = [frame.planes[0] for frame in container.decode(video=0)]
+        return [shown(np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width]) for p in planes]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_picture_shows_the_instant_it_claims(server: Server, stream: str) -> None:
+    ranges = server.ranges(stream)
+    assert len(ranges) == 2
+    begin, end = ranges[0][0], ranges[-1][1]
+    chance = random.Random(5)
+    for _ in range(35):
+        utc = round(chance.uniform(begin, end - 3), 3)
+        jpeg = server.get(f"/{stream}/{utc:.3f}-preview.jpg?width=640")
+        data = jpeg.read()
+        assert jpeg.status == 200
+        claimed = int(jpeg.headers["X-Thumbnail-Utc-Ms"]) / 1000
+        assert claimed >= utc
+        assert in_jpeg(data) == pytest.approx(claimed, abs=0.001)
+        exact = server.get(f"/{stream}/{utc:.3f}-preview.jpg?width=640&exact=true")
+        data = exact.read()
+        claimed_exactly = int(exact.headers["X-Thumbnail-Utc-Ms"]) / 1000
+        assert in_jpeg(data) == pytest.approx(claimed_exactly, abs=0.001)
+        if any(first + 1 < utc < last - 1 for first, last in ranges):
+            assert 0 <= utc - claimed_exactly < 1 / FPS + 0.001
+        mp4 = server.get(f"/{stream}/{utc:.3f}-preview.mp4")  # follows the redirect
+        (pictured,) = in_mp4(mp4.read())
+        assert pictured == pytest.approx(claimed, abs=0.001)
+        assert int(mp4.headers["X-Thumbnail-Utc"]) == int(claimed)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_stored_thumbnails_are_one_per_segment_and_show_theirs(server: Server, stream: str) -> None:
+    status = server.json(f"/{stream}/recording_status.json?from=0&request=ranges,brief_thumbnails")[0]
+    names, length = status["brief_thumbnails"], sum(item["duration"] for item in status["ranges"])
+    assert length / 3.7 <= len(names) <= length / 1.9
+    for name in names:
+        answer = server.get(f"/{stream}/{name}.jpg")
+        assert answer.status == 200
+        assert in_jpeg(answer.read()) == pytest.approx(int(answer.headers["X-Thumbnail-Utc-Ms"]) / 1000, abs=0.001)
+    near = server.get(f"/{stream}/{names[0] - 30}.jpg")
+    assert near.headers["X-Thumbnail-Utc"] == str(names[0])
+
+
+def test_a_crowd_is_answered_or_told_to_come_again(server: Server) -> None:
+    """200 at once, all of different pictures; recording and liveness are not disturbed."""
+    begin, _ = server.ranges("open")[0]
+    before = {stream: server.ranges(stream) for stream in STREAMS}
+    seen: Counter[int] = Counter()
+    late: list[float] = []
+    done = threading.Event()
+
+    def ask(number: int) -> None:
+        try:
+            answer = server.get(f"/open/{begin + number % 10}-preview.jpg?width={100 + number}&exact=true")
+            answer.read()
+            if answer.status == 503:
+                assert int(answer.headers["Retry-After"]) > 0
+            seen[answer.status] += 1
+        except urllib.error.URLError:
+            seen[0] += 1
+
+    def watch() -> None:
+        while not done.is_set():
+            at = time.monotonic()
+            server.get("/streamer/api/v3/monitoring/liveness").read()
+            late.append(time.monotonic() - at)
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    crowd = [threading.Thread(target=ask, args=(number,)) for number in range(200)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    done.set()
+    watcher.join()
+    assert set(seen) <= {200, 503} and seen[200] >= 32, seen
+    assert max(late) < 1.0, max(late)
+    time.sleep(4)
+    for stream in STREAMS:
+        after = server.ranges(stream)
+        assert len(after) == len(before[stream]) and after[-1][1] > before[stream][-1][1]
+
+
+def test_a_stopped_server_leaves_no_half_files(server: Server) -> None:
+    files = {Path(path) for path in server.root.rglob("*.thumbs.mp4")}
+    assert len(files) == 2 * len(STREAMS)
+    assert all(path.with_suffix("").with_suffix(".thumbs.idx").exists() for path in files)
