@@ -59,6 +59,12 @@ class RangeSet(Sequence[Range]):
         for item in ranges:
             self.add(item)
 
+    def copy(self) -> RangeSet:
+        """Another set of the same ranges; O(n), but fast."""
+        result = RangeSet()
+        result._begins, result._ends = self._begins[:], self._ends[:]
+        return result
+
     def add(self, item: Range) -> None:
         """Include `item`; ranges that touch or overlap it become one."""
         if not item:

@@ -32,9 +32,10 @@ from flussdvr.archive.body import Extent
 from flussdvr.archive.catalog import Catalog, SqliteCatalog
 from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.index_cache import IndexCache
+from flussdvr.archive.locks import find_locks, write_locks
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.recovery import Recovered, recover_open
-from flussdvr.archive.retention import DvrPolicy, Retention
+from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms, is_closed, unlocked
 from flussdvr.archive.root import OnEvent, Root, RootWorkers, root_threads
 from flussdvr.archive.scan import find_blobs
 from flussdvr.archive.stream_archive import StreamArchive
@@ -49,7 +50,7 @@ PATIENCE_S = 30
 FAREWELL_S = 10
 """How long each step of stopping waits: what is lost then is what a kill would lose."""
 TICK_S = 1
-SWEEP_S = 15
+SWEEP_S = 5
 ROOT_RETRY_S = 5
 RECOVERY_RETRY_S = 60
 CATALOG = "catalog.sqlite"
@@ -153,6 +154,36 @@ class Archive(Service):
     def set_policy(self, name: str, settings: DvrPolicy | None) -> None:
         """How long the recordings of a stream are kept, recorded at present or not; `None`: while there is space."""
         self.retention.set_policy(name, settings)
+        recorder = self.recorders.get(name)
+        if recorder is not None:
+            recorder.blob_ms, recorder.blob_bytes = blob_ms(settings), blob_bytes(settings)
+
+    # -- deleting ---------------------------------------------------------------------------------------------
+
+    async def delete_range(self, name: str, within: Range) -> None:
+        """
+        Delete what is recorded of a stream in a range and is not locked; whole fragments that lie in it.
+
+        When the catalog has noted it, it will be done, whatever comes in between. DvrError UNAVAILABLE.
+        """
+        await self.catalog.add_deletion(name, within)
+        await self._delete_range(name, within)
+
+    async def _delete_range(self, name: str, within: Range) -> None:
+        archive = self._streams.get(name)
+        recorder = self.recorders.get(name)
+        if recorder is not None and archive is not None and any(not one.closed for one in archive.blobs(within)):
+            await recorder.rotate()
+        for blob in archive.blobs(within) if archive is not None else []:
+            parts = unlocked(self._streams[name], blob).within(within)
+            if not is_closed(blob) or not parts:
+                continue
+            if parts == RangeSet([blob.range]):
+                await self.retention.delete([blob], "deleted")
+            elif not await self.retention.cut(self._streams[name], blob, parts, "deleted"):
+                title = f"{blob.path} can't be changed now; what is left is deleted at the next start"
+                raise DvrError(Kind.UNAVAILABLE, "disk_failed", title)
+        await self.catalog.remove_deletion(name, within)
 
     # -- locks ------------------------------------------------------------------------------------------------
 
@@ -168,13 +199,20 @@ class Archive(Service):
         if archive is None:
             raise DvrError(Kind.NOT_FOUND, "stream_not_found", f"{name} has no archive", {"parameter": "name"})
         before = archive.locks
-        archive.locks = RangeSet(before)
-        change(archive.locks)  # at once: expiry must not run between this and the answer of the catalog
+        after = archive.locks = before.copy()
+        change(after)  # at once: expiry must not run between this and the answer of the catalog
         try:
-            await self.catalog.replace_locks(name, archive.locks)
-        except BaseException:
-            archive.locks = before
-            raise
+            for path in archive.roots:
+                root = self.root(path)
+                await root.ready()
+                await root.syncer.do(write_locks, path, root.uuid or "", name, after, root.files)
+            await self.catalog.change_locks(name, *differences(before, after))
+        except (DvrError, OSError) as error:
+            if archive.locks is after:
+                archive.locks = before
+            if isinstance(error, DvrError):
+                raise
+            raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"the locks of {name}: {error}") from error
 
     # -- start and stop ---------------------------------------------------------------------------------------
 
@@ -192,6 +230,8 @@ class Archive(Service):
             self._stream_archive(name).locks = locks
         self.opened = True
         await self._patiently([self._ready(self.root(path)) for path in paths])
+        for name, within in await self.catalog.deletions():
+            self._behind(self._delete_range(name, within))
 
     def startService(self) -> None:
         super().startService()
@@ -254,6 +294,8 @@ class Archive(Service):
     async def _import(self, path: str) -> None:
         """A disk that the catalog has never seen: what is recorded there becomes rows, and is looked into later."""
         found = await self.root(path).reader.do(find_blobs, path)
+        for name, locks in await self.root(path).reader.do(lambda: list(find_locks(path))):
+            await self._import_locks(name, locks)
         known = {(blob.stream, blob.begin_ms) for blob in self._all_blobs() if blob.root == path}
         blobs = [blob for blob in found if (blob.stream, blob.begin_ms) not in known]
         if not blobs:
@@ -264,6 +306,13 @@ class Archive(Service):
             for blob, id in zip(blobs, ids, strict=True):
                 blob.id = id
             self._load(blobs)
+
+    async def _import_locks(self, name: str, locks: RangeSet) -> None:
+        archive = self._stream_archive(name)
+        for lock in archive.locks:
+            locks.add(lock)
+        await self.catalog.replace_locks(name, locks)
+        archive.locks = locks
 
     async def _root_identified(self, root: Root, uuid: str) -> None:
         expected = self._uuids.get(root.path)
@@ -293,6 +342,10 @@ class Archive(Service):
             try:
                 if blob.state is BlobState.DELETING:
                     await self.retention.delete_now([blob])
+                elif blob.state is BlobState.TRIMMING:
+                    blob.state = BlobState.CLOSED
+                    self._stream_archive(blob.stream).add(blob)
+                    await self.retention.cut(self._stream_archive(blob.stream), blob, RangeSet(), "deleted")
                 else:
                     await self._recovered(blob, await root.reader.do(recover_open, blob, root.uuid, root.files))
             except (DvrError, OSError) as error:
@@ -348,6 +401,12 @@ class Archive(Service):
     def _event(self, event: dict[str, Any]) -> None:
         with self.log.failuresHandled("event {event}", event=event.get("event")):
             self._on_event(event)
+
+
+def differences(before: RangeSet, after: RangeSet) -> tuple[list[Range], list[Range]]:
+    """What is only in one of them."""
+    first, second = set(before), set(after)
+    return sorted(first - second), sorted(second - first)
 
 
 async def _settled(work: Awaitable[Any]) -> None:

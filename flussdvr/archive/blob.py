@@ -37,15 +37,18 @@ class BlobState(IntEnum):
     """Its files are being deleted; a crash only delays that."""
     SUSPECT = 3
     """A sync of it failed: what the disk really holds is found out at the next start."""
+    TRIMMING = 4
+    """Fragments of it are being deleted; a crash only delays that."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Blob:
     """
     What is known of a blob. `[begin_ms, end_ms)` and the sizes tell what has been written and may be listed and read.
 
     `segment_ms`, `sequence` (media sequence number of its first segment) and `after` (why there is a gap before it)
-    also stand in the file. Lives in the reactor thread.
+    also stand in the file. `holes` are the parts of it that were deleted, `freed` how many bytes that gave back.
+    Lives in the reactor thread.
     """
 
     stream: str
@@ -59,6 +62,13 @@ class Blob:
     sequence: int = 0
     after: str | None = None
     id: int = 0
+    holes: tuple[Range, ...] = ()
+    freed: int = 0
+
+    @property
+    def disk_size(self) -> int:
+        """Bytes on the disk, the index included."""
+        return self.size + self.index_size - self.freed
 
     @property
     def closed(self) -> bool:

@@ -7,6 +7,7 @@ The catalog: all the SQL there is.
     lock              ranges that expiry leaves alone
     export_job        JSON, one row a job
     stream_override   JSON patches over the configuration file, one row a stream
+    deletion          ranges that are being deleted: what a crash interrupts, the next start finishes
 
 What can be rebuilt from the disks (root, blob) is derived. `Catalog` is what the archive asks for; `SqliteCatalog`
 answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that was reported
@@ -15,6 +16,7 @@ is on the disk.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +30,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE root (
@@ -60,15 +62,26 @@ CREATE TABLE export_job (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, job T
 CREATE TABLE stream_override (stream TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
 """
 
+SECOND_SCHEMA = """
+ALTER TABLE blob ADD COLUMN holes TEXT;                  -- JSON: [[begin_ms, end_ms], ...], NULL for none
+ALTER TABLE blob ADD COLUMN freed INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE deletion (
+    stream TEXT NOT NULL,
+    begin_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, begin_ms, end_ms)
+) WITHOUT ROWID;
+"""
+
 SELECT_BLOBS = """
-SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after
+SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after, holes, freed
 FROM blob JOIN root ON root.id = root_id WHERE root.path IS NOT NULL ORDER BY stream, begin_ms
 """
 INSERT_BLOB = """
 INSERT INTO blob (root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after)
 VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-UPDATE_BLOB = "UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ? WHERE id = ?"
+UPDATE_BLOB = "UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ? WHERE id = ?"
 UPDATE_STATE = "UPDATE blob SET state = ? WHERE id = ?"
 DELETE_BLOB = "DELETE FROM blob WHERE id = ?"
 
@@ -105,13 +118,21 @@ class Catalog(Protocol):
         ...
 
     def update_blobs(self, blobs: Sequence[Blob]) -> Deferred[None]:
-        """Store end, sizes and state of the rows with these ids."""
+        """Store end, sizes, holes and state of the rows with these ids."""
         ...
 
-    def mark_deleting(self, ids: Sequence[int]) -> Deferred[None]: ...
+    def mark(self, ids: Sequence[int], state: BlobState) -> Deferred[None]: ...
     def delete_blobs(self, ids: Sequence[int]) -> Deferred[None]: ...
     def locks(self) -> Deferred[dict[str, RangeSet]]: ...
     def replace_locks(self, stream: str, locks: RangeSet) -> Deferred[None]: ...
+
+    def change_locks(self, stream: str, gone: Sequence[Range], new: Sequence[Range]) -> Deferred[None]:
+        """Replace some of a stream's locks, however many there are."""
+        ...
+
+    def deletions(self) -> Deferred[list[tuple[str, Range]]]: ...
+    def add_deletion(self, stream: str, within: Range) -> Deferred[None]: ...
+    def remove_deletion(self, stream: str, within: Range) -> Deferred[None]: ...
     def export_jobs(self) -> Deferred[dict[str, str]]: ...
     def save_export_job(self, id: str, created_ms: int, job: str) -> Deferred[None]: ...
     def delete_export_job(self, id: str) -> Deferred[None]: ...
@@ -217,11 +238,12 @@ class SqliteCatalog:
 
     @transaction
     def update_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> None:
-        connection.executemany(UPDATE_BLOB, [(b.end_ms, b.size, b.index_size, b.state, b.id) for b in blobs])
+        rows = [(b.end_ms, b.size, b.index_size, b.state, _write_holes(b.holes), b.freed, b.id) for b in blobs]
+        connection.executemany(UPDATE_BLOB, rows)
 
     @transaction
-    def mark_deleting(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-        connection.executemany(UPDATE_STATE, [(BlobState.DELETING, id) for id in ids])
+    def mark(connection: sqlite3.Connection, ids: Sequence[int], state: BlobState) -> None:
+        connection.executemany(UPDATE_STATE, [(state, id) for id in ids])
 
     @transaction
     def delete_blobs(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
@@ -239,6 +261,28 @@ class SqliteCatalog:
         connection.execute("DELETE FROM lock WHERE stream = ?", (stream,))
         rows = [(stream, lock.begin_ms, lock.end_ms) for lock in locks]
         connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", rows)
+
+    @transaction
+    def change_locks(connection: sqlite3.Connection, stream: str, gone: Sequence[Range], new: Sequence[Range]) -> None:
+        rows = [(stream, lock.begin_ms) for lock in gone]
+        connection.executemany("DELETE FROM lock WHERE stream = ? AND begin_ms = ?", rows)
+        added = [(stream, lock.begin_ms, lock.end_ms) for lock in new]
+        connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", added)
+
+    @transaction
+    def deletions(connection: sqlite3.Connection) -> list[tuple[str, Range]]:
+        rows = connection.execute("SELECT stream, begin_ms, end_ms FROM deletion")
+        return [(stream, Range(begin_ms, end_ms)) for stream, begin_ms, end_ms in rows]
+
+    @transaction
+    def add_deletion(connection: sqlite3.Connection, stream: str, within: Range) -> None:
+        row = (stream, within.begin_ms, within.end_ms)
+        connection.execute("INSERT OR IGNORE INTO deletion (stream, begin_ms, end_ms) VALUES (?, ?, ?)", row)
+
+    @transaction
+    def remove_deletion(connection: sqlite3.Connection, stream: str, within: Range) -> None:
+        row = (stream, within.begin_ms, within.end_ms)
+        connection.execute("DELETE FROM deletion WHERE stream = ? AND begin_ms = ? AND end_ms = ?", row)
 
     @transaction
     def export_jobs(connection: sqlite3.Connection) -> dict[str, str]:
@@ -272,8 +316,14 @@ def _rows(ids: Iterable[int]) -> list[tuple[int]]:
 
 
 def _blob(id: int, stream: str, root: str, begin_ms: int, end_ms: int, size: int, index: int, *rest: Any) -> Blob:
-    state, segment_ms, sequence, after = rest
-    return Blob(stream, root, begin_ms, end_ms, size, index, BlobState(state), segment_ms, sequence, after, id)
+    state, segment_ms, sequence, after, holes, freed = rest
+    blob = Blob(stream, root, begin_ms, end_ms, size, index, BlobState(state), segment_ms, sequence, after, id)
+    blob.holes, blob.freed = tuple(Range(*hole) for hole in json.loads(holes or "[]")), freed
+    return blob
+
+
+def _write_holes(holes: Sequence[Range]) -> str | None:
+    return json.dumps([[hole.begin_ms, hole.end_ms] for hole in holes]) if holes else None
 
 
 def _upgrade(connection: sqlite3.Connection, path: str) -> None:
@@ -283,4 +333,6 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         title = f"{path} has schema {version}; this flussdvr knows up to {SCHEMA_VERSION}"
         raise DvrError(Kind.UNAVAILABLE, "catalog_too_new", title)
     if version < 1:
-        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
+    if version < 2:
+        connection.executescript(f"BEGIN IMMEDIATE; {SECOND_SCHEMA} PRAGMA user_version = 2; COMMIT;")

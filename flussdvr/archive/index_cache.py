@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob
+from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.threads import Worker
@@ -52,11 +52,20 @@ class IndexCache:
         """The table of at least what `blob.index_size` says now. DvrError NOT_FOUND, CORRUPT or UNAVAILABLE."""
         wanted = blob.index_size
         while True:
+            wanted = min(wanted, blob.index_size)  # smaller once a part of the blob is deleted
             table = self._tables.get(blob)
             if table is not None and table.consumed >= wanted:
                 self._tables.move_to_end(blob)
                 return table
-            await self._one_flight(blob)
+            if is_trimming(blob):  # either index may be there, and is not kept
+                trimming: FragmentTable = await self._reader(blob).do(_parse_any, blob, blob.index_path)
+                return trimming
+            try:
+                await self._one_flight(blob)
+            except DvrError as error:
+                replaced = is_trimming(blob) or blob.index_size < wanted
+                if error.kind is not Kind.CORRUPT or not replaced:
+                    raise
 
     def forget(self, blobs: Iterable[Blob]) -> None:
         """Blobs that are gone or rewritten."""
@@ -94,7 +103,8 @@ class IndexCache:
             table = await reader.do(_parse, blob, blob.index_path, stop)
         if table.consumed < stop:
             raise _corrupt(blob, f"{stop} bytes are indexed, {table.consumed} make sense")
-        self._keep(blob, table)
+        if stop <= blob.index_size and not is_trimming(blob):
+            self._keep(blob, table)
 
     def _keep(self, blob: Blob, table: FragmentTable) -> None:
         self._tables[blob] = table
@@ -106,6 +116,11 @@ class IndexCache:
             total -= self._nbytes.pop(oldest)
 
 
+def is_trimming(blob: Blob) -> bool:
+    """Whether its index is being replaced."""
+    return blob.state is BlobState.TRIMMING
+
+
 def _corrupt(blob: Blob, reason: object) -> DvrError:
     return DvrError(Kind.CORRUPT, "corrupt_index", f"{blob.index_path}: {reason}")
 
@@ -115,6 +130,18 @@ def _parse(blob: Blob, path: str, stop: int) -> FragmentTable:
         return FragmentTable(_read_index(path, 0, stop))
     except FormatError as error:
         raise _corrupt(blob, error) from error
+
+
+def _parse_any(blob: Blob, path: str) -> FragmentTable:
+    try:
+        with open(path, "rb") as file:
+            return FragmentTable(file.read(MAX_INDEX))
+    except FileNotFoundError:
+        raise DvrError(Kind.NOT_FOUND, "blob_gone", f"{path} has been deleted") from None
+    except FormatError as error:
+        raise _corrupt(blob, error) from error
+    except OSError as error:
+        raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{path}: {error}") from error
 
 
 def _read_index(path: str, start: int, stop: int) -> bytes:

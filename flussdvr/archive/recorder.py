@@ -32,6 +32,8 @@ from flussdvr.errors import DvrError
 from flussdvr.formats.fmp4 import BlobInfo, blob_info_box
 from flussdvr.timeline import HOUR_MS
 
+ROTATE_S = 4
+"""How long `rotate` waits for a sync fragment before it ends the blob with a gap."""
 RETRY_S = 5
 """After a failure of the disk, recording tries again this much later, on a sync fragment."""
 
@@ -73,8 +75,9 @@ class Recorder:
     Records one stream.
 
     Counters: `fragments_written`, `fragments_dropped`, `bytes_written`, `last_write_ms` (end of the newest written
-    fragment), `error` (why recording is interrupted, or `None`). `make_room` is awaited when the disk is full; it tells
-    whether it has made some.
+    fragment), `error` (why recording is interrupted, or `None`). A blob ends at the UTC hour, and when it has `blob_ms`
+    or `blob_bytes`: what is deleted whole must not be much of what is to be kept. `make_room` is awaited when the disk
+    is full; it tells whether it has made some.
     """
 
     log = Logger()
@@ -97,6 +100,8 @@ class Recorder:
         self.bytes_written = 0
         self.last_write_ms: int | None = None
         self.error: DvrError | None = None
+        self.blob_ms = HOUR_MS
+        self.blob_bytes: int | None = None
         self._catalog = catalog
         self._clock = clock
         self._on_event = on_event
@@ -108,6 +113,7 @@ class Recorder:
         self._end_ms = archive.end_ms
         self._retry_at: float | None = None
         self._closed = False
+        self._rotating: _Recording | None = None
 
     # -- what the stream calls --------------------------------------------------------------------------------
 
@@ -130,6 +136,9 @@ class Recorder:
             or current.init != init
             or current.blob.segment_ms != segment_ms
             or current.blob.begin_ms // HOUR_MS != fragment.begin_ms // HOUR_MS
+            or fragment.begin_ms - current.blob.begin_ms >= self.blob_ms
+            or (self.blob_bytes is not None and current.blob.size >= self.blob_bytes)
+            or current is self._rotating
             or fragment.begin_ms > current.end_ms + JOIN_MS
         )
 
@@ -165,15 +174,33 @@ class Recorder:
         """The next fragment does not continue the last one: end the blob."""
         self._end(reason)
 
+    async def rotate(self) -> None:
+        """Begin another blob, without a gap if a sync fragment comes soon; returns when all before it is closed."""
+        recording = self._rotating = self._current
+        timer = self._clock.callLater(ROTATE_S, self._end_if, recording)
+        try:
+            await self._settled()
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    def _end_if(self, recording: _Recording | None) -> None:
+        if recording is not None and recording is self._current:
+            self._end("deleted")
+
     async def close(self) -> None:
         """Write what waits, end the blob; returns when it is closed on the disk and in the catalog."""
         self._closed = True
         self._end("restart")
+        await self._settled()
+        self._on_closed(self)
+
+    async def _settled(self) -> None:
+        """All blobs of this moment are closed."""
         for recording in tuple(self._unfinished):
             waiter: Deferred[None] = Deferred()
             recording.finished.chainDeferred(waiter)
             await waiter
-        self._on_closed(self)
 
     # -- a blob's life ----------------------------------------------------------------------------------------
 

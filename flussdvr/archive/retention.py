@@ -2,13 +2,16 @@
 """
 Retention: what is deleted, and when.
 
-    expiration           of a stream: blobs that ended longer ago
+    expiration           of a stream: what was recorded longer ago
     storage_limit        of a DVR, shared by its streams: the oldest until the rest fits
-    disk_usage_limit     of the whole disk: the oldest of the streams whose limit is exceeded
+    disk_usage_limit     of the whole disk: as soon as the lowest limit is exceeded, all streams with a limit give what
+                         is too much, each in proportion to what it has (so none starves)
     reserve              kept free on every disk, whatever is configured: the oldest of all streams on it
 
-Only whole closed blobs, the oldest first, never one that a lock touches. A row is marked before its files go and
-deleted after, so a crash in between only delays.
+Blobs go whole where they can; a part of one is cut out (see `trim`) where the rest is locked or still to be kept. How
+long a blob gets at most follows from the policy (`blob_ms`): so expiry is rarely more than unlinking, and what is kept
+beyond the expiration is an eighth of it at most. Locks are never touched. A row is marked before its files change and
+written after, so a crash in between only delays.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from twisted.logger import Logger
 
@@ -24,14 +28,19 @@ from flussdvr.archive.blob import Blob, BlobState, delete_blobs
 from flussdvr.archive.catalog import Catalog
 from flussdvr.archive.root import OnEvent, Root
 from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.trim import Trimmed, trim
 from flussdvr.errors import DvrError
-from flussdvr.timeline import Range
+from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 RESERVE_BYTES = 1 << 30
 RESERVE_SHARE = 50
 """The reserve is a gigabyte, or this part of a small disk."""
 ROOM_BYTES = 256 << 20
 """What is freed at least when the disk is full."""
+SHARE = 8
+"""A blob is at most this part of what is kept."""
+SHORTEST_BLOB_MS = 10_000
+LEAST_BLOB_BYTES = 1 << 20
 
 
 class DvrPolicy(Protocol):
@@ -95,6 +104,7 @@ class Retention:
         self._utc_ms = utc_ms
         self._usage = usage
         self._sweeping = False
+        self._cut_before: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
 
     def set_policy(self, name: str, policy: DvrPolicy | None) -> None:
         """`None`: the stream's recordings are kept as long as there is space."""
@@ -109,7 +119,7 @@ class Retention:
             return
         self._sweeping = True
         try:
-            await self.delete(self._expired(), "expiration")
+            await self._expire()
             await self.delete(self._over_storage_limit(), "storage_limit")
             for path in set().union(*(archive.roots for archive in self._streams(None))):
                 await self._sweep_disk(self._root(path))
@@ -118,22 +128,38 @@ class Retention:
 
     async def make_room(self, root: Root) -> bool:
         """The disk is full: delete the oldest on it. Whether anything could be deleted."""
-        blobs = oldest(self._streams(root.path), ROOM_BYTES, root.path)
+        blobs = self._oldest(self._streams(root.path), ROOM_BYTES, root.path)
         await self.delete(blobs, "disk_full")
         return bool(blobs)
 
     # -- what is too much -------------------------------------------------------------------------------------
 
-    def _expired(self) -> list[Blob]:
+    async def _expire(self) -> None:
         now_ms = self._utc_ms()
         expired: list[Blob] = []
         for archive in self._streams(None):
             policy = self.policies.get(archive.name)
             if policy is not None and policy.expiration_s:
-                before_ms = now_ms - policy.expiration_s * 1000
-                old = archive.blobs(Range(0, max(0, before_ms)))
-                expired += [blob for blob in old if blob.end_ms <= before_ms and deletable(archive, blob)]
-        return expired
+                before_ms = max(0, now_ms - policy.expiration_s * 1000)
+                old = archive.blobs(Range(0, before_ms))
+                expired += [blob for blob in old if blob.end_ms <= before_ms and self._deletable(archive, blob)]
+                newest = old[-1] if old else None
+                if newest is not None and before_ms - newest.begin_ms > 2 * blob_ms(policy):
+                    await self._expire_part(archive, newest, Range(newest.begin_ms, before_ms))
+        await self.delete(expired, "expiration")
+
+    async def _expire_part(self, archive: StreamArchive, blob: Blob, old: Range) -> None:
+        """Of a long blob, from a time when more was to be kept."""
+        parts = unlocked(archive, blob).within(old)
+        if blob.end_ms > old.end_ms and is_closed(blob) and parts.duration_ms > SHORTEST_BLOB_MS:
+            await self.cut(archive, blob, parts, "expiration")
+
+    def _deletable(self, archive: StreamArchive, blob: Blob) -> bool:
+        """Whether anything of a blob may go that has not been tried before."""
+        if not is_closed(blob):
+            return False
+        parts = unlocked(archive, blob)
+        return bool(parts) and self._cut_before.get(blob) != parts
 
     def _over_storage_limit(self) -> list[Blob]:
         groups: dict[tuple[str, str, int], list[StreamArchive]] = {}
@@ -145,7 +171,7 @@ class Retention:
         over: list[Blob] = []
         for (_, _, limit), archives in groups.items():
             excess = sum(archive.size for archive in archives) - limit
-            over += oldest(archives, excess)
+            over += self._oldest(archives, excess)
         return over
 
     async def _sweep_disk(self, root: Root) -> None:
@@ -162,19 +188,73 @@ class Retention:
             policy = self.policies.get(archive.name)
             if policy is not None and policy.disk_usage_limit:
                 limited.append((policy.disk_usage_limit, archive))
-        exceeded = [(limit, archive) for limit, archive in limited if usage.used * 100 > limit * usage.total]
-        if exceeded:
-            excess = usage.used - min(limit for limit, _ in exceeded) * usage.total // 100
-            blobs = oldest([archive for _, archive in exceeded], excess, root.path)
+        excess = usage.used - min((limit for limit, _ in limited), default=100) * usage.total // 100
+        if limited and excess > 0:
+            sizes = [archive.size for _, archive in limited]
+            blobs = []
+            for (_, archive), size in zip(limited, sizes, strict=True):
+                blobs += self._oldest([archive], excess * size // max(1, sum(sizes)), root.path)
             await self.delete(blobs, "disk_usage_limit")
-            usage = DiskUsage(usage.total, usage.free + sum(blob.size for blob in blobs))
-        blobs = oldest(archives, usage.reserve - usage.free, root.path)
+            usage = DiskUsage(usage.total, usage.free + sum(blob.disk_size for blob in blobs))
+        blobs = self._oldest(archives, usage.reserve - usage.free, root.path)
         await self.delete(blobs, "disk_full")
+
+    def _oldest(self, archives: Iterable[StreamArchive], excess: int, root: str | None = None) -> list[Blob]:
+        """
+        The oldest blobs (of a root) whose deletion, as far as locks let it, gives `excess` bytes, or all there are.
+        """
+        taken: list[Blob] = []
+        if excess <= 0:
+            return taken
+        by_age = heapq.merge(*([(b, a) for b in a.blobs()] for a in archives), key=lambda pair: pair[0].end_ms)
+        for blob, archive in by_age:
+            if root in (None, blob.root) and self._deletable(archive, blob):
+                taken.append(blob)
+                share = unlocked(archive, blob).duration_ms / max(1, blob.end_ms - blob.begin_ms)
+                excess -= int(blob.disk_size * min(1.0, share)) if share < 1 else blob.disk_size
+                if excess <= 0:
+                    break
+        return taken
 
     # -- deleting ---------------------------------------------------------------------------------------------
 
     async def delete(self, blobs: Sequence[Blob], reason: str) -> None:
-        """Off the list, marked, files, rows. `DvrError` if the catalog or the disk fails: the next start goes on."""
+        """
+        What of these blobs is not locked. Those without a lock: off the list, marked, files, rows.
+
+        `DvrError` if the catalog or the disk fails: the next start goes on.
+        """
+        archives = {archive.name: archive for archive in self._streams(None)}
+        locked = [blob for blob in blobs if archives[blob.stream].locks.within(blob.range)]
+        for blob in locked:
+            await self.cut(archives[blob.stream], blob, unlocked(archives[blob.stream], blob), reason)
+        await self._delete_whole([blob for blob in blobs if blob not in locked], reason)
+
+    async def cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: str) -> bool:
+        """Delete `parts` of a closed blob. Whether the disk and the catalog have let it."""
+        root = self._root(blob.root)
+        blob.state = BlobState.TRIMMING
+        try:
+            await self._catalog.mark([blob.id], BlobState.TRIMMING)
+            result: Trimmed = await root.syncer.do(trim, blob, root.uuid or "", list(parts), root.files)
+        except (OSError, DvrError) as error:
+            blob.state = BlobState.CLOSED
+            self._cut_before[blob] = parts
+            self.log.error("deleting a part of {path}: {error}", path=blob.path, error=error)
+            return False
+        blob.state = BlobState.CLOSED
+        if result.empty:
+            await self._delete_whole([blob], reason)
+            return True
+        before = blob.disk_size
+        archive.trimmed(blob, result.holes, result.freed, result.index_size)
+        self._cut_before[blob] = unlocked(archive, blob)
+        await self._catalog.update_blobs([blob])
+        if before != blob.disk_size:
+            self._on_event(_deleted(blob, before - blob.disk_size, reason))
+        return True
+
+    async def _delete_whole(self, blobs: Sequence[Blob], reason: str) -> None:
         by_stream: dict[str, list[Blob]] = {}
         for blob in blobs:
             by_stream.setdefault(blob.stream, []).append(blob)
@@ -184,19 +264,10 @@ class Retention:
         for blob in blobs:
             blob.state = BlobState.DELETING
         if blobs:
-            await self._catalog.mark_deleting([blob.id for blob in blobs])
+            await self._catalog.mark([blob.id for blob in blobs], BlobState.DELETING)
             await self.delete_now(blobs)
         for blob in blobs:
-            self._on_event(
-                {
-                    "event": "dvr_blob_deleted",
-                    "media": blob.stream,
-                    "blob": blob.path,
-                    "path": blob.root,
-                    "disk_size": blob.size + blob.index_size,
-                    "reason": reason,
-                }
-            )
+            self._on_event(_deleted(blob, blob.disk_size, reason))
 
     async def delete_now(self, blobs: Sequence[Blob]) -> None:
         """The files of blobs that are off the list already, then the rows."""
@@ -213,22 +284,33 @@ class Retention:
             await self._catalog.delete_blobs([blob.id for blob in some])
 
 
-def deletable(archive: StreamArchive, blob: Blob) -> bool:
-    """Closed, and not touched by a lock."""
-    free = not archive.locks or not archive.locks.within(blob.range)
-    return free and blob.closed and blob.state is not BlobState.DELETING
+def _deleted(blob: Blob, size: int, reason: str) -> dict[str, Any]:
+    event = {"event": "dvr_blob_deleted", "media": blob.stream, "blob": blob.path, "path": blob.root}
+    return event | {"disk_size": size, "reason": reason}
 
 
-def oldest(archives: Iterable[StreamArchive], excess: int, root: str | None = None) -> list[Blob]:
-    """The oldest deletable blobs (of a root) that together have `excess` bytes or more, or all; none if it is <= 0."""
-    taken: list[Blob] = []
-    if excess <= 0:
-        return taken
-    by_age = heapq.merge(*([(b, a) for b in a.blobs()] for a in archives), key=lambda pair: pair[0].end_ms)
-    for blob, archive in by_age:
-        if root in (None, blob.root) and deletable(archive, blob):
-            taken.append(blob)
-            excess -= blob.size + blob.index_size
-            if excess <= 0:
-                break
-    return taken
+def is_closed(blob: Blob) -> bool:
+    """Neither being recorded nor being changed."""
+    return blob.state in (BlobState.CLOSED, BlobState.SUSPECT)
+
+
+def unlocked(archive: StreamArchive, blob: Blob) -> RangeSet:
+    """What is recorded in a blob and not locked."""
+    left = RangeSet([blob.range])
+    for gone in (*blob.holes, *archive.locks.within(blob.range)):
+        left.subtract(gone)
+    return left
+
+
+def blob_ms(policy: DvrPolicy | None) -> int:
+    """How long a blob should be at most."""
+    if policy is None or not policy.expiration_s:
+        return HOUR_MS
+    return max(SHORTEST_BLOB_MS, min(HOUR_MS, policy.expiration_s * 1000 // SHARE))
+
+
+def blob_bytes(policy: DvrPolicy | None) -> int | None:
+    """How large a blob should be at most."""
+    if policy is None or not policy.storage_limit:
+        return None
+    return max(LEAST_BLOB_BYTES, policy.storage_limit // SHARE)

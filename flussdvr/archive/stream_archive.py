@@ -70,7 +70,21 @@ class StreamArchive:
     @property
     def bounds(self) -> Range | None:
         """From the first moment recorded to the last."""
-        return Range(self._blobs[0].begin_ms, self._blobs[-1].end_ms) if self._blobs else None
+        if not self._blobs:
+            return None
+        if self._blobs[0].holes or self._blobs[-1].holes:
+            return self.ranges().bounds
+        return Range(self._blobs[0].begin_ms, self._blobs[-1].end_ms)
+
+    def gaps(self) -> list[tuple[Range, str]]:
+        """What is missing between the recorded ranges, and why: `deleted`, or what the recorder was told."""
+        gaps = []
+        for gap in self.ranges().gaps():
+            index = bisect_left(self._blobs, gap.end_ms - JOIN_MS, key=_begin)
+            follows = index < len(self._blobs) and self._blobs[index].begin_ms <= gap.end_ms
+            after = self._blobs[index].after if follows else None
+            gaps.append((gap, after or "deleted"))
+        return gaps
 
     @property
     def end_ms(self) -> int:
@@ -118,7 +132,7 @@ class StreamArchive:
         for blob in blobs:
             self._blobs.append(blob)
             self._roots[blob.root] += 1
-            self.size += blob.size + blob.index_size
+            self.size += blob.disk_size
         self._blobs.sort(key=_begin)
         self._ranges = None
 
@@ -126,7 +140,7 @@ class StreamArchive:
         """List a blob."""
         insort(self._blobs, blob, key=_begin)
         self._roots[blob.root] += 1
-        self.size += blob.size + blob.index_size
+        self.size += blob.disk_size
         if blob is self._blobs[-1] and self._ranges is not None:
             self._list(len(self._blobs) - 1)
         else:
@@ -144,6 +158,14 @@ class StreamArchive:
                 self._ranges = None
         self._tell(blob)
 
+    def trimmed(self, blob: Blob, holes: tuple[Range, ...], freed: int, index_size: int) -> None:
+        """Parts of a blob were deleted: its index is another now."""
+        self.size -= blob.disk_size
+        blob.holes, blob.freed, blob.index_size = holes, freed, index_size
+        self.size += blob.disk_size
+        self._ranges = None
+        self._indexes.forget([blob])
+
     def closed(self, blob: Blob) -> None:
         """The blob will not grow any more."""
         self._tell(blob)
@@ -151,7 +173,7 @@ class StreamArchive:
     def remove(self, blobs: Sequence[Blob]) -> None:
         """Take blobs off the list; their files may then be deleted."""
         gone = set(blobs).intersection(self._blobs)
-        self.size -= sum(blob.size + blob.index_size for blob in gone)
+        self.size -= sum(blob.disk_size for blob in gone)
         self._roots -= Counter(blob.root for blob in gone)
         self._blobs = [blob for blob in self._blobs if blob not in gone]
         self._ranges = None
@@ -166,6 +188,8 @@ class StreamArchive:
                 begin_ms = before_ms
         if self._ranges is not None:
             self._ranges.add(Range(begin_ms, max(begin_ms, blob.end_ms)))
+            for hole in blob.holes:
+                self._ranges.subtract(hole)
 
     def _tell(self, blob: Blob) -> None:
         for subscriber in tuple(self._subscribers):

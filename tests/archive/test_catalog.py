@@ -40,7 +40,7 @@ def test_blobs(catalog: SqliteCatalog) -> None:
     assert (rows[0].segment_ms, rows[0].sequence, rows[0].after) == (5000, 3, "disk")
     rows[0].end_ms, rows[0].size, rows[0].index_size, rows[0].state = 99, 98, 97, BlobState.CLOSED
     result(catalog.update_blobs([rows[0]]))
-    result(catalog.mark_deleting([ids[0]]))
+    result(catalog.mark([ids[0]], BlobState.DELETING))
     result(catalog.delete_blobs([ids[1]]))
     assert [shown(row) for row in result(catalog.blobs())] == [
         (ids[2], "a/b", "/d", 10, 99, 98, 97, BlobState.CLOSED),

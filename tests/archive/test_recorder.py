@@ -156,7 +156,7 @@ def test_a_disk_that_refuses_is_tried_again(
 ) -> None:
     camera = Camera()
     store.record(recorder, camera, 2)
-    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 1)))
+    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 2000)))
     store.fate.faults["write"] = fault
     store.record(recorder, camera, 4)
     assert recorder.error is not None and recorder.fragments_dropped == 4
@@ -181,7 +181,7 @@ def test_a_full_disk_makes_room_and_goes_on(store: Store, recorder: Recorder, ar
     recorder.gap("source_lost")
     camera.now_ms = UTC_MS
     store.record(recorder, camera, 4)
-    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 1)))
+    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 2000)))
     store.fate.faults["write"] = FULL
     fragment = camera.take()
     real = store.fate.step
@@ -326,7 +326,7 @@ def test_a_file_as_large_as_it_may_be(store: Store, recorder: Recorder, archive:
     camera = Camera(size=100_000)
     store.record(recorder, camera, 2)
     (blob,) = archive.blobs()
-    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 1)))
+    result(store.archive.lock("cam", Range(UTC_MS, UTC_MS + 2000)))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, before[1]))
     try:
