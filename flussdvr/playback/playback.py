@@ -16,6 +16,7 @@ from flussdvr.playback.hls import Hls
 from flussdvr.playback.inits import Inits
 from flussdvr.playback.reading import ReaderOf
 from flussdvr.playback.segments import Segments
+from flussdvr.playback.ts_exports import TsExports
 from flussdvr.playback.ts_segments import TsSegments
 from flussdvr.playback.ts_streams import TsStreams
 from flussdvr.threads import Worker
@@ -40,5 +41,5 @@ def make_playback(cpu: Worker, reader: ReaderOf, clock: Any, now_ms: Callable[[]
         inits,
         Segments(index, ts_segments),
         Exports(cpu, now_ms),
-        TsStreams(index, ts_segments, clock, now_ms),
+        TsStreams(index, ts_segments, TsExports(ts_segments, cpu), clock, now_ms),
     )

@@ -86,6 +86,18 @@ def mux(tables: Sequence[SampleTable], data: Sequence[bytes], offset: int, shift
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
 
 
+def measure(span: Span, selection: Selection | None, shift_ms: int) -> int:
+    """How many bytes `mux` makes of it; nothing is read. In the CPU worker. Raises `DvrError` CORRUPT."""
+    try:
+        tables = [
+            span.table.samples(track.id, span.first, span.stop) for track in selected(span.table.tracks, selection)
+        ]
+        runs = [run_of(table, b"", 0, shift_ms) for table in tables]
+        return TsMuxer([table.track for table in tables]).measure(runs)
+    except FormatError as error:
+        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+
+
 def run_of(samples: SampleTable, data: bytes, offset: int, shift_ms: int) -> TsRun:
     """The samples of one track, `shift_ms` earlier, where they lie in `data`. What lies outside the muxer refuses."""
     dts = samples.decode_times() - to_ticks(shift_ms, samples.track.timescale)

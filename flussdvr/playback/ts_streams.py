@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from flussdvr.live.window import Gap, LiveWindow
 from flussdvr.playback.fragments import SegmentIndex, Span, live_span, span_of
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.ts_exports import MEASURED_MS, Shown, TsExport, TsExports
 from flussdvr.playback.ts_segments import TsSegments
 from flussdvr.timeline import Range
 
@@ -42,9 +44,12 @@ POLL_S = 1.0
 class TsStreams:
     """`clock`: IReactorTime; `now_ms`: the wall clock."""
 
-    def __init__(self, index: SegmentIndex, segments: TsSegments, clock: Any, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, index: SegmentIndex, segments: TsSegments, exports: TsExports, clock: Any, now_ms: Callable[[], int]
+    ) -> None:
         self._index = index
         self._segments = segments
+        self._exports = exports
         self._clock = clock
         self._now_ms = now_ms
 
@@ -52,13 +57,18 @@ class TsStreams:
 
     async def export(
         self, source: Source, from_ms: int, duration_ms: int | None, selection: Selection | None
-    ) -> AsyncIterator[bytes]:
-        """A window of the archive; `duration_ms` is `None` for `now`. Raises `DvrError` NOT_FOUND."""
+    ) -> TsExport:
+        """A window of the archive; `duration_ms` is `None` for `now`. Raises `DvrError` NOT_FOUND, CORRUPT."""
         end_ms = self._now_ms() if duration_ms is None else from_ms + duration_ms
         first = await self._begin(source, from_ms)
         if first is None or first.begin_ms >= end_ms:
             raise no_recordings()
-        return self._export(source, first, end_ms, selection)
+        if duration_ms is None or duration_ms > MEASURED_MS:
+            return TsExport(lambda start, stop: self._export(source, first, end_ms, selection))
+        skipped = Skipped()
+        spans = await self._window(source, first, end_ms)
+        shown = [Shown(span, skipped.before(span)) for span in (before(span, end_ms) for span in spans)]
+        return await self._exports.measured(source, shown, selection)
 
     async def timeshift_abs(self, source: Source, from_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
         """Endless from `from_ms` on. Raises `DvrError` NOT_FOUND."""
@@ -91,8 +101,7 @@ class TsStreams:
         skipped = Skipped()
         span: Span | None = first
         while span is not None and span.begin_ms < end_ms:
-            stop = span.first + int(np.searchsorted(span.table.begin_ms[span.first : span.stop], end_ms))
-            shown = span if stop >= span.stop or span.stop - span.first == 1 else cut(span, span.first, stop)
+            shown = before(span, end_ms)
             yield await self._segments.span(source, shown, selection, skipped.before(shown))
             span = await self._next(source, span.end_ms)
 
@@ -141,6 +150,25 @@ class TsStreams:
         )
         return cut(span, span.first + int(rows[-1]), span.stop) if len(rows) else span
 
+    async def _window(self, source: Source, first: Span, end_ms: int) -> list[Span]:
+        """`first` and what follows it, as `_next` would find it, up to what begins at `end_ms`; a blob at a time."""
+        spans, position = [first], first.end_ms
+        for blob in source.archive.blobs(Range(position, end_ms)) if position < end_ms and source.archive else ():
+            table = await source.archive.table(blob)  # type: ignore[union-attr]
+            segments = self._index.of(blob, table)
+            if not blob.closed:
+                table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
+            for at in np.flatnonzero(segments.complete & (segments.begin_ms < end_ms)).tolist():
+                if segments.begin_ms[at] >= position - GAP_MS and segments.end_ms[at] > position:
+                    start = int(segments.first[at])
+                    spans.append(span_of(table, blob.path, start, start + int(segments.count[at])))
+                    position = spans[-1].end_ms
+        following = await self._next(source, position) if position < end_ms else None
+        while following is not None and following.begin_ms < end_ms:
+            spans.append(following)
+            following = await self._next(source, following.end_ms)
+        return spans
+
     async def _next(self, source: Source, position_ms: int, inside: bool = False) -> Span | None:
         """The first complete segment that begins (or, `inside`, ends after) not before `position_ms`."""
         span = await self._archived(source, position_ms, inside)
@@ -188,6 +216,12 @@ class TsStreams:
     async def _sleep(self, ms: int) -> None:
         if ms > 0:
             await deferLater(self._clock, ms / 1000)
+
+
+def before(span: Span, end_ms: int) -> Span:
+    """Its rows that begin before `end_ms`, at least one."""
+    stop = span.first + int(np.searchsorted(span.table.begin_ms[span.first : span.stop], end_ms))
+    return span if stop >= span.stop or span.stop - span.first == 1 else cut(span, span.first, stop)
 
 
 def cut(span: Span, first: int, stop: int) -> Span:

@@ -258,9 +258,13 @@ class MediaSite:
 
     @answer.register
     async def _ts(self, parsed: TsExport, source: Source, request: DvrRequest, session: Session) -> None:
-        chunks = await self.playback.ts.export(source, parsed.from_ms, parsed.duration_ms, parsed.tracks)
+        export = await self.playback.ts.export(source, parsed.from_ms, parsed.duration_ms, parsed.tracks)
         self._attachment(parsed, request, "ts")
-        await self._stream(chunks, request)
+        if export.length is None:
+            await self._stream(export.chunks(0, None), request)
+            return
+        request.setHeader(b"content-type", MPEG_TS)
+        await self.sender.send_made(export.length, export.chunks, request, export.etag)
 
     @answer.register
     async def _live_ts(self, parsed: LiveTs, source: Source, request: DvrRequest, session: Session) -> None:

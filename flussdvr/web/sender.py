@@ -11,7 +11,7 @@ RFC 9110 §13-15.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +69,28 @@ class Sender:
         Raises `DvrError` OUT_OF_RANGE before anything is written. Returns when everything has gone out or the client
         is gone; a body whose data vanishes on the way ends with a broken connection.
         """
-        start, stop = 0, len(body)
+        chosen = self._begin(len(body), request, etag)
+        if chosen is None:
+            return Sent()
+        return await self._write(body.slice(*chosen), request)
+
+    async def send_made(
+        self, length: int, chunks: Callable[[int, int], AsyncIterator[bytes]], request: Request, etag: str | None
+    ) -> None:
+        """The same for a body of `length` bytes that is made on the way: `chunks(start, stop)` are a range of it."""
+        chosen = self._begin(length, request, etag)
+        if chosen is not None:
+            await write_chunks(chunks(*chosen), request)
+
+    def _begin(self, length: int, request: Request, etag: str | None) -> tuple[int, int] | None:
+        """Status and headers; which part of the body is to be sent, `None` where none is."""
+        start, stop = 0, length
         request.setHeader(b"accept-ranges", b"bytes")
         if etag is not None:
             request.setHeader(b"etag", etag.encode())
             if matches(request.getHeader("if-none-match"), etag):
                 request.setResponseCode(304)
-                return Sent()
+                return None
         if may_resume(request.getHeader("if-range"), etag):
             chosen = self._range(request, stop)
             if chosen is not None:
@@ -83,9 +98,7 @@ class Sender:
                 request.setHeader(b"content-range", f"bytes {chosen[0]}-{chosen[1] - 1}/{stop}".encode())
                 start, stop = chosen
         request.setHeader(b"content-length", str(stop - start).encode())
-        if request.method == b"HEAD":
-            return Sent()
-        return await self._write(body.slice(start, stop), request)
+        return None if request.method == b"HEAD" else (start, stop)
 
     def _range(self, request: Request, length: int) -> tuple[int, int] | None:
         try:

@@ -316,7 +316,37 @@ def test_ts_download(server: Server) -> None:
         assert answer.headers["content-type"] == "video/mp2t"
         assert answer.headers["content-disposition"] == f"attachment; filename=ort_{S + 2}_4.ts"
         assert len(decoded(answer.body)) == 40
-    assert server.get(f"/ort/archive-{S + 2}-4.ts", method="HEAD").body == b""
+    head = server.get(f"/ort/archive-{S + 2}-4.ts", method="HEAD")
+    assert head.body == b""
+    assert int(head.headers["content-length"]) == len(answer.body)
+
+
+@pytest.mark.parametrize("tracks", ["", "tracks-v1/", "tracks-a1/"])
+def test_ranges_of_a_ts_download(recording: Recording, tracks: str) -> None:
+    recording.blob()
+    recording.blob(T + 60_000, sequence=130, after="source_lost")
+    server = Server([recording])
+    url = f"/ort/{tracks}archive-{S + 3}-68.5.ts"
+    whole = server.get(url)
+    assert whole.status == 200
+    assert int(whole.headers["content-length"]) == len(whole.body)
+    assert len(whole.body) % 188 == 0
+    assert server.get(url).headers["etag"] == whole.headers["etag"]
+    for start, stop in ((0, 1), (0, 188), (1000, 1001), (187, 40_000), (len(whole.body) // 2, len(whole.body))):
+        part = server.get(url, f"Range: bytes={start}-{stop - 1}")
+        assert part.status == 206
+        assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(whole.body)}"
+        assert part.body == whole.body[start:stop]
+    assert server.get(url, f"Range: bytes={len(whole.body)}-").status == 416
+    assert server.get(url, f"If-None-Match: {whole.headers['etag']}").status == 304
+    assert server.get(url, "Range: bytes=5-9", 'If-Range: "another"').body == whole.body
+
+
+def test_a_ts_download_too_long_to_be_measured(server: Server) -> None:
+    measured, streamed = (server.get(f"/ort/archive-{S + 2}-{duration}.ts") for duration in (7200, 7201))
+    assert "content-length" in measured.headers
+    assert "content-length" not in streamed.headers
+    assert measured.body == streamed.body
 
 
 def test_ts_download_over_a_gap(recording: Recording) -> None:
