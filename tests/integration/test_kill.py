@@ -58,6 +58,7 @@ def test_what_was_listed_survives_every_kill(tmp_path: Path) -> None:
             life = Life(number, MOMENTS[number % len(MOMENTS)])
             if life.moment == "hour":
                 server.shift_s += round(HOUR_S - (time.time() + server.shift_s) % HOUR_S - 5)
+            blobs = blobs_of(server)
             server.launch()
             if life.moment == "starting":
                 time.sleep(chance.uniform(0, 1))
@@ -67,7 +68,7 @@ def test_what_was_listed_survives_every_kill(tmp_path: Path) -> None:
             life.ready_at = time.time()
             if before is not None:
                 losses += check(server, before)
-            wait_for(server, life, chance)
+            wait_for(server, life, blobs, chance)
             promise(server, life)
             server.kill()
             life.killed_at = time.time()
@@ -85,18 +86,22 @@ def test_what_was_listed_survives_every_kill(tmp_path: Path) -> None:
     assert max(losses) < LOSS_S, losses
 
 
-def wait_for(server: Server, life: Life, chance: random.Random) -> None:
+def wait_for(server: Server, life: Life, blobs: int, chance: random.Random) -> None:
     """Until it is the moment to kill."""
     if life.moment == "hour":
         hour = -(-(life.ready_at + server.shift_s) // HOUR_S) * HOUR_S
         time.sleep(max(0, hour + chance.uniform(0, 3) - time.time() - server.shift_s))
         return
-    blobs = len(list(server.root.rglob("*.idx")))
     deadline = time.time() + 20
-    while len(list(server.root.rglob("*.idx"))) == blobs:
+    while blobs_of(server) == blobs:
         assert time.time() < deadline, "nothing is recorded"
         time.sleep(0.003)
     time.sleep(chance.uniform(0, 0.05) if life.moment == "blob" else chance.uniform(0.5, 5))
+
+
+def blobs_of(server: Server) -> int:
+    """How many blobs were ever begun."""
+    return len(list(server.root.rglob("*.idx")))
 
 
 def promise(server: Server, life: Life) -> None:
