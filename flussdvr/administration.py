@@ -80,6 +80,10 @@ class Administration:
         settings = apply_patch(name, extended, self.file)
         if name not in self.config.streams:
             check_neighbours(name, {*self.config.streams, *self.streams.names()})
+        try:
+            self.streams.check(settings)
+        except ValueError as error:
+            raise DvrError(Kind.BAD_REQUEST, "invalid_value", str(error), {"pointer": "/inputs"}) from None
         if extended != self.patches.get(name):
             await self._archive.catalog.replace_override(name, json.dumps(extended))
         self.patches[name] = extended

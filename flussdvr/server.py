@@ -39,6 +39,8 @@ from flussdvr.systemd import notify, reloading, watchdog_interval_s
 from flussdvr.threads import Pool
 from flussdvr.web.admin import AdminSite, Root
 from flussdvr.web.admission import Everybody
+from flussdvr.web.api.site import make_api
+from flussdvr.web.auth import Gate
 from flussdvr.web.media import MediaSite
 from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
@@ -144,7 +146,9 @@ class Server(MultiService):
         )
         admin = AdminSite(self.streams, utc_ms)
         publishers = HttpPublishers(self.streams.points, self._reactor)
-        return Site(Root(admin.resource(), media.resource()), self._reactor, publishers)
+        gate = Gate(lambda: self.config, self.cpu)
+        api = make_api(self.administration, self.archive, gate, self._reactor, utc_ms)
+        return Site(Root(admin.resource(), media.resource(), api), self._reactor, publishers)
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:

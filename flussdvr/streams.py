@@ -139,6 +139,11 @@ class Streams(Service):
         except ValueError as error:  # one stream's bad option is not the others' misfortune
             self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
 
+    def check(self, settings: StreamSettings) -> None:
+        """Whether the inputs can be made. Raises `ValueError` with a sentence for the operator."""
+        nobody: Any = None
+        Inputs(settings.inputs, nobody, self._reactor, settings.input_timeout_s, settings.name)
+
     async def restart(self, name: str) -> bool:
         """Stop a stream and start it again; publishers have to come back. Whether it was running."""
         running = self._streams.get(name)
@@ -185,18 +190,19 @@ class Streams(Service):
 
     def _start(self, settings: StreamSettings) -> Running:
         name = settings.name
-        recorder = self._recorder(settings)
         recorded = self._archive.stream(name)
         stream = Stream(
             name,
             settings.segment_duration_ms,
             settings.segment_count,
-            self._scheduled(recorder, settings),
+            None,
             self._utc_ms,
             recorded.end_ms if recorded is not None else 0,
             self._on_event,
         )
         inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name)
+        recorder = self._recorder(settings)  # not before the inputs: they may turn out to be impossible
+        stream.recorder = self._scheduled(recorder, settings)
         running = self._streams[name] = Running(settings, stream, inputs, recorder)
         if inputs.publish is not None:
             self.points.add(self._point(running))

@@ -85,15 +85,18 @@ def is_admin(path: bytes) -> bool:
 
 @implementer(IResource)
 class Root(Resource):
-    """The server's two halves under one root."""
+    """The parts of the server under one root. `api` answers what `admin` would answer without it."""
 
     isLeaf = True
 
-    def __init__(self, admin: IResource, media: IResource) -> None:
+    def __init__(self, admin: IResource, media: IResource, api: IResource | None = None) -> None:
         super().__init__()
         self._admin = admin
         self._media = media
+        self._api = api or admin
 
     def render(self, request: Any) -> Any:
-        half: Any = self._admin if is_admin(request.path) else self._media
-        return half.render(request)
+        part: Any = self._media
+        if is_admin(request.path):
+            part = self._admin if request.path == b"/" else self._api
+        return part.render(request)

@@ -1,0 +1,1 @@
+"""The administrator's API: one file per collection."""

@@ -1,0 +1,73 @@
+"""
+/streams/{name}/dvr/ranges, /streams/{name}/dvr/locks: what is recorded, and what of it is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flussdvr.archive.archive import Archive
+from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.errors import DvrError, Kind
+from flussdvr.web.api.listing import page
+from flussdvr.web.api.moments import document, documents, window
+from flussdvr.web.api.router import Call, Router
+from flussdvr.web.api.streams import StreamDocuments, not_found
+
+Document = dict[str, Any]
+
+
+def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
+    def recorded(name: str) -> StreamArchive | None:
+        """`None` for a stream that exists and has no recordings yet. DvrError NOT_FOUND."""
+        found = archive.stream(name)
+        if found is None:
+            streams.one(name, False)
+        return found
+
+    @router.get("/streams/<path:name>/dvr/ranges")
+    async def list_ranges(call: Call, name: str) -> Document:
+        found = recorded(name)
+        ranges = documents(found.ranges()) if found is not None else []
+        answer = page(ranges, call.query, key="opened_at", other=("gaps",)).document("ranges")
+        if call.query.get("gaps") == "true":
+            gaps = found.gaps() if found is not None else []
+            answer["gaps"] = [{**document(gap), "reason": reason} for gap, reason in gaps]
+        return answer
+
+    @router.delete("/streams/<path:name>/dvr/ranges")
+    async def delete_ranges(call: Call, name: str) -> None:
+        within = window(call)
+        if recorded(name) is not None:
+            await archive.delete_range(name, within)
+
+    @router.get("/streams/<path:name>/dvr/locks")
+    async def list_locks(call: Call, name: str) -> Document:
+        found = recorded(name)
+        locks = documents(found.locks) if found is not None else []
+        return page(locks, call.query, key="opened_at").document("locks")
+
+    @router.post("/streams/<path:name>/dvr/locks")
+    async def lock(call: Call, name: str) -> None:
+        within = window(call)
+        check_copy(streams, name)
+        if recorded(name) is None:
+            raise DvrError(Kind.NOT_FOUND, "no_recordings", f"nothing of {name} is recorded", {"parameter": "name"})
+        await archive.lock(name, within)
+
+    @router.delete("/streams/<path:name>/dvr/locks")
+    async def unlock(call: Call, name: str) -> None:
+        within = window(call)
+        check_copy(streams, name)
+        if recorded(name) is not None:
+            await archive.unlock(name, within)
+
+
+def check_copy(streams: StreamDocuments, name: str) -> None:
+    """DvrError CONFLICT for a stream whose recordings are copied to an object store."""
+    settings = streams.administration.config.stream_for(name)
+    if settings is not None and settings.dvr is not None and settings.dvr.copy:
+        raise DvrError(Kind.CONFLICT, "locks_not_supported_with_copy", f"{name} is recorded with copy")
+
+
+__all__ = ["add_dvr", "check_copy", "not_found"]

@@ -1,0 +1,200 @@
+# mypy: allow-untyped-calls, allow-untyped-decorators
+# (twisted.web is not annotated, klein only in part)
+"""
+From HTTP to the handlers of the API and back.
+
+    request --> gate --> schema (query, body) --> handler(call, ...) --> JSON 200 | nothing 204 | DvrError as JSON
+
+A handler is `async (call, **parts of the path) -> JSON-able | None`; it is given what the schema has let through.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from klein import Klein
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
+
+from flussdvr.errors import DvrError, Kind
+from flussdvr.web.api.schema import Schema
+from flussdvr.web.auth import Account, Gate
+from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
+
+GZIP_FROM = 1400
+ANONYMOUS = Account("anonymous", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who asks (`account`), the `query`, the parsed `body` (`None` if there was none)."""
+
+    request: DvrRequest
+    account: Account
+    query: dict[str, str]
+    body: Any
+
+    @property
+    def secrets(self) -> bool:
+        return self.account.edit
+
+    def accepts(self, content_type: str) -> bool:
+        """Whether the request prefers this type to JSON."""
+        accept = self.request.getHeader("accept") or ""
+        return content_type in accept and "application/json" not in accept.partition(content_type)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is not JSON."""
+
+    data: bytes
+    content_type: str = "text/plain; charset=utf-8"
+
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+class Router:
+    """Routes of the API under one base. `schema`: what requests must look like; without, nothing is checked."""
+
+    log = Logger()
+
+    def __init__(self, gate: Gate, schema: Schema | None, clock: IReactorTime) -> None:
+        self.gate = gate
+        self.schema = schema
+        self.clock = clock
+        self.app = Klein()
+        self.app.url_map.merge_slashes = False
+        self.app.url_map.redirect_defaults = False
+        self.app.handle_errors(CancelledError)(lambda request, failure: b"")
+        self.app.handle_errors(DvrError)(self._refused)
+        self.app.handle_errors(HTTPException)(self._unroutable)
+        self.app.handle_errors(Exception)(self._crashed)
+
+    def resource(self) -> IResource:
+        return self.app.resource()
+
+    def get(self, path: str, public: bool = False) -> Callable[[Handler], Handler]:
+        return self.route(path, "GET", public)
+
+    def put(self, path: str) -> Callable[[Handler], Handler]:
+        return self.route(path, "PUT")
+
+    def post(self, path: str) -> Callable[[Handler], Handler]:
+        return self.route(path, "POST")
+
+    def delete(self, path: str) -> Callable[[Handler], Handler]:
+        return self.route(path, "DELETE")
+
+    def route(
+        self, path: str, method: str, public: bool = False, edit: bool | None = None
+    ) -> Callable[[Handler], Handler]:
+        """`public`: for everybody; `edit`: what a viewer may not, by default all but GET."""
+        methods = ["GET", "HEAD"] if method == "GET" else [method]
+        needs_edit = method != "GET" if edit is None else edit
+
+        def register(handler: Handler) -> Handler:
+            async def serve(request: DvrRequest, **parts: str) -> bytes:
+                account = ANONYMOUS if public else await self.gate.admit(request, needs_edit)
+                query = self._query(request)
+                body = _body(request) if method != "GET" else None
+                if self.schema is not None:
+                    self.schema.check(path, method.lower(), query, body)
+                answer = await handler(Call(request, account, query, body), **parts)
+                return _write(request, answer)
+
+            serve.__name__ = f"{method.lower()}_{handler.__name__}"
+            self.app.route(path, methods=methods)(serve)
+            self._preflight(path)
+            return handler
+
+        return register
+
+    def _preflight(self, path: str) -> None:
+        def options(request: DvrRequest, **parts: str) -> bytes:
+            for name, value in PREFLIGHT.items():
+                request.setHeader(name, value)
+            request.setResponseCode(204)
+            return b""
+
+        if not any(rule.rule == path and "OPTIONS" in (rule.methods or ()) for rule in self.app.url_map.iter_rules()):
+            options.__name__ = f"options_{path}"
+            self.app.route(path, methods=["OPTIONS"])(options)
+
+    def _query(self, request: DvrRequest) -> dict[str, str]:
+        _, _, query = request.uri.decode("ascii").partition("?")
+        try:
+            return dict(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=100))
+        except ValueError:
+            raise DvrError(Kind.BAD_REQUEST, "bad_request", "the query is not UTF-8, or too long") from None
+
+    # -- errors -----------------------------------------------------------------------------------------------
+
+    def _refused(self, request: Any, failure: Failure) -> bytes:
+        assert isinstance(failure.value, DvrError)
+        if failure.value.status >= 500:
+            self.log.error("{uri}: {error}", uri=request.uri, error=failure.value)
+        return write_error(request, failure.value)
+
+    def _unroutable(self, request: Any, failure: Failure) -> bytes:
+        if getattr(failure.value, "code", None) == 405:
+            allowed = ", ".join(sorted(getattr(failure.value, "valid_methods", None) or ()))
+            request.setHeader(b"allow", allowed.encode())
+            return write_error(request, DvrError(Kind.BAD_REQUEST, "unknown_operation", "no such method here"), 405)
+        return write_error(request, DvrError(Kind.NOT_FOUND, "not_found", "there is nothing here"))
+
+    def _crashed(self, request: Any, failure: Failure) -> bytes:
+        self.log.failure("{method} {uri} failed", failure, method=request.method, uri=request.uri)
+        return write_error(request, DvrError(Kind.CORRUPT, "internal_error", "internal error"))
+
+
+def _body(request: DvrRequest) -> Any:
+    data = request.content.getvalue()
+    if not data.strip():
+        return None
+    content_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
+    if content_type.startswith("text/plain"):
+        return data
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        source = {"pointer": ""}
+        raise DvrError(Kind.BAD_REQUEST, "bad_json", f"the body is not JSON: {error}", source) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _write(request: DvrRequest, answer: Any) -> bytes:
+    if answer is None:
+        request.setResponseCode(204)
+        return b""
+    if isinstance(answer, Text):
+        data, content_type = answer.data, answer.content_type
+    else:
+        data, content_type = (
+            json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace") + b"\n",
+            "application/json",
+        )
+    request.setHeader(b"content-type", content_type.encode())
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"vary", b"Accept-Encoding")
+    if len(data) >= GZIP_FROM and "gzip" in (request.getHeader("accept-encoding") or ""):
+        request.setHeader(b"content-encoding", b"gzip")
+        data = gzip.compress(data, 1, mtime=0)
+    request.setHeader(b"content-length", str(len(data)).encode())
+    return b"" if request.method == b"HEAD" else data
+
+
+__all__ = ["ANONYMOUS", "Call", "Router", "Text"]

@@ -1,0 +1,128 @@
+"""
+What a stream does, in the words of the clients that watch it (compat notes §2.5, stream.stats and dvr_info).
+
+Times are UTC milliseconds, but `dvr_info` and `lifetime`: seconds. Rates are kbit/s.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from flussdvr.archive.recorder import Recorder
+from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.live.window import LiveWindow
+from flussdvr.playback.selection import track_names
+from flussdvr.playback.status import describe, seconds
+from flussdvr.streams import Running
+
+Document = dict[str, Any]
+
+
+class Clients(Protocol):
+    """Who watches; the sessions service, once there is one."""
+
+    def online(self, name: str) -> int: ...
+    def bytes_out(self, name: str) -> int: ...
+
+
+class Nobody:
+    def online(self, name: str) -> int:
+        return 0
+
+    def bytes_out(self, name: str) -> int:
+        return 0
+
+
+def stream_stats(
+    name: str,
+    running: Running | None,
+    archive: StreamArchive | None,
+    clients: Clients,
+    now_ms: int,
+    ranges: bool,
+) -> Document:
+    """`ranges`: also list every recorded range, which in lists of streams would be the most of it."""
+    stats: Document = {
+        "id": name,
+        "alive": False,
+        "running": running is not None,
+        "status": "waiting",
+        "online_clients": clients.online(name),
+        "client_count": clients.online(name),
+        "bytes_in": 0,
+        "bytes_out": clients.bytes_out(name),
+        "bitrate": 0,
+        "input_bitrate": 0,
+        "input_error_rate": 0,
+        "retry_count": 0,
+        "dvr_enabled": running is not None and running.recorder is not None,
+    }
+    if running is not None:
+        stats |= _running(running, now_ms)
+    if archive is not None and (info := dvr_info(archive, ranges)) is not None:
+        stats["dvr_info"] = info
+    return stats
+
+
+def _running(running: Running, now_ms: int) -> Document:
+    stream, branches = running.stream, running.inputs.branches
+    rate = bitrate(stream.window)
+    alive = stream.alive
+    reasons = [branch.input.reason for branch in branches if str(branch.input.state) != "waiting"]
+    error = next((reason for reason in reasons if reason), None)
+    stats: Document = {
+        "alive": alive,
+        "status": "running" if alive else "error" if error else "waiting",
+        "bytes_in": stream.bytes_in,
+        "bitrate": rate if alive else 0,
+        "input_bitrate": rate if alive else 0,
+        "input_error_rate": stream.lost_packets,
+        "retry_count": sum(branch.input.counters.failed for branch in branches),
+        "opened_at": stream.opened_at_ms,
+        "lifetime": max(0, now_ms - stream.opened_at_ms) // 1000,
+    }
+    if error and not alive:
+        stats["error"] = error
+    if stream.last_fragment_ms is not None:
+        growing = stream.window.growing or (stream.window.segments[-1] if stream.window.segments else None)
+        stats |= {"last_dts_at": stream.last_fragment_ms, "ts_delay": max(0, now_ms - stream.last_fragment_ms)}
+        stats |= {"last_dts": growing.end_ms} if growing is not None else {}
+        names = track_names(stream.tracks)
+        tracks = [describe(track, names[track.id]) for track in stream.tracks]
+        stats["media_info"] = {"tracks": tracks, "title": running.settings.title, "provider": running.settings.provider}
+    if isinstance(running.recorder, Recorder):
+        stats["dvr_write"] = dvr_write(running.recorder)
+    return stats
+
+
+def dvr_write(recorder: Recorder) -> Document:
+    """What the recorder has done; `segments` are fragments here, as everything is written by them."""
+    document: Document = {
+        "segments_written": recorder.fragments_written,
+        "segments_failed": recorder.fragments_dropped,
+        "bytes_written": recorder.bytes_written,
+    }
+    if recorder.error is not None:
+        document["error"] = recorder.error.code
+    return document
+
+
+def dvr_info(archive: StreamArchive, ranges: bool) -> Document | None:
+    """`None` where nothing is recorded."""
+    recorded = archive.ranges()
+    bounds = recorded.bounds
+    if bounds is None:
+        return None
+    begin, end = bounds.begin_ms // 1000, -(-bounds.end_ms // 1000)
+    info: Document = {"from": begin, "depth": end - begin, "duration": recorded.duration_ms // 1000}
+    info |= {"bytes": archive.size, "disk_size": archive.size}
+    if ranges:
+        info |= {"ranges": seconds(recorded), "locks": seconds(archive.locks)}
+    return info
+
+
+def bitrate(window: LiveWindow) -> int:
+    """Of the segments in RAM, kbit/s."""
+    segments = [*window.segments, *([window.growing] if window.growing is not None else [])]
+    duration_ms = sum(segment.end_ms - segment.begin_ms for segment in segments)
+    return sum(segment.size for segment in segments) * 8 // duration_ms if duration_ms else 0

@@ -1,0 +1,102 @@
+"""
+/streams, /streams/{name}, /streams/{name}/stop: what is configured, runs or is recorded.
+
+GET shows the effective configuration and `stats`; `?part=config_override` what the API has changed of it,
+`?part=config_on_disk` what the file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flussdvr.administration import Administration
+from flussdvr.config.overrides import base_document
+from flussdvr.config.stream_document import effective, mask_patch
+from flussdvr.errors import DvrError, Kind
+from flussdvr.streams import Streams
+from flussdvr.web.api.listing import page
+from flussdvr.web.api.router import Call, Router
+from flussdvr.web.api.stats import Clients, stream_stats
+
+Document = dict[str, Any]
+SEARCHED = ("name", "title", "comment", "inputs", "labels")
+
+
+class StreamDocuments:
+    """Streams as the API shows them."""
+
+    def __init__(
+        self, administration: Administration, streams: Streams, clients: Clients, now_ms: Callable[[], int]
+    ) -> None:
+        self.administration = administration
+        self.streams = streams
+        self.clients = clients
+        self.now_ms = now_ms
+
+    def all(self, secrets: bool) -> Iterator[Document]:
+        """Of every stream that is configured, runs or has recordings."""
+        names = {*self.administration.config.streams, *self.streams.names()}
+        return (self._document(name, secrets, False) for name in names)
+
+    def one(self, name: str, secrets: bool) -> Document:
+        """DvrError NOT_FOUND."""
+        archive = self.streams.archive(name)
+        known = name in self.administration.config.streams or self.streams.entry(name) is not None
+        if not known and (archive is None or not len(archive)):
+            raise not_found(name)
+        return self._document(name, secrets, True)
+
+    def part(self, name: str, part: str, secrets: bool) -> Document:
+        """`config_override` or `config_on_disk`. DvrError NOT_FOUND."""
+        self.one(name, secrets)
+        administration = self.administration
+        if part == "config_override":
+            found = administration.patches.get(name, {})
+        else:
+            found = base_document(name, administration.file)
+        return {"name": name, **(found if secrets else mask_patch(found))}
+
+    def _document(self, name: str, secrets: bool, whole: bool) -> Document:
+        running = self.streams.entry(name)
+        settings = self.administration.config.streams.get(name) or (running.settings if running is not None else None)
+        document: Document = {"name": name} if settings is None else effective(settings, secrets)
+        document["named_by"] = "config" if name in self.administration.config.streams else "user"
+        archive = self.streams.archive(name)
+        document["stats"] = stream_stats(name, running, archive, self.clients, self.now_ms(), whole)
+        if running is not None and whole:
+            stats = {one["priority"]: one for one in running.inputs.stats()}
+            document["inputs"] = [{**one, "stats": stats.get(one["priority"])} for one in document.get("inputs", [])]
+        return document
+
+
+def not_found(name: str) -> DvrError:
+    return DvrError(Kind.NOT_FOUND, "stream_not_found", f"there is no stream {name[:200]}", {"parameter": "name"})
+
+
+def add_streams(router: Router, documents: StreamDocuments) -> None:
+    administration = documents.administration
+
+    @router.get("/streams")
+    async def list_streams(call: Call) -> Document:
+        found = page(documents.all(call.secrets), call.query, order="position,name", searched=SEARCHED)
+        return found.document("streams")
+
+    @router.get("/streams/<path:name>")
+    async def get_stream(call: Call, name: str) -> Document:
+        if part := call.query.get("part"):
+            return documents.part(name, part, call.secrets)
+        return documents.one(name, call.secrets)
+
+    @router.put("/streams/<path:name>")
+    async def put_stream(call: Call, name: str) -> Document:
+        await administration.put_stream(name, call.body or {})
+        return documents.one(name, True)
+
+    @router.delete("/streams/<path:name>")
+    async def delete_stream(call: Call, name: str) -> None:
+        await administration.delete_stream(name)
+
+    @router.post("/streams/<path:name>/stop")
+    async def stop_stream(call: Call, name: str) -> None:
+        await administration.stop_stream(name)
