@@ -42,7 +42,7 @@ LINGER_S = 2.0
 """How long what a refused publisher still sends is read and forgotten, so that it can read the answer."""
 EXPOSED = (
     "Content-Length, Content-Range, Accept-Ranges, Content-Disposition, ETag, Date, Last-Modified, Location, "
-    "X-Session, X-Prepare-Time, X-Thumbnail-Utc"
+    "X-Session, X-Prepare-Time, X-Thumbnail-Utc, X-Thumbnail-Utc-Ms"
 )
 CORS = {
     b"access-control-allow-origin": b"*",

@@ -4,11 +4,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from camera_stamps import Recording, T, lay_down, shoot
 from thumbs import root_of
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flussdvr.config.model import ThumbnailSettings
+from flussdvr.playback.pictures import snapshot
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import SnapshotPoller
 from flussdvr.playback.pictures.thumbnailer import Thumbnailer
@@ -46,7 +49,10 @@ class House:
         return self.recording.archive
 
 
-def test_whoever_is_recorded_with_thumbnails_has_one_who_takes_them(tmp_path: Path) -> None:
+def test_whoever_is_recorded_with_thumbnails_has_one_who_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "fetch_jpeg", lambda url, reactor: Deferred())
     house = House(tmp_path)
     house.run("a", ThumbnailSettings())
     house.run("b", ThumbnailSettings("ondemand"))

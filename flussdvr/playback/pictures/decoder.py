@@ -28,7 +28,7 @@ from flussdvr.media import Codec, Track
 MAX_PIXELS = 36_000_000
 """8K is the largest picture that is looked at: 7680 x 4320."""
 QUALITY = 80
-NICENESS = 10
+NICENESS = 5
 """Pictures come after recording and playing."""
 VERSION = "1"
 """Part of every entity tag: what the same sample is made into."""
