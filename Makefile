@@ -24,11 +24,9 @@ test: $(VENV)/installed-test
 	@tests/install-system-packages
 	$(BIN)/pytest
 
+# make bench NAMES="export ranges" runs only these.
 bench: $(VENV)/installed-test
-	@for each in bench/bench_*.py; do \
-	  test -e "$$each" || { echo "there is no benchmark yet: bench/bench_*.py"; exit 0; }; \
-	  echo "== $$each"; $(BIN)/python "$$each" || exit 1; \
-	done
+	@$(BIN)/python -m bench $(NAMES)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .

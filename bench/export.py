@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.client import Pings, get
 from bench.measure import FOLDER, Result, median, wall
-from bench.recordings import T0_MS, film
+from bench.recordings import T0_MS, film, forget
 from bench.served import served
 
 WARM = 15
@@ -16,13 +16,14 @@ ROUNDS = 3
 
 def run() -> list[Result]:
     archive = film()
-    warm, again, cold, held, theirs = [], [], [], [], []
+    warm, again, cold, held, theirs, theirs_cold = [], [], [], [], [], []
     blob = next(Path(archive.root).rglob(f"{T0_MS}.mp4"))
     out = FOLDER / "faststart.mp4"
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(blob), "-c", "copy", "-movflags", "+faststart"]
     try:
         for _ in range(ROUNDS):
             archive.forget_indexes()
+            forget(blob)
             with served(archive) as server:
                 cold.append(get(server.http, f"/film/archive-{T0_MS // 1000 + 1}-3600.mp4", enough=1).first_s)
                 with Pings(server.http) as pings:
@@ -33,16 +34,18 @@ def run() -> list[Result]:
                         again.append(get(server.http, path, enough=1).first_s)
                 held.append(pings.longest_s)
             theirs.append(wall(lambda: subprocess.run([*command, str(out)], check=True)))
+            forget(blob)
+            theirs_cold.append(wall(lambda: subprocess.run([*command, str(out)], check=True)))
     finally:
         out.unlink(missing_ok=True)
-    them, what = median(theirs) * 1000, "ffmpeg -c copy -movflags +faststart"
+    what = "ffmpeg -c copy -movflags +faststart"
     results = []
-    for name, times, limit_ms in (
-        ("first byte of a one-hour MP4, index known", warm, 50),
-        ("the same window again", again, 50),
-        ("just after start, index on the disk", cold, 300),
+    for name, times, their_times, limit_ms in (
+        ("first byte of a one-hour MP4, index known", warm, theirs, 50),
+        ("the same window again", again, theirs, 50),
+        ("just after start, nothing in the page cache", cold, theirs_cold, 300),
     ):
-        ours = median(times) * 1000
+        ours, them = median(times) * 1000, median(their_times) * 1000
         reached = ours <= limit_ms and them / ours >= 100
         target = f"<= {limit_ms} ms and >= 100x sooner"
         results.append(Result(name, "ms", ours, them, them / ours, target, reached, what))

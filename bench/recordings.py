@@ -85,10 +85,15 @@ class Archive:
     def forget_indexes(self) -> None:
         """Take the indexes out of the page cache, so that a first request finds them on the disk."""
         for path in Path(self.root).rglob("*.idx"):
-            fd = os.open(path, os.O_RDONLY)
-            os.fsync(fd)
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(fd)
+            forget(path)
+
+
+def forget(path: Path) -> None:
+    """Take a file out of the page cache."""
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
 
 
 # -- film ---------------------------------------------------------------------------------------------------------
