@@ -31,6 +31,7 @@ from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
 from flussdvr.config.model import Config, Listener
 from flussdvr.errors import DvrError
+from flussdvr.export import Exporter
 from flussdvr.ingest.rtmp import PublisherFactory
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
@@ -50,6 +51,8 @@ from flussdvr.web.site import Site
 CPU_THREADS = max(1, (os.cpu_count() or 2) // 2)
 SENDERS = 4
 """Threads that write to sockets what is in RAM; what is on a disk is sent by that disk's readers."""
+EXPORTERS = 2
+"""Threads that write exports to files."""
 STOP_TIMEOUT_S = 20.0
 """A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
 
@@ -73,6 +76,7 @@ class Server(MultiService):
         self._reloading = False
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
+        self._writers = Pool(reactor, "export", EXPORTERS)
         self.archive = Archive(config.state_dir, reactor, config.roots, utc_ms=utc_ms)
         self.administration = Administration(config, self.archive)
         self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
@@ -120,7 +124,7 @@ class Server(MultiService):
         self._reactor.stop()
 
     async def _listen(self, config: Config) -> None:
-        site = self._site()
+        site = await self._site()
         for listener in config.http:
             await self._open("tcp", listener, site, "HTTP")
         for listener in config.https:
@@ -135,7 +139,7 @@ class Server(MultiService):
         host = port.getHost()
         self.log.info("{protocol} on {host}:{port}", protocol=name, host=host.host, port=host.port)
 
-    def _site(self) -> Site:
+    async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         viewers = Everybody(utc_ms)
         pictures = PictureSite(
@@ -147,8 +151,13 @@ class Server(MultiService):
         admin = AdminSite(self.streams, utc_ms)
         publishers = HttpPublishers(self.streams.points, self._reactor)
         gate = Gate(lambda: self.config, self.cpu)
-        api = make_api(self.administration, self.archive, gate, self._reactor, utc_ms)
+        exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots)
+        api, jobs = make_api(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms)
+        await jobs.load()
         return Site(Root(admin.resource(), media.resource(), api), self._reactor, publishers)
+
+    def _export_roots(self) -> set[str]:
+        return {self.config.export_root, *self.config.roots}
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
@@ -206,6 +215,7 @@ class Server(MultiService):
         await self.archive.stopService()
         await self.cpu.stop()
         await self._senders.stop()
+        await self._writers.stop()
         self.log.info("flussdvr has stopped")
 
 

@@ -161,6 +161,8 @@ class StreamArchive:
     def trimmed(self, blob: Blob, holes: tuple[Range, ...], freed: int, index_size: int) -> None:
         """Parts of a blob were deleted: its index is another now."""
         self.size -= blob.disk_size
+        if holes and holes[-1].end_ms >= blob.end_ms:  # nothing will follow: the blob ends earlier now
+            blob.end_ms, holes = holes[-1].begin_ms, holes[:-1]
         blob.holes, blob.freed, blob.index_size = holes, freed, index_size
         self.size += blob.disk_size
         self._ranges = None

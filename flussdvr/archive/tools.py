@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from errno import EINVAL, ENOSYS, EOPNOTSUPP, EXDEV
 from typing import TypeVar
 
 import numpy as np
@@ -23,10 +22,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState, blob_stem, stream_directory
+from flussdvr.archive.body import Body, Extent
 from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.archive.copying import write_body
+from flussdvr.archive.locks import find_locks
 from flussdvr.archive.marker import lock_marker, make_marker, read_marker
 from flussdvr.archive.recovery import Examined, examine, read_index, recover
 from flussdvr.archive.scan import find_files
+from flussdvr.archive.trim import freed_by, holes_of
 from flussdvr.archive.walk import reader_of, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
@@ -35,7 +38,6 @@ from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range
 
 CATALOG = "catalog.sqlite"
-COPY = 64 << 20
 T = TypeVar("T")
 
 
@@ -109,6 +111,7 @@ def _check_files(root: str, repair: bool, report: Report) -> list[Blob]:
             end_ms, index_size = int(table.end_ms[-1]), table.consumed
             blob = Blob(stream, root, begin_ms, end_ms, table.blob_size, index_size, BlobState.CLOSED, info.segment_ms)
             blob.sequence, blob.after = info.sequence, info.after
+            blob.holes, blob.freed = holes_of(table, blob.range), freed_by(stem + ".idx")
             blobs.append(blob)
             report.blobs += 1
             report.duration_ms += blob.end_ms - blob.begin_ms
@@ -183,14 +186,22 @@ def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report
             if row is None:
                 missing.append(blob)
                 notes.append(f"{blob.path}: the catalog does not know it")
-            elif (row.end_ms, row.size, row.index_size, row.state) != (*_sizes(blob), BlobState.CLOSED):
+            elif (*_sizes(row), row.state) != (*_sizes(blob), BlobState.CLOSED):
                 blob.id = row.id
                 wrong.append(blob)
                 notes.append(f"{blob.path}: the catalog has other sizes")
         notes += [f"{row.path}: in the catalog, not on the disk" for row in rows.values()]
+        locks = _now(catalog.locks())
+        for stream, found_locks in find_locks(root):
+            if locks.get(stream) != found_locks:
+                notes.append(f"{root}/{stream}/locks.json: the catalog has other locks")
+                if repair:
+                    _now(catalog.replace_locks(stream, found_locks))
         if repair:
-            _now(catalog.insert_blobs(missing))
-            _now(catalog.update_blobs(wrong))
+            ids: list[int] = _now(catalog.insert_blobs(missing))
+            for blob, id in zip(missing, ids, strict=True):
+                blob.id = id
+            _now(catalog.update_blobs(missing + wrong))
             _now(catalog.delete_blobs([row.id for row in rows.values()]))
         (report.repaired if repair else report.problems).extend(notes)
     finally:
@@ -209,8 +220,8 @@ def _known_uuid(root: str, state_dir: str | None) -> str | None:
         _now(catalog.close())
 
 
-def _sizes(blob: Blob) -> tuple[int, int, int]:
-    return blob.end_ms, blob.size, blob.index_size
+def _sizes(blob: Blob) -> tuple[object, ...]:
+    return blob.end_ms, blob.size, blob.index_size, blob.holes, blob.freed
 
 
 def _now(deferred: Deferred[T]) -> T:
@@ -238,10 +249,8 @@ def cut(root: str, stream: str, from_ms: int, duration_ms: int, out: str) -> Ran
     virtual = head(pieces, window)
     with open(out, "xb") as file:
         try:
-            file.write(virtual.head)
-            file.flush()
-            for number, offset, length in virtual.extents:
-                _copy(str(pieces[number].base), offset, length, file.fileno())
+            extents = [Extent(str(pieces[number].base), offset, length) for number, offset, length in virtual.extents]
+            write_body(Body((virtual.head, *extents)), file.fileno())
             os.fsync(file.fileno())
         except BaseException:
             os.unlink(out)
@@ -280,30 +289,6 @@ def _piece(path: str, window: Range) -> Piece | None:
     first = int(syncs[-1]) if len(syncs) else 0
     stop = int(np.searchsorted(table.begin_ms, window.end_ms)) + 1
     return Piece(table, max(0, first - 1), min(stop, len(table)), path)
-
-
-def _copy(path: str, offset: int, length: int, out_fd: int) -> None:
-    """Append bytes of a file to another, by the kernel where it can (some file systems then share the blocks)."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while length:
-            copied = _copy_some(fd, offset, min(length, COPY), out_fd)
-            if not copied:
-                raise DvrError(Kind.NOT_FOUND, "blob_gone", f"{path} ends at {offset}")
-            offset += copied
-            length -= copied
-    finally:
-        os.close(fd)
-
-
-def _copy_some(fd: int, offset: int, length: int, out_fd: int) -> int:
-    try:
-        return os.copy_file_range(fd, out_fd, length, offset)
-    except OSError as error:
-        if error.errno not in (EXDEV, EINVAL, ENOSYS, EOPNOTSUPP):
-            raise
-    data = os.pread(fd, min(length, 1 << 20), offset)
-    return os.write(out_fd, data) if data else 0
 
 
 __all__ = ["Report", "cut", "fsck", "reindex"]

@@ -127,6 +127,14 @@ def holes_of(table: FragmentTable, within: Range) -> tuple[Range, ...]:
     return tuple(hole for hole in left if hole.duration_ms > 2)
 
 
+def freed_by(index_path: str) -> int:
+    """Bytes that the holes of a blob give back, by its index. OSError."""
+    index = read_index(index_path)
+    head = read_head(lambda offset, length: index[offset : offset + length])
+    entries = walk_index(index, len(head)) if head is not None else ()
+    return sum(blocks_of((entry.offset, entry.size)) for entry in entries if entry.deleted)
+
+
 def blocks_of(span: Span) -> int:
     """Bytes that punching a span gives back."""
     begin, end = span[0] + _FREE.size, span[0] + span[1]

@@ -54,7 +54,7 @@ def check(store: Store, archive: StreamArchive, ranges: list[Range]) -> None:
         blob.begin_ms: (blob.holes, blob.freed, blob.index_size, blob.state) for blob in archive.blobs()
     }
     assert not list(store.folder.rglob("*.new"))
-    assert fsck(store.root(), False, None).problems == []
+    assert fsck(store.root(), False, str(store.folder / "state")).problems == []
 
 
 def test_a_range_in_the_middle(store: Store) -> None:
@@ -74,6 +74,12 @@ def test_a_range_in_the_middle(store: Store) -> None:
     result(store.archive.delete_range("cam", at(0, 100)))
     assert archive.ranges() == RangeSet() and files(store.folder) == [] == result(store.catalog.blobs())
     assert archive.size == 0 and result(store.catalog.deletions()) == []
+
+
+def test_the_end(store: Store) -> None:
+    archive = recorded(store)
+    result(store.archive.delete_range("cam", at(8, 30)))
+    check(store, archive, [at(0, 8)])
 
 
 def test_what_is_locked_stays_and_nothing_else(store: Store) -> None:

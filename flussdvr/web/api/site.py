@@ -18,7 +18,14 @@ from zope.interface import implementer
 
 from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
+from flussdvr.export import Exporter
+from flussdvr.export_jobs import ExportJobs
+from flussdvr.threads import Worker
+from flussdvr.web.api.config import add_config
 from flussdvr.web.api.dvr import add_dvr
+from flussdvr.web.api.dvrs import add_dvrs
+from flussdvr.web.api.exports import add_exports, make_export
+from flussdvr.web.api.legacy import add_legacy
 from flussdvr.web.api.monitoring import add_monitoring
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
@@ -48,15 +55,25 @@ class ApiResource(Resource):
 def make_api(
     administration: Administration,
     archive: Archive,
+    exporter: Exporter,
+    disk: Worker,
     gate: Gate,
     clock: IReactorTime,
     now_ms: Callable[[], int],
     clients: Clients | None = None,
-) -> ApiResource:
-    streams = StreamDocuments(administration, administration.streams, clients or Nobody(), now_ms)
+) -> tuple[ApiResource, ExportJobs]:
+    """The resource, and the export jobs, which are to be loaded before it is asked."""
+    clients = clients or Nobody()
+    streams = StreamDocuments(administration, administration.streams, clients, now_ms)
+    export = make_export(exporter, administration.streams)
+    jobs = ExportJobs(export, archive.catalog, disk, now_ms)
     v3 = Router(gate, Schema(), clock)
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams)
     add_dvr(v3, archive, streams)
+    add_exports(v3, export, jobs)
+    add_dvrs(v3, administration, archive)
+    stats = add_config(v3, administration, archive, administration.streams, clients, now_ms)
     legacy = Router(gate, None, clock)
-    return ApiResource(v3.resource(), legacy.resource())
+    add_legacy(legacy, administration, archive, streams, stats)
+    return ApiResource(v3.resource(), legacy.resource()), jobs

@@ -1,0 +1,141 @@
+"""
+Exports as jobs: a client begins one under an id of its choice, looks how far it is, cancels it.
+
+    PUT --> running --> succeeded | failed (error) | canceled        kept in the catalog until it is deleted
+
+A job that was running when the server ended has succeeded if its file is there: a file appears only when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from flussdvr.archive.catalog import Catalog
+from flussdvr.errors import DvrError, Kind
+from flussdvr.export import Canceled, Order
+from flussdvr.threads import Worker
+from flussdvr.timeline import Range
+
+KEPT = 10_000
+
+
+@dataclass(slots=True)
+class Job:
+    """Times in UTC milliseconds, `duration` too; `progress` in percent."""
+
+    id: str
+    name: str
+    from_ms: int
+    duration_ms: int
+    path: str
+    meta: bool
+    packing: str
+    status: str = "running"
+    error: str | None = None
+    progress: float = 0.0
+    started_at: int | None = None
+    finished_at: int | None = None
+    size: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        found = asdict(self)
+        return {{"from_ms": "from", "duration_ms": "duration"}.get(key, key): value for key, value in found.items()}
+
+    @property
+    def order(self) -> Order:
+        window = Range(self.from_ms, self.from_ms + self.duration_ms)
+        return Order(self.name, window, self.path, self.meta, self.packing == "fragmented")
+
+
+Export = Callable[[Order, Callable[[int, int], None]], Awaitable[int]]
+
+
+class ExportJobs:
+    """`export(order, copied)` does one; `await load()` first."""
+
+    log = Logger()
+
+    def __init__(self, export: Export, catalog: Catalog, disk: Worker, now_ms: Callable[[], int]) -> None:
+        self.jobs: dict[str, Job] = {}
+        self._export = export
+        self._catalog = catalog
+        self._disk = disk
+        self._now_ms = now_ms
+        self._canceled: set[str] = set()
+
+    async def load(self) -> None:
+        for id, text in (await self._catalog.export_jobs()).items():
+            job = self.jobs[id] = Job(**json.loads(text))
+            if job.status == "running":
+                done = await self._disk.do(os.path.exists, job.path)
+                self._finish(job, "succeeded" if done else "failed", None if done else "interrupted")
+                await self._save(job)
+
+    def find(self, id: str) -> Job:
+        """DvrError NOT_FOUND."""
+        if id not in self.jobs:
+            raise DvrError(Kind.NOT_FOUND, "job_not_found", f"there is no job {id[:200]}", {"parameter": "id"})
+        return self.jobs[id]
+
+    async def begin(self, job: Job) -> Job:
+        """DvrError CONFLICT for an id that is taken by another order, NO_SPACE for too many jobs."""
+        known = self.jobs.get(job.id)
+        if known is not None:
+            if known.order == job.order:
+                return known
+            raise DvrError(Kind.CONFLICT, "job_exists", f"{job.id} is another job", {"parameter": "id"})
+        if len(self.jobs) >= KEPT:
+            raise DvrError(Kind.CONFLICT, "too_many_jobs", f"there are {KEPT} jobs: delete some")
+        job.started_at = self._now_ms()
+        self.jobs[job.id] = job
+        try:
+            await self._save(job)
+        except DvrError:
+            del self.jobs[job.id]
+            raise
+        Deferred.fromCoroutine(self._run(job)).addErrback(
+            lambda failure: self.log.failure("job {id}", failure, id=job.id)
+        )
+        return job
+
+    async def delete(self, id: str) -> None:
+        """Cancel a running one, forget one that is over. DvrError NOT_FOUND."""
+        if self.find(id).status == "running":
+            self._canceled.add(id)
+            return
+        del self.jobs[id]
+        await self._catalog.delete_export_job(id)
+
+    async def _run(self, job: Job) -> None:
+        def copied(done: int, total: int) -> None:  # in the writing thread
+            job.progress = round(done * 100 / max(1, total), 1)
+            if job.id in self._canceled:
+                raise Canceled
+
+        try:
+            job.size = await self._export(job.order, copied)
+        except Canceled:
+            self._finish(job, "canceled", None)
+        except DvrError as error:
+            self._finish(job, "failed", error.code)
+        except Exception:
+            self.log.failure("job {id}", id=job.id)
+            self._finish(job, "failed", "internal_error")
+        else:
+            job.progress = 100.0
+            self._finish(job, "succeeded", None)
+        self._canceled.discard(job.id)
+        await self._save(job)
+
+    def _finish(self, job: Job, status: str, error: str | None) -> None:
+        job.status, job.error, job.finished_at = status, error, self._now_ms()
+
+    async def _save(self, job: Job) -> None:
+        await self._catalog.save_export_job(job.id, job.started_at or 0, json.dumps(asdict(job)))

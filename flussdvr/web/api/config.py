@@ -1,0 +1,113 @@
+"""
+/config, /config/stats, /event_sinks, /sessions: the server as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from flussdvr import __version__
+from flussdvr.administration import Administration
+from flussdvr.archive.archive import Archive
+from flussdvr.config import ConfigErrors, parse_config, write_config
+from flussdvr.config.model import EventSinkSettings
+from flussdvr.config.stream_document import effective, write_dvr
+from flussdvr.config.urls import mask_url
+from flussdvr.errors import DvrError, Kind
+from flussdvr.streams import Streams
+from flussdvr.web.api.listing import page
+from flussdvr.web.api.router import Call, Router, Text
+from flussdvr.web.api.stats import Clients, bitrate
+
+Document = dict[str, Any]
+
+
+def add_config(
+    router: Router,
+    administration: Administration,
+    archive: Archive,
+    streams: Streams,
+    clients: Clients,
+    now_ms: Callable[[], int],
+) -> Callable[[], Document]:
+    """Gives what `/config/stats` shows."""
+    started_ms = now_ms()
+
+    def stats() -> Document:
+        running = [entry for name in streams.names() if (entry := streams.entry(name)) is not None]
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        uptime_s = (now_ms() - started_ms) // 1000
+        return {
+            "server_version": __version__,
+            "build": 0,
+            "now": now_ms(),
+            "started_at": started_ms // 1000,
+            "uptime": uptime_s,
+            "hostname": socket.gethostname(),
+            "streamer_status": "running",
+            "cpu_usage": round((usage.ru_utime + usage.ru_stime) * 100 / max(1, uptime_s) / (os.cpu_count() or 1)),
+            "memory_usage": usage.ru_maxrss * 1024,
+            "total_streams": len(running),
+            "online_streams": sum(1 for entry in running if entry.stream.alive),
+            "total_clients": sum(clients.online(entry.stream.name) for entry in running),
+            "input_kbit": sum(bitrate(entry.stream.window) for entry in running if entry.stream.alive),
+            "output_kbit": 0,
+            "partitions": [{"path": root.path, "mounted": root.uuid is not None} for root in archive.roots.values()],
+        }
+
+    @router.get("/config")
+    async def get_config(call: Call) -> Document | Text:
+        config = administration.config
+        if call.accepts("text/plain"):
+            return Text(write_config(config, secrets=call.secrets).encode())
+        return {
+            "streams": [effective(one, call.secrets) | {"named_by": "config"} for one in config.streams.values()],
+            "templates": [{"name": one.name, "prefixes": list(one.prefixes)} for one in config.templates.values()],
+            "dvrs": [{"name": one.name, **write_dvr(one, None, call.secrets)} for one in config.dvrs.values()],
+            "event_sinks": [_sink(one, call.secrets) for one in config.event_sinks.values()],
+            "listeners": {
+                kind: [{"port": one.port, "address": one.address or None} for one in getattr(config, kind)]
+                for kind in ("http", "https", "rtmp")
+            },
+            "stats": stats(),
+        }
+
+    @router.route("/config", "POST", edit=True)
+    async def check_config(call: Call) -> Document:
+        if not isinstance(call.body, bytes):
+            title = "the text of a configuration is needed, as text/plain"
+            raise DvrError(Kind.BAD_REQUEST, "missing_body", title, {"pointer": ""})
+        try:
+            found = parse_config(call.body.decode("utf-8", "replace"))
+        except ConfigErrors as errors:
+            first = errors.errors[0]
+            raise DvrError(Kind.BAD_REQUEST, "config_error", str(first), {"pointer": f"{first.line}"}) from None
+        return {"streams": len(found.streams), "warnings": [str(warning) for warning in found.warnings]}
+
+    @router.get("/config/stats")
+    async def get_stats(call: Call) -> Document:
+        return stats()
+
+    @router.get("/event_sinks")
+    async def list_sinks(call: Call) -> Document:
+        sinks = [_sink(one, call.secrets) for one in administration.config.event_sinks.values()]
+        return page(sinks, call.query).document("event_sinks")
+
+    @router.get("/sessions")
+    async def list_sessions(call: Call) -> Document:
+        return page([], call.query, key="id").document("sessions")
+
+    return stats
+
+
+def _sink(sink: EventSinkSettings, secrets: bool) -> Document:
+    return {
+        "name": sink.name,
+        "url": sink.url if secrets else mask_url(sink.url),
+        "only": [{key: list(values) for key, values in one.items()} for one in sink.only],
+        "except": [{key: list(values) for key, values in one.items()} for one in sink.except_],
+    }

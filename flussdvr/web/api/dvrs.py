@@ -1,0 +1,58 @@
+"""
+/dvrs, /dvrs/{name}: the storages of the configuration, and how full they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flussdvr.administration import Administration
+from flussdvr.archive.archive import Archive
+from flussdvr.archive.retention import DiskUsage, disk_usage
+from flussdvr.config.model import DvrSettings
+from flussdvr.config.stream_document import write_dvr
+from flussdvr.errors import DvrError, Kind
+from flussdvr.web.api.listing import page
+from flussdvr.web.api.router import Call, Router
+
+Document = dict[str, Any]
+
+
+def add_dvrs(router: Router, administration: Administration, archive: Archive) -> None:
+    async def describe(dvr: DvrSettings, secrets: bool) -> Document:
+        document = {"name": dvr.name, **write_dvr(dvr, None, secrets)}
+        document.pop("reference", None)
+        document["stats"] = await storage_stats(archive, dvr.root)
+        return document
+
+    @router.get("/dvrs")
+    async def list_dvrs(call: Call) -> Document:
+        found = [await describe(dvr, call.secrets) for dvr in administration.config.dvrs.values()]
+        return page(found, call.query, searched=("name", "root")).document("dvrs")
+
+    @router.get("/dvrs/<name>")
+    async def get_dvr(call: Call, name: str) -> Document:
+        dvr = administration.config.dvrs.get(name)
+        if dvr is None:
+            raise DvrError(Kind.NOT_FOUND, "dvr_not_found", f"there is no dvr {name[:200]}", {"parameter": "name"})
+        return await describe(dvr, call.secrets)
+
+
+async def storage_stats(archive: Archive, path: str) -> Document:
+    """Of a storage root: bytes and counts."""
+    blobs = [blob for one in archive.streams_of(path) for blob in one.blobs() if blob.root == path]
+    stats: Document = {
+        "blobs_count": len(blobs),
+        "blobs_count_db": len(blobs),
+        "used": sum(blob.disk_size for blob in blobs),
+        "used_index": sum(blob.index_size for blob in blobs),
+        "streams": len({blob.stream for blob in blobs}),
+    }
+    root = archive.root(path)
+    if root.error is not None:
+        return stats | {"error": root.error.code}
+    try:
+        usage: DiskUsage = await root.reader.do(disk_usage, path)
+    except (OSError, DvrError):
+        return stats
+    return stats | {"size": usage.total, "usage": round(usage.used * 100 / max(1, usage.total), 2)}

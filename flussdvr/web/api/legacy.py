@@ -1,0 +1,146 @@
+"""
+/flussonic/api/...: what scripts still use of the API before version 3 (compat notes §2.7).
+
+Names come last in these paths, slashes and all; `stream` and ranges in a JSON body or in the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flussdvr.administration import Administration
+from flussdvr.archive.archive import Archive
+from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.sources import source_of
+from flussdvr.playback.status import newest_tracks, seconds
+from flussdvr.web.api.dvr import check_copy
+from flussdvr.web.api.moments import window
+from flussdvr.web.api.router import Call, Router, Text
+from flussdvr.web.api.streams import StreamDocuments, not_found
+
+Document = dict[str, Any]
+DEAD = 424
+
+
+class Dead(DvrError):
+    """424: the stream has no media now."""
+
+    @property
+    def status(self) -> int:
+        return DEAD
+
+
+def add_legacy(
+    router: Router,
+    administration: Administration,
+    archive: Archive,
+    streams: StreamDocuments,
+    stats: Callable[[], Document],
+) -> None:
+    def locked(name: str) -> list[Document]:
+        found = archive.stream(name)
+        if found is None:
+            raise not_found(name)
+        return [{"stream": name, "ranges": seconds(found.ranges()), "locks": seconds(found.locks)}]
+
+    @router.get("/server")
+    async def server(call: Call) -> Document:
+        return stats()
+
+    @router.get("/streams")
+    async def list_streams(call: Call) -> Document:
+        return {"streams": list(streams.all(call.secrets))}
+
+    @router.get("/media")
+    async def media(call: Call) -> list[Document]:
+        found = []
+        for one in streams.all(call.secrets):
+            stats = one.pop("stats")
+            found.append({"entry": "stream", "value": {"name": one["name"], "stats": stats, "options": one}})
+        return found
+
+    @router.get("/sessions")
+    async def sessions(call: Call) -> Document:
+        return {"event": "session.list", "sessions": []}
+
+    @router.get("/media_info/<path:name>")
+    async def media_info(call: Call, name: str) -> Document:
+        document = streams.one(name, False)["stats"]
+        if "media_info" not in document:
+            await newest_tracks(source_of(streams.streams, name))
+            raise Dead(Kind.UNAVAILABLE, "stream_dead", f"{name} has no media now")
+        found: Document = document["media_info"]
+        return found
+
+    @router.get("/stream_health/<path:name>")
+    async def stream_health(call: Call, name: str) -> Text:
+        if not streams.one(name, False)["stats"]["alive"]:
+            raise Dead(Kind.UNAVAILABLE, "stream_dead", f"{name} has no media now")
+        return Text(b"true\n", "application/json")
+
+    @router.post("/dvr/lock")
+    async def lock(call: Call) -> list[Document]:
+        name = _stream(call)
+        check_copy(streams, name)
+        await archive.lock(name, window(call))
+        return locked(name)
+
+    @router.post("/dvr/unlock")
+    async def unlock(call: Call) -> list[Document]:
+        name = _stream(call)
+        check_copy(streams, name)
+        await archive.unlock(name, window(call))
+        return locked(name)
+
+    @router.post("/stream_restart/<path:name>")
+    async def stream_restart(call: Call, name: str) -> Document:
+        await administration.stop_stream(name)
+        return {"success": True}
+
+    @router.post("/dvr_enable/<path:name>")
+    async def dvr_enable(call: Call, name: str) -> Document:
+        return await offline(name, False)
+
+    @router.post("/dvr_disable/<path:name>")
+    async def dvr_disable(call: Call, name: str) -> Document:
+        return await offline(name, True)
+
+    async def offline(name: str, off: bool) -> Document:
+        if streams.one(name, False).get("dvr") is None:
+            raise DvrError(Kind.CONFLICT, "no_dvr", f"{name} has no dvr", {"parameter": "name"})
+        await administration.put_stream(name, {"dvr": {"dvr_offline": off}})
+        return {"success": True}
+
+    @router.post("/config/stream_delete")
+    async def stream_delete(call: Call) -> Document:
+        await administration.delete_stream(_text(call))
+        return {"success": True}
+
+    @router.post("/modify_config")
+    async def modify_config(call: Call) -> Document:
+        changes = call.body.get("streams") if isinstance(call.body, dict) else None
+        if not isinstance(changes, dict) or set(call.body) != {"streams"}:
+            raise DvrError(Kind.BAD_REQUEST, "not_supported", "only streams can be changed here", {"pointer": ""})
+        for name, patch in changes.items():
+            if patch is None:
+                await administration.delete_stream(name)
+            elif isinstance(patch, dict):
+                await administration.put_stream(name, patch)
+        return {"success": True}
+
+    @router.get("/read_config")
+    async def read_config(call: Call) -> Document:
+        return {"streams": {one["name"]: one for one in streams.all(call.secrets)}}
+
+
+def _stream(call: Call) -> str:
+    given = call.body if isinstance(call.body, dict) and call.body else call.query
+    name = given.get("stream") or given.get("name")
+    if not isinstance(name, str):
+        raise DvrError(Kind.BAD_REQUEST, "missing_parameter", "stream is missing", {"parameter": "stream"})
+    return name
+
+
+def _text(call: Call) -> str:
+    return bytes(call.request.content.getvalue()).decode("utf-8", "replace").strip()
