@@ -7,7 +7,7 @@ Media URLs: one value per kind of URL that a player or a publisher may use.
     archive    index-F-D.m3u8  archive-F-now.m3u8  rewind-N.m3u8  timeshift_abs-F.m3u8  timeshift_rel-N.ts ...
                archive-F-D.mp4  archive-F-D.ts  archive/F/D/mpegts  F.ts
     segments   YYYY/MM/DD/hh/mm/ss.mmm-DDDDD.m4s  init-<digest>.mp4
-    pictures   F.jpg  F-preview.jpg  preview.mp4  YYYY/MM/DD/hh/mm/ss-preview.mp4 ...
+    pictures   F.jpg  F-preview.jpg  preview.mp4  YYYY/MM/DD/hh/mm/ss-preview.mp4  sprite-F-D-10x10.jpg ...
     data       recording_status.json  media_info.json
 
 The command is what follows the name, and the name may contain slashes: so the longest command at the end of the path
@@ -192,6 +192,25 @@ class Picture(MediaPath):
     kind: str = "jpg"
     stored: bool = False
     calendar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpritePicture(Picture):
+    """`sprite-F-D-CxR.jpg`: many small pictures of a window in one; `index`: the WebVTT that tells where each is."""
+
+    duration_ms: int = 0
+    columns: int = 0
+    rows: int = 0
+    index: bool = False
+
+    @property
+    def from_ms(self) -> int:
+        return self.utc_ms or 0
+
+    @property
+    def picture(self) -> str:
+        """The name of the picture."""
+        return f"sprite-{spell(self.from_ms)}-{spell(self.duration_ms)}-{self.columns}x{self.rows}.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +472,18 @@ def _picture(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
     return Picture(**base, utc_ms=utc, kind=groups["kind"], stored=stored, calendar=calendar)
 
 
+def _sprite(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    window = _window(groups)
+    return SpritePicture(
+        **base,
+        utc_ms=window["from_ms"],
+        duration_ms=window["duration_ms"],
+        columns=int(groups["columns"]),
+        rows=int(groups["rows"]),
+        index=groups["extension"] == "vtt",
+    )
+
+
 def _status(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
     parsed = MediaPath(**base)
     begin, end, requested = parsed.parameter("from"), parsed.parameter("to"), parsed.parameter("request")
@@ -490,6 +521,11 @@ _COMMANDS = _table(
         (rf"{_DATE}(?P<preview>-preview)\.(?P<kind>jpg|mp4)", _picture),
         (rf"{_FROM}\.(?P<kind>jpg)", _picture),
         (rf"(?:{_FROM}-)?(?P<preview>preview)\.(?P<kind>jpg|mp4)", _picture),
+        (
+            rf"sprite-{_FROM}-(?P<duration>{_NUMBER})-(?P<columns>[0-9]{{1,3}})x(?P<rows>[0-9]{{1,3}})"
+            r"\.(?P<extension>jpg|vtt)",
+            _sprite,
+        ),
         (r"recording_status\.json", _status),
         (r"media_info\.json", lambda groups, base, count: MediaInfo(**base)),
     ]

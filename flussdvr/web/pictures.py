@@ -7,6 +7,7 @@ Picture URLs.
     F-preview.jpg   made on demand from the key frame at or after F: 200
     F-preview.mp4   302 to the key frame's own second, there an MP4 of one frame: 200
     preview.*       the newest
+    sprite-F-D-CxR.jpg, .vtt    many small ones of a window, and where in the picture they are
 
 A URL in whole seconds names the first picture in that second, one with a fraction the picture of that millisecond.
 """
@@ -32,16 +33,17 @@ from flussdvr.playback.pictures.key_frame import (
 from flussdvr.playback.pictures.moment import Moment, moment_at
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.pictures.previews import Frame
+from flussdvr.playback.pictures.sprite import MAX_SIDE, MAX_TILES, WIDTH, Grid
 from flussdvr.playback.pictures.stored import Thumb, nearest
-from flussdvr.playback.pictures.thumbnails import StreamSettings, default_box
+from flussdvr.playback.pictures.thumbnails import HEIGHT, StreamSettings, ThumbnailSettings, default_box
 from flussdvr.playback.sources import Source
 from flussdvr.timeline import Range
-from flussdvr.web.paths import Picture
+from flussdvr.web.paths import Picture, SpritePicture
 from flussdvr.web.ranges import matches
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import DvrRequest
 
-JPEG, MP4 = b"image/jpeg", b"video/mp4"
+JPEG, MP4, VTT = b"image/jpeg", b"video/mp4", b"text/vtt; charset=utf-8"
 SETTLED = b"public, max-age=86400"
 """For what will not change: the picture of a moment that is recorded."""
 WIDTHS = range(16, 3841)
@@ -59,7 +61,9 @@ class PictureSite:
     async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
         """Answer a request for a picture; raises `DvrError`."""
         try:
-            if parsed.kind == "mp4":
+            if isinstance(parsed, SpritePicture):
+                await self._sprite(parsed, source, request)
+            elif parsed.kind == "mp4":
                 await self._one_frame(parsed, source, request)
             elif parsed.stored and parsed.utc_ms is not None:
                 await self._stored(parsed, parsed.utc_ms, source, request)
@@ -114,11 +118,34 @@ class PictureSite:
         _describe(request, JPEG, thumb.at_ms, parsed.utc_ms)
         await self._sender.send(Body((data,)), request, f'"{thumb.at_ms:x}-{len(data):x}"')
 
-    async def _preview(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
-        settings = self._settings(parsed.name)
+    async def _sprite(self, parsed: SpritePicture, source: Source, request: DvrRequest) -> None:
+        self._enabled(parsed.name)
+        box, window = _box(parsed, Box(WIDTH, HEIGHT)), Range(parsed.from_ms, parsed.from_ms + parsed.duration_ms)
+        sides = parsed.columns * box.width, parsed.rows * box.width
+        if not 0 < parsed.columns * parsed.rows <= MAX_TILES or max(sides) > MAX_SIDE:
+            title = f"a sprite has 1 to {MAX_TILES} tiles and at most {MAX_SIDE} pixels on a side"
+            raise DvrError(Kind.BAD_REQUEST, "bad_request", title)
+        sprite = await self._pictures.sprites.find(source, Grid(window, parsed.columns, parsed.rows, box))
+        grown = source.archive is not None and source.archive.end_ms >= window.end_ms
+        if parsed.index:
+            url = parsed.picture + ("?" + parsed.propagated if parsed.query else "")
+            data, content_type, etag = sprite.index(url).encode(), VTT, None
+        else:
+            known = matches(request.getHeader("if-none-match"), sprite.etag)
+            data = b"" if known else await self._pictures.sprites.jpeg(parsed.name, sprite)
+            content_type, etag = JPEG, sprite.etag
+        request.setHeader(b"content-type", content_type)
+        request.setHeader(b"cache-control", SETTLED if grown else b"no-cache")
+        await self._sender.send(Body((data,)), request, etag)
+
+    def _enabled(self, name: str) -> ThumbnailSettings:
+        settings = self._settings(name)
         if settings is None or settings.thumbnails is None:
             raise DvrError(Kind.DENIED, "thumbnails_disabled", "pictures of this stream are not enabled")
-        box = _box(parsed, default_box(settings.thumbnails))
+        return settings.thumbnails
+
+    async def _preview(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+        box = _box(parsed, default_box(self._enabled(parsed.name)))
         frame = await self._frame(parsed, source)
         etag = self._pictures.previews.etag(parsed.name, frame, box)
         known = matches(request.getHeader("if-none-match"), etag)
@@ -157,7 +184,7 @@ def _box(parsed: Picture, default: Box) -> Box:
     if not (width.isascii() and width.isdigit() and len(width) < 6 and int(width) in WIDTHS):
         title = f"width is a number from {WIDTHS.start} to {WIDTHS.stop - 1}"
         raise DvrError(Kind.BAD_REQUEST, "bad_request", title, {"parameter": "width"})
-    return Box(int(width), 1 << 14)
+    return Box(int(width), HEIGHT)
 
 
 def _describe(request: DvrRequest, content_type: bytes, at_ms: int, asked_ms: int | None, exact: bool = False) -> None:

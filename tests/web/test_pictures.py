@@ -265,3 +265,25 @@ def test_a_key_frame_that_does_not_decode(server: PictureServer, recording: Reco
     answers = [server.get(f"/ort/{S + second}-preview.jpg") for second in (0, 2, 0, 10)]
     assert [answer.status for answer in answers] == [500, 200, 500, 200]
     assert answers[0].json["error"] == "undecodable_picture"
+
+
+def test_sprites(server: PictureServer) -> None:
+    vtt = server.get(f"/ort/sprite-{S}-28-7x2.vtt?token=a&width=100")
+    assert (vtt.status, vtt.headers["content-type"]) == (200, "text/vtt; charset=utf-8")
+    urls = [line for line in vtt.text.splitlines() if "#xywh=" in line]
+    assert len(urls) == 10
+    assert urls[0] == f"sprite-{S}-28-7x2.jpg?token=a&width=100#xywh=0,0,100,56"
+    answer = server.get("/ort/" + urls[-1].partition("#")[0])
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert answer.headers["cache-control"] == "no-cache"  # the recording has not reached the window's end
+    with Image.open(io.BytesIO(answer.body)) as image:
+        assert image.size == (700, 112)
+    again = server.get(f"/ort/sprite-{S}-28-7x2.jpg?width=100", f"If-None-Match: {answer.headers['etag']}")
+    assert again.status == 304
+    assert server.get(f"/ort/sprite-{S}-9-3x3.jpg").headers["cache-control"] == "public, max-age=86400"
+    for command in ("9-0x3.jpg", "9-13x12.jpg", "0-1x1.jpg", "9-100x1.jpg"):
+        assert server.get(f"/ort/sprite-{S}-{command}").status == 400
+    assert server.get(f"/ort/sprite-{S + 1000}-9-3x3.vtt").status == 404
+    server.thumbnails = None
+    for extension in ("jpg", "vtt"):
+        assert server.get(f"/ort/sprite-{S}-9-3x3.{extension}").status == 403

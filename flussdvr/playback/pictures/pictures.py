@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from flussdvr.archive.root import Root
 from flussdvr.playback.pictures.previews import UNDER_WAY, Previews
+from flussdvr.playback.pictures.sprite import Sprites
 from flussdvr.playback.pictures.stored import StoredPictures
 from flussdvr.playback.pictures.thumbnailer import OnEvent
 from flussdvr.playback.pictures.thumbnails import RunningStreams, Thumbnails
@@ -27,7 +28,7 @@ THUMBNAILS_WAITING = 100
 
 class Pictures(Service):
     """
-    `previews`, `stored`, and the service `thumbnails`.
+    `previews`, `stored`, `sprites`, and the service `thumbnails`.
 
     Two codec pools: viewers who ask for many pictures must not cost the archive its thumbnails. `codecs` stands in
     for them in tests.
@@ -50,6 +51,7 @@ class Pictures(Service):
         self._workers = viewers, archive
         self.previews = Previews(viewers, reader, on_event=on_event)
         self.stored = StoredPictures(reader, utc_ms)
+        self.sprites = Sprites(self.previews, self.stored, viewers)
         self.thumbnails = Thumbnails(streams, root, archive, reactor, utc_ms, on_event)
 
     def startService(self) -> None:
