@@ -25,13 +25,13 @@ from werkzeug.exceptions import HTTPException
 from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.playback import Playback
-from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, multivariant_playlist
+from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
 from flussdvr.playback.sources import Source, Streams, source_of
 from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range
-from flussdvr.web.admission import Admission, Session
+from flussdvr.web.admission import Admission
 from flussdvr.web.paths import (
     ArchivePlaylist,
     InitSegment,
@@ -55,6 +55,7 @@ from flussdvr.web.paths import (
 from flussdvr.web.sender import Sender, write_chunks
 from flussdvr.web.shown import shown
 from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.viewers.sessions import Session
 
 HLS = b"application/vnd.apple.mpegurl"
 MP4 = b"video/mp4"
@@ -83,6 +84,9 @@ class Settings(Protocol):
 class Pictures(Protocol):
     async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
         """Answer a request for a picture; raises `DvrError`."""
+
+    def image_stream(self, parsed: ArchivePlaylist, width: int, height: int, up: str) -> bytes:
+        """A line of a multivariant playlist that names one of pictures; raises `DvrError`."""
 
     async def stored(self, source: Source, window: Range) -> list[int]:
         """When thumbnails were stored, in seconds; raises `DvrError`."""
@@ -138,10 +142,10 @@ class MediaSite:
             request.setHeader(b"allow", b"GET, HEAD, OPTIONS")
             title = f"{request.method.decode()} is not possible here"
             return write_error(request, DvrError(Kind.BAD_REQUEST, "unknown_operation", title), 405)
-        source = source_of(self.streams, parsed.name)
-        session = await self.admission.admit(request, parsed)
+        session, parsed = await self.admission.admit(request, parsed)
         request.session_id = session.id
         request.setHeader(b"x-session", session.id.encode())
+        source = source_of(self.streams, parsed.name)
         await self.answer(parsed, source, request, session)
         return None
 
@@ -191,10 +195,22 @@ class MediaSite:
             window = self._window(parsed, session)
             variant = await self.playback.hls.variant(source, window, view, parsed.child, up, parsed.inherited)
             version = TS_VERSION if view.container == "ts" else VERSION
-            await self._write(multivariant_playlist(variant, version), HLS, request)
+            data = multivariant_playlist(variant, version)
+            if (
+                isinstance(parsed, ArchivePlaylist)
+                and parsed.duration_ms
+                and parsed.parameter("thumbnails") is not None
+            ):
+                data += self._images(parsed, variant, up)
+            await self._write(data, HLS, request)
             return
         playlist = await self._media_playlist(parsed, source, session, view)
         await self._write_playlist(playlist, request, parsed.propagated)
+
+    def _images(self, parsed: ArchivePlaylist, variant: Variant, up: str) -> bytes:
+        if self.pictures is None or not variant.width:
+            return b""
+        return self.pictures.image_stream(parsed, variant.width, variant.height, up)
 
     async def _media_playlist(self, parsed: Playlist, source: Source, session: Session, view: View) -> MediaPlaylist:
         hls = self.playback.hls

@@ -186,12 +186,16 @@ class InitSegment(MediaPath):
 
 @dataclass(frozen=True, slots=True)
 class Picture(MediaPath):
-    """`utc_ms` is `None` for the newest; `stored`: a recorded JPEG, otherwise made on demand."""
+    """
+    `utc_ms` is `None` for the newest; `stored`: a recorded JPEG, otherwise made on demand; `size`: width and height
+    that it must fit into, if the URL says so.
+    """
 
     utc_ms: int | None = None
     kind: str = "jpg"
     stored: bool = False
     calendar: bool = False
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,18 @@ class SpritePicture(Picture):
     def picture(self) -> str:
         """The name of the picture."""
         return f"sprite-{spell(self.from_ms)}-{spell(self.duration_ms)}-{self.columns}x{self.rows}.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlaylist(Picture):
+    """`images-WxH/tpl-F-D-N.m3u8`: an HLS playlist of `count` pictures of a window."""
+
+    duration_ms: int = 0
+    count: int = 0
+
+    @property
+    def from_ms(self) -> int:
+        return self.utc_ms or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +418,7 @@ _END = r"(?:\.(?P<after>fmp4|ts))?\.m3u8"
 _FROM = rf"(?P<from>{_NUMBER})"
 _WINDOW = rf"{_FROM}-(?P<duration>{_NUMBER}|now)"
 _DATE = r"(?P<Y>[0-9]{4})/(?P<M>[0-9]{1,2})/(?P<D>[0-9]{1,2})/(?P<h>[0-9]{1,2})/(?P<m>[0-9]{1,2})/(?P<s>[0-9]{1,2})"
+_IMAGES = r"images-(?P<width>[0-9]{1,4})x(?P<height>[0-9]{1,4})"
 _LONGEST = 6
 
 _MEDIA_LISTS = ("video", "mono")
@@ -484,6 +501,29 @@ def _sprite(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
     )
 
 
+def _image_size(groups: dict[str, Any]) -> tuple[int, int]:
+    size = int(groups["width"]), int(groups["height"])
+    if not (16 <= min(size) and max(size) <= 3840):
+        raise _bad("the size of a picture is from 16 to 3840 pixels")
+    return size
+
+
+def _image_playlist(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    window = _window(groups)
+    return ImagePlaylist(
+        **base,
+        utc_ms=window["from_ms"],
+        duration_ms=window["duration_ms"],
+        count=int(groups["count"]),
+        size=_image_size(groups),
+    )
+
+
+def _image(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    utc_ms = min(_moment(groups["from"]) + _milliseconds_below(groups["offset"]), MAX_MS)
+    return Picture(**base, utc_ms=utc_ms, size=_image_size(groups))
+
+
 def _status(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
     parsed = MediaPath(**base)
     begin, end, requested = parsed.parameter("from"), parsed.parameter("to"), parsed.parameter("request")
@@ -526,6 +566,11 @@ _COMMANDS = _table(
             r"\.(?P<extension>jpg|vtt)",
             _sprite,
         ),
+        (
+            rf"{_IMAGES}/tpl-{_FROM}-(?P<duration>{_NUMBER})-(?P<count>[0-9]{{1,4}})\.m3u8",
+            _image_playlist,
+        ),
+        (rf"{_IMAGES}/seg-{_FROM}-(?P<offset>{_NUMBER})\.hls\.jpg", _image),
         (r"recording_status\.json", _status),
         (r"media_info\.json", lambda groups, base, count: MediaInfo(**base)),
     ]

@@ -8,6 +8,7 @@ Picture URLs.
     F-preview.mp4   302 to the key frame's own second, there an MP4 of one frame: 200
     preview.*       the newest
     sprite-F-D-CxR.jpg, .vtt    many small ones of a window, and where in the picture they are
+    images-WxH/...  for players of HLS: a playlist of pictures, and these
 
 A URL in whole seconds names the first picture in that second, one with a fraction the picture of that millisecond.
 """
@@ -22,6 +23,7 @@ from twisted.web.http import datetimeToString
 from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.pictures.decoder import Box
+from flussdvr.playback.pictures.image_playlist import image_count, image_playlist, image_stream
 from flussdvr.playback.pictures.key_frame import (
     NEAR_MS,
     KeyFrame,
@@ -36,14 +38,15 @@ from flussdvr.playback.pictures.previews import Frame
 from flussdvr.playback.pictures.sprite import MAX_SIDE, MAX_TILES, WIDTH, Grid
 from flussdvr.playback.pictures.stored import Thumb, nearest
 from flussdvr.playback.pictures.thumbnails import HEIGHT, StreamSettings, ThumbnailSettings, default_box
-from flussdvr.playback.sources import Source
-from flussdvr.timeline import Range
-from flussdvr.web.paths import Picture, SpritePicture
+from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.timeline import Range, RangeSet
+from flussdvr.web.paths import ArchivePlaylist, ImagePlaylist, Picture, SpritePicture, spell
 from flussdvr.web.ranges import matches
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import DvrRequest
 
 JPEG, MP4, VTT = b"image/jpeg", b"video/mp4", b"text/vtt; charset=utf-8"
+HLS = b"application/vnd.apple.mpegurl"
 SETTLED = b"public, max-age=86400"
 """For what will not change: the picture of a moment that is recorded."""
 WIDTHS = range(16, 3841)
@@ -61,7 +64,9 @@ class PictureSite:
     async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
         """Answer a request for a picture; raises `DvrError`."""
         try:
-            if isinstance(parsed, SpritePicture):
+            if isinstance(parsed, ImagePlaylist):
+                await self._image_playlist(parsed, source, request)
+            elif isinstance(parsed, SpritePicture):
                 await self._sprite(parsed, source, request)
             elif parsed.kind == "mp4":
                 await self._one_frame(parsed, source, request)
@@ -78,6 +83,16 @@ class PictureSite:
         """When thumbnails were stored, in whole seconds: their names."""
         thumbs = await self._pictures.stored.within(source, window)
         return list(dict.fromkeys(thumb.at_ms // 1000 for thumb in thumbs))
+
+    def image_stream(self, parsed: ArchivePlaylist, width: int, height: int, up: str) -> bytes:
+        """What `?thumbnails=N` adds to a multivariant playlist; `width` and `height` are the video's. DvrError."""
+        count = image_count(parsed.parameter("thumbnails") or "")
+        width, height = default_box(self._enabled(parsed.name)).fit(max(width, 16), max(height, 16))
+        width, height = max(width, 16), max(height, 16)
+        duration_ms = parsed.duration_ms or 0
+        uri = f"{up}images-{width}x{height}/tpl-{spell(parsed.from_ms)}-{spell(duration_ms)}-{count}.m3u8"
+        query = "?" + parsed.inherited if parsed.inherited else ""
+        return image_stream(uri + query, width, height, duration_ms, count)
 
     # -- MP4 ----------------------------------------------------------------------------------------------------------
 
@@ -138,6 +153,18 @@ class PictureSite:
         request.setHeader(b"cache-control", SETTLED if grown else b"no-cache")
         await self._sender.send(Body((data,)), request, etag)
 
+    async def _image_playlist(self, parsed: ImagePlaylist, source: Source, request: DvrRequest) -> None:
+        self._enabled(parsed.name)
+        count = image_count(str(parsed.count))
+        window = Range(parsed.from_ms, parsed.from_ms + parsed.duration_ms)
+        ranges = source.archive.ranges(window) if source.archive is not None else RangeSet()
+        if not ranges or parsed.size is None:
+            raise no_recordings()
+        data = image_playlist(ranges, parsed.from_ms, count, *parsed.size, parsed.propagated)
+        request.setHeader(b"content-type", HLS)
+        request.setHeader(b"cache-control", b"no-cache")
+        await self._sender.send(Body((data,)), request)
+
     def _enabled(self, name: str) -> ThumbnailSettings:
         settings = self._settings(name)
         if settings is None or settings.thumbnails is None:
@@ -178,6 +205,8 @@ async def _name(source: Source, key: KeyFrame) -> str:
 
 
 def _box(parsed: Picture, default: Box) -> Box:
+    if parsed.size is not None:
+        return Box(*parsed.size)
     width = parsed.parameter("width")
     if width is None:
         return default

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import pytest
 from camera_stamps import T, lay_down, seen, seen_in_mp4, shoot
@@ -287,3 +288,37 @@ def test_sprites(server: PictureServer) -> None:
     server.thumbnails = None
     for extension in ("jpg", "vtt"):
         assert server.get(f"/ort/sprite-{S}-9-3x3.{extension}").status == 403
+
+
+@pytest.mark.parametrize("form", [f"index-{S}-28.m3u8", f"archive/{S}/28/index.m3u8", f"tracks-v1/index-{S}-28.m3u8"])
+def test_pictures_along_an_hls_window(server: PictureServer, form: str) -> None:
+    assert b"IMAGE" not in server.get(f"/ort/{form}").body
+    (line,) = [line for line in server.get(f"/ort/{form}?thumbnails=9&token=a").text.splitlines() if "IMAGE" in line]
+    assert "RESOLUTION=320x180" in line
+    playlist = urljoin(f"/ort/{form}", line.split('"')[-2])
+    assert playlist.startswith(f"/ort/images-320x180/tpl-{S}-28-9.m3u8?") and "token=a" in playlist
+    answer = server.get(playlist)
+    assert answer.headers["content-type"] == "application/vnd.apple.mpegurl"
+    assert len(answer.urls) == 9 and all("token=a" in url for url in answer.urls)
+    shown = []
+    for url in answer.urls:
+        picture = server.get(urljoin(playlist, url))
+        assert (picture.status, picture.headers["content-type"]) == (200, "image/jpeg")
+        shown.append((seen(picture.body) or 0) - T)
+    assert shown == [0, 2000, 4000, 6000, 8000, 10_000, 22_000, 24_000, 26_000]
+
+
+def test_pictures_along_an_hls_window_that_are_refused(server: PictureServer) -> None:
+    for number in ("0", "x", "1001"):
+        assert server.get(f"/ort/index-{S}-28.m3u8?thumbnails={number}").status == 400
+    assert server.get(f"/ort/images-320x180/tpl-{S}-28-0.m3u8").status == 400
+    assert server.get(f"/ort/images-3x180/seg-{S}-28.hls.jpg").status == 400
+    assert server.get(f"/ort/images-320x180/tpl-{S + 100}-28-5.m3u8").status == 404
+    server.thumbnails = None
+    for form in (
+        f"index-{S}-28.m3u8?thumbnails=9",
+        f"images-320x180/tpl-{S}-28-9.m3u8",
+        f"images-320x180/seg-{S}-0.hls.jpg",
+    ):
+        answer = server.get(f"/ort/{form}")
+        assert (answer.status, answer.json["error"]) == (403, "thumbnails_disabled")
