@@ -14,7 +14,7 @@ import os
 import signal
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
@@ -25,12 +25,15 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from flussdvr import __version__
 from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
 from flussdvr.config.model import Config, Listener
 from flussdvr.errors import DvrError
+from flussdvr.events.events import Events
+from flussdvr.events.spool import Spool
 from flussdvr.export import Exporter
 from flussdvr.ingest.rtmp import PublisherFactory
 from flussdvr.playback.pictures.pictures import Pictures
@@ -39,7 +42,6 @@ from flussdvr.streams import Streams
 from flussdvr.systemd import notify, reloading, watchdog_interval_s
 from flussdvr.threads import Pool
 from flussdvr.web.admin import AdminSite, Root
-from flussdvr.web.admission import Everybody
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate
 from flussdvr.web.media import MediaSite
@@ -47,6 +49,9 @@ from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site
+from flussdvr.web.viewers.backend import HttpBackend
+from flussdvr.web.viewers.gate import ViewersGate
+from flussdvr.web.viewers.sessions import Sessions
 
 CPU_THREADS = max(1, (os.cpu_count() or 2) // 2)
 SENDERS = 4
@@ -77,12 +82,17 @@ class Server(MultiService):
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
         self._writers = Pool(reactor, "export", EXPORTERS)
-        self.archive = Archive(config.state_dir, reactor, config.roots, utc_ms=utc_ms)
+        self.archive = Archive(config.state_dir, reactor, config.roots, lambda event: self.events.emit(event), utc_ms)
+        self.events = Events(reactor, utc_ms, Spool(cast(Any, self.archive.catalog)))
         self.administration = Administration(config, self.archive)
-        self.streams = Streams(self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name))
+        self.streams = Streams(
+            self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name), self.events.emit
+        )
         self.administration.streams = self.streams
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
-        self.pictures = Pictures(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms)
+        self.pictures = Pictures(
+            *(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms), on_event=self.events.emit
+        )
         self.addService(self.pictures)
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
@@ -105,6 +115,7 @@ class Server(MultiService):
     async def _start(self) -> None:
         self._warn(self.config)
         await self.archive.open()
+        await self.events.apply(self.config.event_sinks)
         self.archive.startService()
         await self.administration.load()
         await self._listen(self.config)
@@ -113,6 +124,7 @@ class Server(MultiService):
             streams=len(self.config.streams),
             recorded=len(list(self.archive.streams())),
         )
+        self.events.emit({"event": "server_started", "version": __version__})
         notify("READY=1")
 
     def _start_failed(self, failure: Failure) -> None:
@@ -141,7 +153,8 @@ class Server(MultiService):
 
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
-        viewers = Everybody(utc_ms)
+        sessions, backend = Sessions(self._reactor, utc_ms), HttpBackend(self._reactor)
+        viewers = ViewersGate(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms)
         pictures = PictureSite(
             self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)
         )
@@ -152,7 +165,9 @@ class Server(MultiService):
         publishers = HttpPublishers(self.streams.points, self._reactor)
         gate = Gate(lambda: self.config, self.cpu)
         exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots)
-        api, jobs = make_api(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms)
+        api, jobs = make_api(
+            *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms), viewers=viewers
+        )
         await jobs.load()
         return Site(Root(admin.resource(), media.resource(), api), self._reactor, publishers)
 
@@ -179,6 +194,7 @@ class Server(MultiService):
         except ConfigErrors as errors:
             for error in errors.errors:
                 self.log.error("not reloaded: {error}", error=str(error))
+            self.events.emit({"event": "config_reload_failed", "error": str(errors.errors[0])})
         else:
             await self._reload(config)
         finally:
@@ -191,7 +207,9 @@ class Server(MultiService):
         for field in ("state_dir", "http", "https", "rtmp"):
             if getattr(before, field) != getattr(config, field):
                 self.log.warn("{field} has changed: that takes a restart", field=field)
+        await self.events.apply(config.event_sinks)
         await self.administration.reload(config)
+        self.events.emit({"event": "config_reloaded", "path": self._path, "streams": len(config.streams)})
         self.log.info("reloaded {path}: {streams} streams", path=self._path, streams=len(config.streams))
 
     # -- stop -------------------------------------------------------------------------------------------------
@@ -212,6 +230,8 @@ class Server(MultiService):
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         await self.streams.stopService()
+        self.events.emit({"event": "server_stopped", "version": __version__})
+        await self.events.stop()  # before the archive: it closes the database
         await self.archive.stopService()
         await self.cpu.stop()
         await self._senders.stop()

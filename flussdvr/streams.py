@@ -208,6 +208,7 @@ class Streams(Service):
             self.points.add(self._point(running))
         inputs.startService()
         self.log.info("{stream} is started", stream=name)
+        self._on_event({"event": "stream_opened", "media": name})
         return running
 
     def _point(self, running: Running) -> PublishPoint:
@@ -239,6 +240,7 @@ class Streams(Service):
             del self._stopping[name]
             stopped.callback(None)
         self.log.info("{stream} is stopped", stream=name)
+        self._on_event({"event": "stream_closed", "media": name, "bytes_in": running.stream.bytes_in})
 
     @staticmethod
     async def _all(work: Iterable[Awaitable[None]]) -> None:

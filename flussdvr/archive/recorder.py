@@ -162,7 +162,7 @@ class Recorder:
             self._drop()
             self._end("disk")
             self.log.warn("{stream}: {root} is too slow", stream=self.archive.name, root=self.root.path)
-            self._event("dvr_drop_write", reason="disk", utc_ms=fragment.begin_ms)
+            self._event("dvr_drop_write", reason="disk", begin_ms=fragment.begin_ms)
             return
         current.end_ms = self._end_ms = fragment.end_ms
         if current.writer is None:
@@ -265,6 +265,8 @@ class Recorder:
             self.archive.add(blob)
         else:
             self.archive.grow(blob, fragment.end_ms, size, index_size)
+        duration_ms = fragment.end_ms - fragment.begin_ms
+        self._event("dvr_new_fragment", utc=fragment.begin_ms // 1000, begin_ms=fragment.begin_ms, duration=duration_ms)
         self._finish_if_idle(recording)
 
     def _not_written(self, failure: Failure, recording: _Recording, fragment: Fragment) -> None:
@@ -347,7 +349,8 @@ class Recorder:
         blob.state = BlobState.SUSPECT if recording.suspect else BlobState.CLOSED
         self.archive.closed(blob)
         await self._catalog.update_blobs([blob])
-        self._event("dvr_blob_closed", utc_ms=blob.begin_ms, duration_ms=blob.end_ms - blob.begin_ms, size=blob.size)
+        duration_ms = blob.end_ms - blob.begin_ms
+        self._event("dvr_blob_closed", begin_ms=blob.begin_ms, duration_ms=duration_ms, size=blob.size)
 
     async def _withdraw(self, recording: _Recording) -> None:
         """Nothing was written to the blob: take it back. If that fails too, the next start does it."""

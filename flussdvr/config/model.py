@@ -145,7 +145,12 @@ class TemplateSettings:
 
 @dataclass(frozen=True, slots=True)
 class EventSinkSettings:
-    """Events that match any of `only` (or all, if there is none) and none of `except_` are sent to `url`."""
+    """
+    Events that match any of `only` (or all, if there is none) and none of `except_` are sent to `url`.
+
+    `url` is `http(s)://` or a file: `jsonlog:///path`, `log:///path` or `/path`, of which `max_depth` old ones of
+    `max_size` bytes are kept.
+    """
 
     name: str
     url: str
@@ -156,6 +161,8 @@ class EventSinkSettings:
     resend_timeout_s: int = 10
     level: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+    max_size: int | None = None
+    max_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

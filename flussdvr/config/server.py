@@ -43,7 +43,7 @@ from flussdvr.config.reading import (
     written,
 )
 from flussdvr.config.urls import mask_url, read_scheme
-from flussdvr.config.values import ADDRESS, DURATION, HTTP_URL, NETWORK, Kind, choice, integer, split
+from flussdvr.config.values import ADDRESS, DURATION, HTTP_URL, NETWORK, SIZE, Kind, choice, integer, split
 
 PORT = integer(0, 65535)
 
@@ -198,7 +198,15 @@ def _filters(field: str) -> Rule:
 
 
 def _read_sink_url(text: str) -> str:
-    read_scheme(text, ("http", "https"), ("log", "jsonlog", "lua", "pid"))
+    path = text
+    if not text.startswith("/"):
+        scheme = read_scheme(text, ("http", "https", "log", "jsonlog"), ("lua", "pid"))
+        path = text.partition("://")[2] if scheme.endswith("log") else "/url"
+        text = scheme + text[len(scheme) :]
+    if not path.startswith("/") or path.endswith("/") or "\0" in path:
+        raise Misread(f"expected the absolute path of a file as in {text.partition('/')[0]}///var/log/events.log")
+    if path.endswith(".lua"):
+        raise Misread("scripts are not run here")
     return text
 
 
@@ -211,6 +219,8 @@ SINK_RULES: dict[str, Rule] = {
     "resend_timeout": simple("resend_timeout_s", DURATION),
     "resend_notifications_limit": simple("resend_limit", integer(0, 10_000_000)),
     "resend_notifications_timeout": simple("resend_timeout_s", DURATION),
+    "max_size": simple("max_size", SIZE),
+    "max_depth": simple("max_depth", integer(0, 10_000)),
     "level": simple("level", choice(*"debug info notice warning error alert critical".split())),
     "verbose": simple("level", choice(*"debug info notice warning error alert critical".split())),
 }

@@ -63,6 +63,7 @@ class Stream:
         self.last_fragment_ms: int | None = None
         self._utc_ms = utc_ms
         self._floor_ms = floor_ms
+        self._flowing = False
         self._on_event = on_event
         self.segmenter = Segmenter(self._open, self._append, self._gap, lambda: self._floor_ms)
 
@@ -112,10 +113,15 @@ class Stream:
         window.append(fragment, begins)
         self.bytes_in += len(fragment.data)
         self.last_fragment_ms = self._utc_ms()
+        if not self._flowing:
+            self._flowing = True
+            self._on_event({"event": "source_started", "media": self.name, "begin_ms": fragment.begin_ms})
 
     def _gap(self, reason: str) -> None:
         if self.recorder is not None:
             self.recorder.gap(reason)
         self.window.gap(reason)
         self.log.info("{stream} has a gap: {reason}", stream=self.name, reason=reason)
-        self._on_event({"event": "source_lost", "media": self.name, "reason": reason})
+        if self._flowing:
+            self._flowing = False
+            self._on_event({"event": "source_lost", "media": self.name, "reason": reason})
