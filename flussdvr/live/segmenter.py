@@ -12,7 +12,8 @@ puts its samples into a later fragment.
 Times come from the source's media clock, mapped to UTC by a `MediaClock` which is anchored once the first
 `ANCHOR_US` have come in (a burst of old media at the start is thus dated back, not into the future). A jump of a
 track's time, a stepped clock or a lost source ends the run of media: `on_gap` is called, and the next fragment begins
-a new one with a sync sample and a new anchor.
+a new one with a sync sample and a new anchor. Multiplexers interleave loosely, so a track that has jumped waits for
+the others to follow: what they still bring belongs to the run that ends.
 
 Pure but for the callbacks: the time is passed in.
 """
@@ -36,6 +37,8 @@ SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""
 PENDING_BYTES = 32 << 20
 """What may wait to be cut; a stream that exceeds it is cut where it stands."""
+FOLLOW_US = 3_000_000
+"""A track that has jumped waits no longer than this for the others."""
 SAME_CLOCK_US = 2_000_000
 """After a hole, a media clock that is still this close to UTC is believed to be the same one."""
 TOUCH = 500
@@ -73,6 +76,10 @@ class Segmenter:
         self._active: list[Lane] = []
         """The lanes of the running run of media, the reference first in `_reference`; empty before its start."""
         self._reference: Lane | None = None
+        self._jumped: dict[int, list[Sample]] = {}
+        """By the source's track id: from its jump on, what each track that has jumped has brought."""
+        self._jumped_bytes = 0
+        self._jumped_at_us = 0
         self._first_arrival_us: int | None = None
         self._anchor_offset_us = 0
         self._stated_offset_us: int | None = None
@@ -88,6 +95,7 @@ class Segmenter:
         """The source's tracks, at its start and whenever they change."""
         if self._source_tracks == tuple(tracks):
             return
+        self._follow(self._jumped_at_us)
         if self._active:
             self.flush()
             self._stop("tracks_changed", keep_clock=True)
@@ -97,6 +105,7 @@ class Segmenter:
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         """The source itself states the UTC of its media time `dts`."""
+        self._follow(self._jumped_at_us)
         before, self._stated_offset_us = self._stated_offset_us, utc_ms * 1000 - dts * 1_000_000 // timescale
         if before is not None and self._active and abs(self._stated_offset_us - before) > STEP_US:
             stated = self._stated_offset_us
@@ -110,16 +119,57 @@ class Segmenter:
         if lane is None or not samples:
             return
         now_us = now_ms * 1000
-        for sample in samples:
+        if track_id not in self._jumped:
+            samples = self._put(lane, samples, now_us)
+        if samples:
+            if not self._jumped:
+                self._jumped_at_us = now_us
+            self._jumped.setdefault(track_id, []).extend(samples)
+            self._jumped_bytes += sum(len(sample.data) for sample in samples)
+            if self._all_jumped(now_us):
+                self._follow(now_us)
+
+    def _put(self, lane: Lane, samples: Sequence[Sample], now_us: int, follow: bool = False) -> Sequence[Sample]:
+        """Take samples up to a jump of the track; those from there on are returned, or taken too with `follow`."""
+        newest: int | None = None
+        left: Sequence[Sample] = ()
+        for index, sample in enumerate(samples):
             verdict = lane.put(sample)
-            if verdict is Verdict.LATE:
-                self.late_samples += 1
-            elif verdict is Verdict.JUMP:
+            if verdict is Verdict.JUMP:
+                if not follow:
+                    left = samples[index:]
+                    break
                 self._jump(lane, sample, now_us)
-                lane.put(sample)
+                newest = None
+                verdict = lane.put(sample)
+            if verdict is Verdict.TAKEN:
+                newest = sample.pts if newest is None else max(newest, sample.pts)
+            else:
+                self.late_samples += 1
         # Nothing can be shown before it was seen: the sample with the latest presentation time has travelled least.
-        self._arrived(lane.media_us(max(sample.dts + sample.cto for sample in samples)), now_us)
+        if newest is not None:
+            self._arrived(lane.media_us(newest), now_us)
         self._work(now_us)
+        return left
+
+    def _all_jumped(self, now_us: int) -> bool:
+        """Whether every track that brings anything has jumped, or has had the time to."""
+        if all(key in self._jumped or lane.newest_us is None for key, lane in self._lanes.items()):
+            return True
+        if now_us - self._jumped_at_us > FOLLOW_US or self.pending_bytes > PENDING_BYTES:
+            return True
+        return any(
+            abs(samples[-1].dts - samples[0].dts) > FOLLOW_US * self._lanes[key].track.timescale // 1_000_000
+            for key, samples in self._jumped.items()
+        )
+
+    def _follow(self, now_us: int) -> None:
+        """End the run before the jump, and begin with what the tracks have brought since."""
+        jumped, self._jumped, self._jumped_bytes = self._jumped, {}, 0
+        for number, (key, samples) in enumerate(jumped.items()):
+            if not number:
+                self._jump(self._lanes[key], samples[0], self._jumped_at_us)
+            self._put(self._lanes[key], samples, now_us, follow=True)
 
     def flush(self) -> None:
         """Make the last fragment of what is pending: no more will come for it."""
@@ -138,12 +188,13 @@ class Segmenter:
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
+        self._follow(self._jumped_at_us)
         self.flush()
         self._stop(reason)
 
     @property
     def pending_bytes(self) -> int:
-        return sum(lane.pending_bytes for lane in self._lanes.values())
+        return self._jumped_bytes + sum(lane.pending_bytes for lane in self._lanes.values())
 
     # -- a run of media begins and ends -----------------------------------------------------------------------
 

@@ -155,6 +155,41 @@ def test_a_jump_of_the_timestamps_is_a_gap_and_a_new_anchor() -> None:
     assert all(a.end_ms <= b.begin_ms for a, b in zip(rig.fragments, rig.fragments[1:], strict=False))
 
 
+@pytest.mark.parametrize("jump_s", [3600, -500])
+@pytest.mark.parametrize("lag_ms", [-900, 40, 900])
+def test_a_jump_of_interleaved_tracks_is_one_gap(jump_s: int, lag_ms: int) -> None:
+    """The audio comes later than the video, as multiplexers do it: what it brings before it jumps too is kept."""
+    rig, begin_ms, events = Rig(VIDEO, AUDIO), START_MS, []
+    for part, from_s in ((0, 1000), (4, 1000 + jump_s)):
+        for i in range(100):
+            events.append((part * 1000 + i * 40, VIDEO, Sample(from_s * 90_000 + i * 3600, b"v", i % 100 == 0)))
+        for i in range(188):
+            at_ms = part * 1000 + i * 1024 // 48 + lag_ms
+            events.append((at_ms, AUDIO, Sample(from_s * 48_000 + i * 1024, b"a")))
+    for at_ms, track, sample in sorted(events, key=lambda event: event[0]):
+        rig.now_ms = begin_ms + at_ms
+        rig.put(track, sample)
+    rig.segmenter.lost("end")
+    assert rig.gaps == ["timestamp_jump", "end"]
+    assert sum(len(durations) for _, durations, _ in rig.runs(VIDEO)) == 200
+    assert rig.segmenter.dropped_samples == 0
+    assert rig.segmenter.late_samples == 0
+    assert abs(rig.fragments[-1].end_ms - (START_MS + 8000)) <= 100 + abs(lag_ms)
+
+
+def test_audio_that_does_not_follow_a_jump_of_the_video_is_taken_again() -> None:
+    rig = Rig(VIDEO, AUDIO)
+    rig.play(3, media_s=1000)
+    begin_ms = rig.now_ms
+    for i in range(10 * 25):
+        rig.now_ms = begin_ms + i * 40
+        rig.put(VIDEO, Sample(5000 * 90_000 + i * 3600, b"v", i % 50 == 0))
+        for j in range(2):
+            rig.put(AUDIO, Sample(1003 * 48_000 + (2 * i + j) * 1024, b"a"))
+    assert rig.segmenter.late_samples == 0
+    assert len(rig.gaps) == 1 or set(rig.gaps) <= {"timestamp_jump"}
+
+
 def test_late_samples_are_dropped_and_counted() -> None:
     rig = Rig(VIDEO)
     rig.play(3, audio=False)
