@@ -5,47 +5,28 @@ The gate: every viewer's request passes here once, and gets its session.
 
     request --(name, address, protocol, token)--> session id, 40 hex digits --> X-Session
 
-This gate lets everybody in. One that asks a backend has the same method.
+`viewers.gate` is the one that asks who may watch; the one here lets everybody in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Protocol
 
 from flussdvr.playback.lru import Lru
 from flussdvr.web.paths import LiveTs, MediaPath, Mp4Export, Picture, TimeshiftAbsTs, TimeshiftRelTs, TsExport
 from flussdvr.web.site import DvrRequest
+from flussdvr.web.viewers.sessions import Session
 
 SESSIONS = 100_000
 IDLE_MS = 600_000
 """A session that asks for nothing this long has ended; the next request begins another."""
-REMEMBERED = 32
-
-
-@dataclass(slots=True)
-class Session:
-    """One viewer's playback of one stream. `opened_ms`, `seen_ms`: wall clock of the first and the last request."""
-
-    id: str
-    name: str
-    proto: str
-    opened_ms: int
-    seen_ms: int
-    _timeshifts: dict[int, int] = field(default_factory=dict)
-
-    def timeshift_opened(self, from_ms: int, now_ms: int) -> int:
-        """When this viewer first asked for `timeshift_abs-F` of this F."""
-        if len(self._timeshifts) >= REMEMBERED and from_ms not in self._timeshifts:
-            self._timeshifts.pop(next(iter(self._timeshifts)))
-        return self._timeshifts.setdefault(from_ms, now_ms)
 
 
 class Admission(Protocol):
-    async def admit(self, request: DvrRequest, parsed: MediaPath) -> Session:
-        """The session of this request; raises `DvrError` DENIED."""
+    async def admit(self, request: DvrRequest, parsed: MediaPath) -> tuple[Session, MediaPath]:
+        """The session of this request, and its URL with the viewer's token; raises `DvrError`."""
         ...
 
 
@@ -56,7 +37,7 @@ class Everybody:
         self._now_ms = now_ms
         self._sessions: Lru[str, Session] = Lru(SESSIONS)
 
-    async def admit(self, request: DvrRequest, parsed: MediaPath) -> Session:
+    async def admit(self, request: DvrRequest, parsed: MediaPath) -> tuple[Session, MediaPath]:
         now = self._now_ms()
         key = session_id(parsed.name, peer_of(request), protocol_of(parsed), parsed.parameter("token") or "")
         session = self._sessions.get(key)
@@ -64,7 +45,7 @@ class Everybody:
             session = Session(key, parsed.name, protocol_of(parsed), now, now)
             self._sessions.put(key, session, 1)
         session.seen_ms = now
-        return session
+        return session, parsed
 
 
 def session_id(*keys: str) -> str:

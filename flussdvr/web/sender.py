@@ -248,6 +248,9 @@ def count(request: Request, ram: int, disk: int) -> None:
     if sent is not None:
         sent.ram += ram
         sent.disk += disk
+    told = getattr(request, "on_sent", None)
+    if told is not None:
+        told(ram + disk)
 
 
 def abort(request: Request) -> None:

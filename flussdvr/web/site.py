@@ -113,6 +113,7 @@ class DvrRequest(Request):
         self.sent = Sent()
         self.begun: float = channel.site.clock.seconds()
         self.session_id = ""
+        self.on_sent: Callable[[int], None] | None = None
         self.answered = False
         self._publication: Publication | None = None
         self._logged = False

@@ -8,9 +8,12 @@ from flussdvr.web.shown import shown
 @pytest.mark.parametrize(
     ("uri", "expected"),
     [
-        (b"/ort/index.m3u8?token=abc&x=1", "/ort/index.m3u8?token=***&x=1"),
-        (b"/ort/mpegts?x=1&PassWord=s3cret", "/ort/mpegts?x=1&PassWord=***"),
+        (b"/ort/index.m3u8?token=abc&utc=1", "/ort/index.m3u8?token=***&utc=1"),
+        (b"/ort/mpegts?utc=1&PassWord=s3cret", "/ort/mpegts?utc=1&PassWord=***"),
         (b"/ort/index.m3u8?utc=1?token=a;b", "/ort/index.m3u8?utc=1?token=***;b"),
+        (b"/ort/index.m3u8?utc=1&amp;token=a", "/ort/index.m3u8?utc=1&amp;token=***"),
+        (b"/ort/index.m3u8?%74oken=abc", "/ort/index.m3u8?%74oken=***"),
+        (b"/ort/index.m3u8?key=a=b&limit=3", "/ort/index.m3u8?key=***&limit=3"),
         (b"/token=1/index.m3u8", "/token=1/index.m3u8"),
         (b"/\xff", "/\xff"),
     ],

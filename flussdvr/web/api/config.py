@@ -97,10 +97,6 @@ def add_config(
         sinks = [_sink(one, call.secrets) for one in administration.config.event_sinks.values()]
         return page(sinks, call.query).document("event_sinks")
 
-    @router.get("/sessions")
-    async def list_sessions(call: Call) -> Document:
-        return page([], call.query, key="id").document("sessions")
-
     return stats
 
 

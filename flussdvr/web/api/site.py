@@ -30,8 +30,10 @@ from flussdvr.web.api.monitoring import add_monitoring
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.stats import Clients, Nobody
+from flussdvr.web.api.sessions import add_sessions
 from flussdvr.web.api.streams import StreamDocuments, add_streams
 from flussdvr.web.auth import Gate
+from flussdvr.web.viewers.gate import ViewersGate
 
 
 @implementer(IResource)
@@ -61,9 +63,10 @@ def make_api(
     clock: IReactorTime,
     now_ms: Callable[[], int],
     clients: Clients | None = None,
+    viewers: ViewersGate | None = None,
 ) -> tuple[ApiResource, ExportJobs]:
     """The resource, and the export jobs, which are to be loaded before it is asked."""
-    clients = clients or Nobody()
+    clients = clients or (viewers.sessions if viewers is not None else Nobody())
     streams = StreamDocuments(administration, administration.streams, clients, now_ms)
     export = make_export(exporter, administration.streams)
     jobs = ExportJobs(export, archive.catalog, disk, now_ms)
@@ -73,6 +76,8 @@ def make_api(
     add_dvr(v3, archive, streams)
     add_exports(v3, export, jobs)
     add_dvrs(v3, administration, archive)
+    if viewers is not None:
+        add_sessions(v3, viewers)
     stats = add_config(v3, administration, archive, administration.streams, clients, now_ms)
     legacy = Router(gate, None, clock)
     add_legacy(legacy, administration, archive, streams, stats)

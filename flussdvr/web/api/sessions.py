@@ -1,0 +1,51 @@
+"""
+/sessions, /sessions/{id}, /sessions/reauth: who watches.
+
+DELETE sends a viewer away: what he is being sent is broken off, and his requests are refused until he would have been
+asked for again. Tokens are shown to those who may edit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flussdvr.errors import DvrError, Kind
+from flussdvr.web.api.listing import page
+from flussdvr.web.api.router import Call, Router
+from flussdvr.web.viewers.gate import ViewersGate
+
+Document = dict[str, Any]
+SEARCHED = ("name", "ip", "user_id", "user_agent", "token")
+
+
+def add_sessions(router: Router, viewers: ViewersGate) -> None:
+    sessions = viewers.sessions
+
+    def one(id: str) -> Any:
+        session = sessions.get(id)
+        if session is None:
+            raise DvrError(Kind.NOT_FOUND, "session_not_found", "there is no such session", {"parameter": "id"})
+        return session
+
+    @router.get("/sessions")
+    async def list_sessions(call: Call) -> Document:
+        names = call.query.get("name")
+        wanted = None if names is None else {names, *names.split(",")}
+        chosen = (item.document(call.secrets) for item in sessions if wanted is None or item.name in wanted)
+        return page(chosen, call.query, key="id", order="opened_at", searched=SEARCHED).document("sessions")
+
+    @router.get("/sessions/<id>")
+    async def get_session(call: Call, id: str) -> Document:
+        document: Document = one(id).document(call.secrets)
+        return document
+
+    @router.delete("/sessions/<id>")
+    async def delete_session(call: Call, id: str) -> None:
+        viewers.send_away(one(id))
+
+    @router.post("/sessions/reauth")
+    async def reauthorize(call: Call) -> Document:
+        count = viewers.reauthorize(call.query.get("name"))
+        if not count:
+            raise DvrError(Kind.NOT_FOUND, "session_not_found", "nobody watches that", {"parameter": "name"})
+        return {"estimated_count": count}

@@ -1,0 +1,239 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
+"""
+Sessions: one viewer's playback of one stream.
+
+    open --> seen, seen, seen ... --> silence --> closed
+
+They stand in the order of their last use, and one timer waits for the first of them: nothing ever walks over all. One
+with a request that is still being answered (a download, endless MPEG-TS) does not fall silent.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from flussdvr.playback.lru import Lru
+from flussdvr.web.sender import abort
+from flussdvr.web.viewers.verdict import Verdict
+
+IDLE_S = 60.0
+"""A session that asks for nothing this long has ended; the next request begins another."""
+REMEMBERED_MS = 600_000
+"""How long after its last request a viewer finds a timeshift where it was."""
+SESSIONS = 100_000
+TIMESHIFTS = 32
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A verdict in force: by whom (`authority`), and until when (`expires_s`, of the reactor's clock)."""
+
+    verdict: Verdict
+    authority: object
+    expires_s: float
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """
+    `opened_ms`, `seen_ms`: wall clock of the first and the last request. `live`, `archive`: what was decided about
+    each; `questions`: how often a backend was asked. `answering`: requests on their way, and what to do to have each
+    of them decided anew.
+    """
+
+    id: str
+    name: str
+    proto: str
+    opened_ms: int
+    seen_ms: int
+    ip: str = ""
+    token: str = ""
+    user_agent: str = ""
+    referer: str = ""
+    query: str = ""
+    used_s: float = 0.0
+    bytes: int = 0
+    questions: int = 0
+    user: str | None = None
+    user_id: str | None = None
+    max_sessions: int | None = None
+    live: Held | None = None
+    archive: Held | None = None
+    dvr: bool = False
+    answering: dict[Any, Callable[[], None]] | None = None
+    timeshifts: dict[int, int] | None = None
+
+    def timeshift_opened(self, from_ms: int, now_ms: int) -> int:
+        """When this viewer first asked for `timeshift_abs-F` of this F."""
+        if self.timeshifts is None:
+            self.timeshifts = {}
+        if len(self.timeshifts) >= TIMESHIFTS and from_ms not in self.timeshifts:
+            self.timeshifts.pop(next(iter(self.timeshifts)))
+        return self.timeshifts.setdefault(from_ms, now_ms)
+
+    def document(self, secrets: bool) -> Document:
+        """As the API and events show it; the token only with `secrets`."""
+        document: Document = {
+            "id": self.id,
+            "type": "play",
+            "name": self.name,
+            "proto": self.proto,
+            "ip": self.ip,
+            "user_id": self.user_id,
+            "max_sessions": self.max_sessions,
+            "user_agent": self.user_agent,
+            "referer": self.referer,
+            "bytes": self.bytes,
+            "opened_at": self.opened_ms,
+            "started_at": self.opened_ms,
+            "updated_at": self.seen_ms,
+            "dvr": self.dvr,
+        }
+        if secrets:
+            document |= {"token": self.token, "query_string": self.query}
+        return document
+
+
+class Sessions:
+    """
+    Every session there is. `now_ms`: the wall clock; `on_event` is told of `play_opened`, `play_updated` and
+    `play_closed`.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        now_ms: Callable[[], int],
+        on_event: Callable[[Document], None] = lambda event: None,
+        limit: int = SESSIONS,
+    ) -> None:
+        self._clock = clock
+        self._now_ms = now_ms
+        self._on_event = on_event
+        self._limit = limit
+        self._by_use: OrderedDict[str, Session] = OrderedDict()
+        self._online: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
+        self._users: dict[str, dict[Session, None]] = {}
+        self._timeshifts: Lru[str, tuple[int, dict[int, int]]] = Lru(10_000)
+        self._timer: Any = None
+
+    def __len__(self) -> int:
+        return len(self._by_use)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._by_use.values())
+
+    def get(self, id: str) -> Session | None:
+        return self._by_use.get(id)
+
+    def online(self, name: str) -> int:
+        """Sessions of a stream."""
+        return self._online.get(name, 0)
+
+    def bytes_out(self, name: str) -> int:
+        """Bytes of content that viewers of a stream have been sent since the server began."""
+        return self._bytes.get(name, 0)
+
+    def of_user(self, user: str) -> list[Session]:
+        return list(self._users.get(user, ()))
+
+    def add(self, session: Session) -> None:
+        """Open a session."""
+        if len(self._by_use) >= self._limit:
+            self.close(next(iter(self._by_use.values())), "limit")
+        self._by_use[session.id] = session
+        self._online[session.name] = self._online.get(session.name, 0) + 1
+        if (remembered := self._timeshifts.get(session.id)) is not None:
+            self._timeshifts.pop(session.id)
+            if self._now_ms() - remembered[0] < REMEMBERED_MS:
+                session.timeshifts = remembered[1]
+        self.seen(session)
+        self.tell("play_opened", session)
+
+    def seen(self, session: Session) -> None:
+        """It has asked for something."""
+        session.seen_ms, session.used_s = self._now_ms(), self._clock.seconds()
+        self._by_use.move_to_end(session.id)
+        if self._timer is None:
+            self._timer = self._clock.callLater(IDLE_S, self._sweep)
+
+    def belongs(self, session: Session, user: str) -> None:
+        """Count it as one of this user's."""
+        self._forget_user(session)
+        session.user = user
+        self._users.setdefault(user, {})[session] = None
+
+    def sent(self, session: Session, count: int) -> None:
+        session.bytes += count
+        self._bytes[session.name] = self._bytes.get(session.name, 0) + count
+
+    def answer(self, session: Session, request: Any, again: Callable[[], None]) -> None:
+        """`request` is being answered from now on; `again()` has it decided anew."""
+        if session.answering is None:
+            session.answering = {}
+        session.answering[request] = again
+        request.notifyFinish().addBoth(lambda _: self._answered(session, request))
+
+    def _answered(self, session: Session, request: Any) -> None:
+        if session.answering is not None:
+            session.answering.pop(request, None)
+            if not session.answering:
+                session.answering = None
+        if self._by_use.get(session.id) is session:
+            self.seen(session)
+
+    def close(self, session: Session, reason: str) -> None:
+        """It has ended; what is still being answered is broken off."""
+        if self._by_use.get(session.id) is not session:
+            return
+        del self._by_use[session.id]
+        self._forget_user(session)
+        left = self._online[session.name] - 1
+        if left:
+            self._online[session.name] = left
+        else:
+            del self._online[session.name]
+        if session.timeshifts:
+            self._timeshifts.put(session.id, (session.seen_ms, session.timeshifts), 1)
+        for request in list(session.answering or ()):
+            abort(request)
+        self.tell("play_closed", session, closed_at=self._now_ms(), reason=reason)
+
+    def tell(self, event: str, session: Session, **more: Any) -> None:
+        document = session.document(False)
+        self._on_event({"event": event, "media": document.pop("name"), **document, **more})
+
+    def _forget_user(self, session: Session) -> None:
+        if session.user is not None and (sessions := self._users.get(session.user)) is not None:
+            sessions.pop(session, None)
+            if not sessions:
+                del self._users[session.user]
+        session.user = None
+
+    def _sweep(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        while self._by_use:
+            session = next(iter(self._by_use.values()))
+            left = session.used_s + IDLE_S - now
+            if left > 0.001:
+                self._again(left)
+                return
+            if session.answering:
+                self.seen(session)
+            else:
+                self.close(session, "silence")
+
+    def _again(self, delay_s: float) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._clock.callLater(delay_s, self._sweep)
