@@ -66,8 +66,8 @@ class KeyFrame:
 
     @property
     def identity(self) -> str:
-        """Tells this picture from any other of its stream, be it in RAM or on a disk."""
-        return f"{self.at_ms}-{len(self.sample())}"
+        """Tells this picture from any other of its stream, be it in RAM or on a disk: by its moment and fragment."""
+        return f"{self.at_ms}-{int(self.span.table.size[self.span.first])}"
 
 
 class corrupt:
