@@ -76,7 +76,7 @@ def add_config(
             "stats": stats(),
         }
 
-    @router.route("/config", "POST", edit=True)
+    @router.route("/config", "POST", text=True)
     async def check_config(call: Call) -> Document:
         if not isinstance(call.body, bytes):
             title = "the text of a configuration is needed, as text/plain"

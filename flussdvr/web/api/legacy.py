@@ -11,6 +11,9 @@ from typing import Any
 
 from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
+from flussdvr.config import ConfigErrors, parse_config
+from flussdvr.config.documents import RESET
+from flussdvr.config.stream_document import configured
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.sources import source_of
 from flussdvr.playback.status import newest_tracks, seconds
@@ -112,9 +115,20 @@ def add_legacy(
         await administration.put_stream(name, {"dvr": {"dvr_offline": off}})
         return {"success": True}
 
-    @router.post("/config/stream_delete")
+    @router.route("/config/stream_create", "POST", text=True)
+    async def stream_create(call: Call) -> Document:
+        text = (call.body or b"").decode("utf-8", "replace").strip()
+        try:
+            found = parse_config(text if text.endswith(("}", ";")) else text + ";")
+        except ConfigErrors as errors:
+            raise DvrError(Kind.BAD_REQUEST, "config_error", str(errors.errors[0]), {"pointer": ""}) from None
+        for name, settings in found.streams.items():
+            await administration.put_stream(name, {RESET: True, **configured(settings, found)})
+        return {"success": True}
+
+    @router.route("/config/stream_delete", "POST", text=True)
     async def stream_delete(call: Call) -> Document:
-        await administration.delete_stream(_text(call))
+        await administration.delete_stream((call.body or b"").decode("utf-8", "replace").strip())
         return {"success": True}
 
     @router.post("/modify_config")
@@ -140,7 +154,3 @@ def _stream(call: Call) -> str:
     if not isinstance(name, str):
         raise DvrError(Kind.BAD_REQUEST, "missing_parameter", "stream is missing", {"parameter": "stream"})
     return name
-
-
-def _text(call: Call) -> str:
-    return bytes(call.request.content.getvalue()).decode("utf-8", "replace").strip()

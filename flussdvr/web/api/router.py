@@ -97,9 +97,9 @@ class Router:
         return self.route(path, "DELETE")
 
     def route(
-        self, path: str, method: str, public: bool = False, edit: bool | None = None
+        self, path: str, method: str, public: bool = False, edit: bool | None = None, text: bool = False
     ) -> Callable[[Handler], Handler]:
-        """`public`: for everybody; `edit`: what a viewer may not, by default all but GET."""
+        """`public`: for everybody; `edit`: not for viewers, by default all but GET; `text`: the body is no JSON."""
         methods = ["GET", "HEAD"] if method == "GET" else [method]
         needs_edit = method != "GET" if edit is None else edit
 
@@ -107,7 +107,7 @@ class Router:
             async def serve(request: DvrRequest, **parts: str) -> bytes:
                 account = ANONYMOUS if public else await self.gate.admit(request, needs_edit)
                 query = self._query(request)
-                body = _body(request) if method != "GET" else None
+                body = self._body(request, text) if method != "GET" else None
                 if self.schema is not None:
                     self.schema.check(path, method.lower(), query, body)
                 answer = await handler(Call(request, account, query, body), **parts)
@@ -138,6 +138,19 @@ class Router:
         except ValueError:
             raise DvrError(Kind.BAD_REQUEST, "bad_request", "the query is not UTF-8, or too long") from None
 
+    def _body(self, request: Any, text: bool) -> Any:
+        """Bytes where a text is wanted, else JSON, whatever its type is said to be: `curl --data` says it is a form."""
+        data: bytes = request.content.getvalue()
+        if not data.strip():
+            return None
+        if text:
+            return data
+        try:
+            return json.loads(data, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            title = f"the body is not JSON: {error}"
+            raise DvrError(Kind.BAD_REQUEST, "bad_json", title, {"pointer": ""}) from None
+
     # -- errors -----------------------------------------------------------------------------------------------
 
     def _refused(self, request: Any, failure: Failure) -> bytes:
@@ -156,20 +169,6 @@ class Router:
     def _crashed(self, request: Any, failure: Failure) -> bytes:
         self.log.failure("{method} {uri} failed", failure, method=request.method, uri=request.uri)
         return write_error(request, DvrError(Kind.CORRUPT, "internal_error", "internal error"))
-
-
-def _body(request: DvrRequest) -> Any:
-    data = request.content.getvalue()
-    if not data.strip():
-        return None
-    content_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
-    if content_type.startswith("text/plain"):
-        return data
-    try:
-        return json.loads(data, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        source = {"pointer": ""}
-        raise DvrError(Kind.BAD_REQUEST, "bad_json", f"the body is not JSON: {error}", source) from None
 
 
 def _no_constant(name: str) -> Any:
