@@ -15,6 +15,14 @@ from flussdvr.web.api.router import Call, Router
 from flussdvr.web.api.streams import StreamDocuments, not_found
 
 Document = dict[str, Any]
+REASONS = {one: one for one in ("disk", "clock", "restart", "deleted", "schedule")} | {
+    "timestamp_jump": "clock",
+    "utc": "clock",
+    "clock_step": "clock",
+    "stopped": "restart",
+    "tracks_changed": "tracks_changed",
+}
+"""Of gaps, as clients know them; what a source says of its end is `source_lost`."""
 
 
 def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
@@ -32,7 +40,7 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
         answer = page(ranges, call.query, key="opened_at", other=("gaps",)).document("ranges")
         if call.query.get("gaps") == "true":
             gaps = found.gaps() if found is not None else []
-            answer["gaps"] = [{**document(gap), "reason": reason} for gap, reason in gaps]
+            answer["gaps"] = [{**document(gap), "reason": REASONS.get(reason, "source_lost")} for gap, reason in gaps]
         return answer
 
     @router.delete("/streams/<path:name>/dvr/ranges")
