@@ -42,9 +42,9 @@ WAIT_MS = 8
 """How long in all a slice may wait for room in the socket of a client who has been this fast before."""
 FAST_S = 0.003
 """A client for whom the reactor has to wait no longer than this is fast."""
-SPARE_WAIT_MS = 40
+SPARE_WAIT_MS = 100
 """How long a slice may wait for room each time, while its worker has another thread to spare ..."""
-SOON_S = 0.1
+SOON_S = 0.2
 """... with a client for whom the reactor has to wait no longer than this."""
 CHUNK = 4 << 20
 """At most this in one sendfile(2)."""
@@ -164,8 +164,10 @@ class Transfer:
                     return False  # it may lie on another disk, which has its own thread
                 path = part.path
             try:
-                self._advance(part)
+                full = self._advance(part)
             except BlockingIOError:
+                full = True
+            if full:
                 spare = soon and worker.spare
                 if patience_ms <= 0 and not spare:
                     return True
@@ -181,7 +183,8 @@ class Transfer:
                 return False
         return False
 
-    def _advance(self, part: Part) -> None:
+    def _advance(self, part: Part) -> bool:
+        """Send some of `part`; whether there was no room for more. Raises `BlockingIOError` where there was none."""
         left = len(part) - self._offset
         if isinstance(part, Extent):
             source = self._open(part.path)
@@ -194,12 +197,14 @@ class Transfer:
                 raise DataGone(part.path)
             self.sent_disk += count
         else:
+            wanted = left
             count = os.write(self._socket, memoryview(part)[self._offset :])
             self.sent_ram += count
         self._offset += count
         if self._offset == len(part):
             self._index += 1
             self._offset = 0
+        return count < wanted
 
     def _open(self, path: str) -> int:
         if self._file is None or self._file[0] != path:
