@@ -82,8 +82,12 @@ class Settings(Protocol):
 
 
 class Pictures(Protocol):
-    async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
-        """Answer a request for a picture; raises `DvrError`."""
+    async def answer(
+        self, parsed: Picture, source: Source, request: DvrRequest, permitted: Callable[[int], bool]
+    ) -> None:
+        """
+        Answer a request for a picture, with one of a moment (UTC ms) that is `permitted`; raises `DvrError`.
+        """
 
     def image_stream(self, parsed: ArchivePlaylist, width: int, height: int, up: str) -> bytes:
         """A line of a multivariant playlist that names one of pictures; raises `DvrError`."""
@@ -300,7 +304,12 @@ class MediaSite:
             error = DvrError(Kind.UNAVAILABLE, "not_implemented", "pictures are not available")
             request.write(write_error(request, error, 501))
             return
-        await self.pictures.answer(parsed, source, request)
+        held = session.archive
+
+        def permitted(at_ms: int) -> bool:
+            return held is None or held.verdict.covers(Range(at_ms, at_ms + 1), False)
+
+        await self.pictures.answer(parsed, source, request, permitted)
 
     @answer.register
     async def _status(self, parsed: RecordingStatus, source: Source, request: DvrRequest, session: Session) -> None:

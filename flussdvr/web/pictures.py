@@ -36,7 +36,7 @@ from flussdvr.playback.pictures.moment import Moment, moment_at
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.pictures.previews import Frame
 from flussdvr.playback.pictures.sprite import MAX_SIDE, MAX_TILES, WIDTH, Grid
-from flussdvr.playback.pictures.stored import Thumb, nearest
+from flussdvr.playback.pictures.stored import nearest
 from flussdvr.playback.pictures.thumbnails import HEIGHT, StreamSettings, ThumbnailSettings, default_box
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.timeline import Range, RangeSet
@@ -52,6 +52,12 @@ SETTLED = b"public, max-age=86400"
 WIDTHS = range(16, 3841)
 RETRY_AFTER_S = 2
 
+Permitted = Callable[[int], bool]
+
+
+def anything(at_ms: int) -> bool:
+    return True
+
 
 class PictureSite:
     """Answers the picture URLs. `settings(name)` is a stream's configuration, `None` if it has none any more."""
@@ -61,19 +67,25 @@ class PictureSite:
         self._sender = sender
         self._settings = settings
 
-    async def answer(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
-        """Answer a request for a picture; raises `DvrError`."""
+    async def answer(
+        self, parsed: Picture, source: Source, request: DvrRequest, permitted: Permitted = anything
+    ) -> None:
+        """
+        Answer a request for a picture; raises `DvrError`.
+
+        What is found near a moment may be of another that the viewer may not see: `permitted` tells.
+        """
         try:
             if isinstance(parsed, ImagePlaylist):
                 await self._image_playlist(parsed, source, request)
             elif isinstance(parsed, SpritePicture):
                 await self._sprite(parsed, source, request)
             elif parsed.kind == "mp4":
-                await self._one_frame(parsed, source, request)
+                await self._one_frame(parsed, source, request, permitted)
             elif parsed.stored and parsed.utc_ms is not None:
-                await self._stored(parsed, parsed.utc_ms, source, request)
+                await self._stored(parsed, parsed.utc_ms, source, request, permitted)
             else:
-                await self._preview(parsed, source, request)
+                await self._preview(parsed, source, request, permitted)
         except DvrError as error:
             if error.kind is Kind.UNAVAILABLE:
                 request.setHeader(b"retry-after", str(RETRY_AFTER_S).encode())
@@ -96,42 +108,43 @@ class PictureSite:
 
     # -- MP4 ----------------------------------------------------------------------------------------------------------
 
-    async def _one_frame(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+    async def _one_frame(self, parsed: Picture, source: Source, request: DvrRequest, permitted: Permitted) -> None:
         if parsed.utc_ms is None:
             key = await newest_key_frame(source)
         else:
             named = await named_key_frame(source, parsed.utc_ms)
             if named is None:
                 found = await key_frame_for(source, parsed.utc_ms)
+                _check(found.at_ms, permitted)
                 await self._redirect(f"{await _name(source, found)}-preview.mp4", parsed, request)
                 return
             key = named
+        _check(key.at_ms, permitted)
         _describe(request, MP4, key.at_ms, parsed.utc_ms)
         await self._sender.send(key.one_frame(), request, f'"{key.identity}"')
 
     # -- JPEG ---------------------------------------------------------------------------------------------------------
 
-    async def _stored(self, parsed: Picture, utc_ms: int, source: Source, request: DvrRequest) -> None:
+    async def _stored(
+        self, parsed: Picture, utc_ms: int, source: Source, request: DvrRequest, permitted: Permitted
+    ) -> None:
         window = Range(max(0, utc_ms - NEAR_MS), utc_ms + NEAR_MS)
         thumbs = await self._pictures.stored.within(source, window)
-        found = nearest(thumbs, utc_ms)
+        found = nearest([thumb for thumb in thumbs if permitted(thumb.at_ms)], utc_ms)
         if found is None:
-            await self._preview(parsed, source, request)
+            await self._preview(parsed, source, request, permitted)
             return
         if found.at_ms != utc_ms and (utc_ms % 1000 or found.at_ms // 1000 != utc_ms // 1000):
             second = found.at_ms // 1000
             first = next(thumb for thumb in thumbs if thumb.at_ms // 1000 == second)
             await self._redirect(f"{name_of(found.at_ms, first.at_ms)}.jpg", parsed, request)
             return
-        await self._send_stored(found, parsed, source, request)
-
-    async def _send_stored(self, thumb: Thumb, parsed: Picture, source: Source, request: DvrRequest) -> None:
-        data = await self._pictures.stored.read(thumb)
+        data = await self._pictures.stored.read(found)
         if data is None:
-            await self._preview(parsed, source, request)
+            await self._preview(parsed, source, request, permitted)
             return
-        _describe(request, JPEG, thumb.at_ms, parsed.utc_ms)
-        await self._sender.send(Body((data,)), request, f'"{thumb.at_ms:x}-{len(data):x}"')
+        _describe(request, JPEG, found.at_ms, parsed.utc_ms)
+        await self._sender.send(Body((data,)), request, f'"{found.at_ms:x}-{len(data):x}"')
 
     async def _sprite(self, parsed: SpritePicture, source: Source, request: DvrRequest) -> None:
         self._enabled(parsed.name)
@@ -171,9 +184,10 @@ class PictureSite:
             raise DvrError(Kind.DENIED, "thumbnails_disabled", "pictures of this stream are not enabled")
         return settings.thumbnails
 
-    async def _preview(self, parsed: Picture, source: Source, request: DvrRequest) -> None:
+    async def _preview(self, parsed: Picture, source: Source, request: DvrRequest, permitted: Permitted) -> None:
         box = _box(parsed, default_box(self._enabled(parsed.name)))
         frame = await self._frame(parsed, source)
+        _check(frame.at_ms, permitted)
         etag = self._pictures.previews.etag(parsed.name, frame, box)
         known = matches(request.getHeader("if-none-match"), etag)
         data = b"" if known else await self._pictures.previews.jpeg(parsed.name, frame, box)
@@ -197,6 +211,11 @@ class PictureSite:
         request.setHeader(b"location", location)
         request.setHeader(b"cache-control", b"no-cache")
         request.setHeader(b"content-length", b"0")
+
+
+def _check(at_ms: int, permitted: Permitted) -> None:
+    if not permitted(at_ms):
+        raise DvrError(Kind.DENIED, "archive_not_allowed", "you may not watch this part of the archive")
 
 
 async def _name(source: Source, key: KeyFrame) -> str:

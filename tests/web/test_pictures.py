@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
@@ -19,7 +20,11 @@ from thumbs import jpeg, root_of, store_thumbs
 from flussdvr.config.model import ThumbnailSettings
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.threads import InlineWorker, MemoryWorker
+from flussdvr.timeline import Range
+from flussdvr.web.paths import parse
 from flussdvr.web.pictures import PictureSite
+from flussdvr.web.viewers.asked import asked
+from flussdvr.web.viewers.verdict import Verdict
 
 S = T // 1000
 ON_DEMAND = ThumbnailSettings("ondemand")
@@ -194,8 +199,8 @@ def test_stored_ones_redirect_to_the_nearest(server: PictureServer, recording: R
     for moment, name in (("1.1", "2"), ("1.000", "0"), ("3", "2"), ("4.3", "4.500"), ("4.1", "4"), ("11", "4.500"),
                          ("18", "20"), ("400", "20"), ("-9", "0")):  # fmt: skip
         whole, _, fraction = moment.partition(".")
-        asked = f"{S + int(whole)}" + (f".{fraction}" if fraction else "")
-        answer = server.get(f"/ort/{asked}.jpg?token=x")
+        url = f"{S + int(whole)}" + (f".{fraction}" if fraction else "")
+        answer = server.get(f"/ort/{url}.jpg?token=x")
         whole, _, fraction = name.partition(".")
         found = f"{S + int(whole)}" + (f".{fraction}" if fraction else "")
         assert (answer.status, answer.headers["location"]) == (302, f"/ort/{found}.jpg?token=x")
@@ -322,3 +327,32 @@ def test_pictures_along_an_hls_window_that_are_refused(server: PictureServer) ->
     ):
         answer = server.get(f"/ort/{form}")
         assert (answer.status, answer.json["error"]) == (403, "thumbnails_disabled")
+
+
+def test_only_pictures_of_what_a_viewer_may_see(server: PictureServer, recording: Recording) -> None:
+    allowed = [(T, T + 3000)]
+    held = SimpleNamespace(verdict=Verdict(True, spans=tuple(allowed)))
+    admit = server.media.admission.admit
+
+    async def restricted(request: Any, parsed: Any) -> Any:
+        session, parsed = await admit(request, parsed)
+        session.archive = held
+        return session, parsed
+
+    server.media.admission = SimpleNamespace(admit=restricted)  # type: ignore[assignment]
+    for command in (f"{S}-preview.jpg", f"{S + 2}-preview.mp4", f"{S + 1}.jpg"):
+        assert server.get(f"/ort/{command}").status == 200
+    for command in (f"{S + 2.5:.1f}-preview.jpg", f"{S + 2.5:.1f}-preview.mp4", "preview.jpg", "preview.mp4"):
+        answer = server.get(f"/ort/{command}")  # found are those of seconds 4 and 26
+        assert (answer.status, answer.json["error"]) == (403, "archive_not_allowed")
+    store_thumbs(recording, [T, T + 4000])
+    server.pictures.stored._cache.pop(next(iter(server.pictures.stored._cache._entries)))
+    assert server.get(f"/ort/{S + 2.9:.1f}.jpg").headers["location"] == f"/ort/{S}.jpg"
+
+
+def test_what_is_asked_for_with_many_pictures_is_their_window() -> None:
+    for command in (f"sprite-{S}-60-2x2.vtt", f"images-320x180/tpl-{S}-60-9.m3u8"):
+        what = asked(parse(f"/ort/{command}"), T + 3_600_000, None)
+        assert (what.span, what.media_request) == (Range(T, T + 60_000), f"preview-{S}-60")
+    what = asked(parse(f"/ort/images-320x180/seg-{S}-60.hls.jpg"), T + 3_600_000, None)
+    assert what.span == Range(T + 60_000, T + 60_001)

@@ -23,7 +23,7 @@ from flussdvr.playback.reading import ReaderOf
 from flussdvr.threads import Pool, ThreadWorker, Worker
 
 CODEC_THREADS = max(1, (os.cpu_count() or 2) // 2)
-THUMBNAILS_WAITING = 100
+THUMBNAILS_WAITING = 300
 
 
 class Pictures(Service):
