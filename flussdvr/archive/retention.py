@@ -225,24 +225,26 @@ class Retention:
         `DvrError` if the catalog or the disk fails: the next start goes on.
         """
         archives = {archive.name: archive for archive in self._streams(None)}
+        blobs = [blob for blob in blobs if is_closed(blob) and blob.stream in archives]
         locked = [blob for blob in blobs if archives[blob.stream].locks.within(blob.range)]
         for blob in locked:
             await self.cut(archives[blob.stream], blob, unlocked(archives[blob.stream], blob), reason)
-        await self._delete_whole([blob for blob in blobs if blob not in locked], reason)
+        # Meanwhile another deletion may have come to one of them.
+        await self._delete_whole([blob for blob in blobs if blob not in locked and is_closed(blob)], reason)
 
     async def cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: str) -> bool:
         """Delete `parts` of a closed blob. Whether the disk and the catalog have let it."""
-        root = self._root(blob.root)
+        root, state = self._root(blob.root), blob.state
         blob.state = BlobState.TRIMMING
         try:
             await self._catalog.mark([blob.id], BlobState.TRIMMING)
             result: Trimmed = await root.syncer.do(trim, blob, root.uuid or "", list(parts), root.files)
         except (OSError, DvrError) as error:
-            blob.state = BlobState.CLOSED
+            blob.state = state
             self._cut_before[blob] = parts
             self.log.error("deleting a part of {path}: {error}", path=blob.path, error=error)
             return False
-        blob.state = BlobState.CLOSED
+        blob.state = state
         if result.empty:
             await self._delete_whole([blob], reason)
             return True

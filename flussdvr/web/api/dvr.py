@@ -9,8 +9,9 @@ from typing import Any
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
-from flussdvr.web.api.listing import page
-from flussdvr.web.api.moments import document, documents, window
+from flussdvr.timeline import RangeSet
+from flussdvr.web.api.moments import document, window
+from flussdvr.web.api.range_page import range_page
 from flussdvr.web.api.router import Call, Router
 from flussdvr.web.api.streams import StreamDocuments, not_found
 
@@ -36,8 +37,8 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
     @router.get("/streams/<path:name>/dvr/ranges")
     async def list_ranges(call: Call, name: str) -> Document:
         found = recorded(name)
-        ranges = documents(found.ranges()) if found is not None else []
-        answer = page(ranges, call.query, key="opened_at", other=("gaps",)).document("ranges")
+        ranges = found.ranges() if found is not None else RangeSet()
+        answer = range_page(ranges, call.query, other=("gaps",)).document("ranges")
         if call.query.get("gaps") == "true":
             gaps = found.gaps() if found is not None else []
             answer["gaps"] = [{**document(gap), "reason": REASONS.get(reason, "source_lost")} for gap, reason in gaps]
@@ -52,8 +53,8 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
     @router.get("/streams/<path:name>/dvr/locks")
     async def list_locks(call: Call, name: str) -> Document:
         found = recorded(name)
-        locks = documents(found.locks) if found is not None else []
-        return page(locks, call.query, key="opened_at").document("locks")
+        locks = found.locks if found is not None else RangeSet()
+        return range_page(locks, call.query).document("locks")
 
     @router.post("/streams/<path:name>/dvr/locks")
     async def lock(call: Call, name: str) -> None:

@@ -69,10 +69,10 @@ def page(
 
 
 def _cut(wanted: list[Item], keys: list[Any], query: Mapping[str, str], key: str) -> Page:
-    limit, select = _limit(query.get("limit")), _names(query.get("select", ""))
+    limit, select = read_limit(query.get("limit")), _names(query.get("select", ""))
     first, last = 0, min(limit, len(wanted))
     if cursor := query.get("cursor"):
-        at, backward = _decode(cursor)
+        at, backward = decode_cursor(cursor)
         try:
             if backward:
                 last = sum(1 for one in keys if one < at)
@@ -83,15 +83,15 @@ def _cut(wanted: list[Item], keys: list[Any], query: Mapping[str, str], key: str
         except TypeError:
             raise _bad_cursor() from None
     shown = [_select(item, [*select, key]) if select else item for item in wanted[first:last]]
-    following = _encode(keys[last - 1], False) if first < last < len(wanted) else None
-    return Page(shown, len(wanted), following, _encode(keys[first], True) if 0 < first < last else None)
+    following = encode_cursor(keys[last - 1], False) if first < last < len(wanted) else None
+    return Page(shown, len(wanted), following, encode_cursor(keys[first], True) if 0 < first < last else None)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _limit(text: str | None) -> int:
+def read_limit(text: str | None) -> int:
     if text is None or text in MISSING:
         return LIMIT
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
@@ -216,13 +216,13 @@ def _compares(found: Any, test: str, text: str) -> bool:
 # -- cursor, select ---------------------------------------------------------------------------------------------------
 
 
-def _encode(key: Sequence[Any], backward: bool) -> str:
+def encode_cursor(key: Sequence[Any], backward: bool) -> str:
     parts = [["-" if isinstance(one, _Descending) else "+", *one] for one in key]
     text = json.dumps([backward, parts], separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[list[Any], bool]:
+def decode_cursor(cursor: str) -> tuple[list[Any], bool]:
     try:
         text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
         backward, parts = json.loads(text)
