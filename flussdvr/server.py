@@ -153,7 +153,7 @@ class Server(MultiService):
 
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
-        sessions, backend = Sessions(self._reactor, utc_ms), HttpBackend(self._reactor)
+        sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
         viewers = ViewersGate(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms)
         pictures = PictureSite(
             self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)

@@ -12,6 +12,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
 from flussdvr.web.paths import (
     ArchivePlaylist,
+    ImagePlaylist,
     InitSegment,
     LivePlaylist,
     LiveTs,
@@ -23,6 +24,7 @@ from flussdvr.web.paths import (
     RecordingStatus,
     RewindPlaylist,
     Segment,
+    SpritePicture,
     TimeshiftAbsPlaylist,
     TimeshiftAbsTs,
     TimeshiftRelPlaylist,
@@ -33,6 +35,15 @@ from flussdvr.web.paths import (
 
 SLACK_MS = 30_000
 """A player fetches a live segment this long after it has left the playlist, at most."""
+
+KINDS: frozenset[type[MediaPath]] = frozenset(
+    {
+        *(LivePlaylist, ArchivePlaylist, RewindPlaylist, TimeshiftAbsPlaylist, TimeshiftRelPlaylist),
+        *(LiveTs, TsExport, TimeshiftAbsTs, TimeshiftRelTs, Mp4Export, Segment, InitSegment),
+        *(Picture, SpritePicture, ImagePlaylist, RecordingStatus, MediaInfo),
+    }
+)
+"""By name, not by descent: a new kind that descends from one of these is another question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ def asked(parsed: MediaPath, now_ms: int, live_since_ms: int | None, path: bytes
 
     Raises `DvrError` DENIED for a kind of URL that is not known here.
     """
+    if type(parsed) not in KINDS:
+        raise DvrError(Kind.DENIED, "not_authorized", "nobody may use this kind of URL")
     match parsed:
         case Playlist():
             return _playlist(parsed, now_ms)
@@ -82,6 +95,9 @@ def asked(parsed: MediaPath, now_ms: int, live_since_ms: int | None, path: bytes
             window, span = _window(parsed.from_ms, parsed.duration_ms, now_ms)
             kind = "ts_stream" if path.endswith(b"/mpegts") else "ts_file"
             return Asked(f"dvr_stream_handler-{kind}-{window}", span)
+        case SpritePicture() | ImagePlaylist():
+            window, span = _window(parsed.from_ms, parsed.duration_ms, now_ms)
+            return Asked(f"preview-{window}", span)
         case Picture(utc_ms=None):
             return Asked("preview", either=True)
         case Picture(utc_ms=int(utc_ms)):

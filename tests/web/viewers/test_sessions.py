@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from flussdvr.config.model import AuthSettings
+from flussdvr.web.viewers.authority import Authority
+from flussdvr.web.viewers.sessions import IDLE_S, REMEMBERED_MS, Held, Session, Sessions
+from flussdvr.web.viewers.verdict import Verdict
+
+
+class Request:
+    """Looks like a request that is being answered."""
+
+    channel = None
+
+    def __init__(self) -> None:
+        self._over: list[Deferred[None]] = []
+
+    def notifyFinish(self) -> Deferred[None]:
+        self._over.append(Deferred())
+        return self._over[-1]
+
+    def finish(self) -> None:
+        for one in self._over:
+            one.callback(None)
+
+
+class Watched(Sessions):
+    def __init__(self, limit: int = 100_000) -> None:
+        self.clock = Clock()
+        self.events: list[dict[str, Any]] = []
+        super().__init__(self.clock, lambda: int(self.clock.seconds() * 1000), self.events.append, limit)
+
+    def open(self, id: str, name: str = "ort") -> Session:
+        now = int(self.clock.seconds() * 1000)
+        session = Session(id, name, "hls", now, now, "192.0.2.1", "t")
+        self.add(session)
+        return session
+
+
+def test_silence_closes_in_the_order_of_use() -> None:
+    sessions = Watched()
+    first = sessions.open("1")
+    sessions.clock.advance(IDLE_S / 2)
+    sessions.open("2", "other")
+    assert (len(sessions), sessions.online("ort"), sessions.online("other")) == (2, 1, 1)
+    sessions.seen(first)
+    sessions.clock.advance(IDLE_S / 2)
+    assert len(sessions) == 2
+    sessions.seen(first)
+    sessions.clock.advance(IDLE_S / 2)
+    assert [session.id for session in sessions] == ["1"]
+    sessions.clock.advance(IDLE_S)
+    assert len(sessions) == 0 == sessions.online("ort")
+    assert not sessions.clock.getDelayedCalls()
+    assert [event["reason"] for event in sessions.events if event["event"] == "play_closed"] == ["silence", "silence"]
+
+
+def test_a_session_that_is_being_answered_is_not_silent() -> None:
+    sessions, request = Watched(), Request()
+    session = sessions.open("1")
+    sessions.answer(session, request, lambda: None)
+    for _ in range(5):
+        sessions.clock.advance(IDLE_S)
+    assert len(sessions) == 1 and len(sessions.clock.getDelayedCalls()) == 1
+    request.finish()
+    assert session.answering is None
+    sessions.clock.advance(IDLE_S)
+    assert len(sessions) == 0
+
+
+def test_bytes_outlive_their_session() -> None:
+    sessions = Watched()
+    session = sessions.open("1")
+    sessions.sent(session, 5)
+    sessions.close(session, "kicked")
+    sessions.close(session, "kicked")
+    sessions.sent(session, 2)
+    assert sessions.bytes_out("ort") == 7 == session.bytes
+    assert [event["event"] for event in sessions.events] == ["play_opened", "play_closed"]
+
+
+def test_more_than_the_limit_and_the_longest_silent_goes() -> None:
+    sessions = Watched(limit=2)
+    one = sessions.open("1")
+    sessions.open("2")
+    sessions.seen(one)
+    sessions.open("3")
+    assert [session.id for session in sessions] == ["1", "3"]
+
+
+def test_a_timeshift_is_found_again_for_a_while() -> None:
+    sessions = Watched()
+    sessions.open("1").timeshift_opened(7, 100)
+    sessions.clock.advance(IDLE_S + 1)
+    assert sessions.open("1").timeshift_opened(7, 200) == 100
+    sessions.clock.advance(REMEMBERED_MS / 1000 + 1)
+    assert sessions.open("1").timeshift_opened(7, 200) == 200
+
+
+def test_sessions_of_a_user() -> None:
+    sessions = Watched()
+    one, two = sessions.open("1"), sessions.open("2")
+    sessions.belongs(one, "ann")
+    sessions.belongs(two, "ann")
+    sessions.belongs(two, "bob")
+    assert sessions.of_user("ann") == [one]
+    sessions.close(one, "kicked")
+    assert sessions.of_user("ann") == []
+
+
+def test_fifty_thousand_sessions_are_small() -> None:
+    sessions = Watched()
+    authority = Authority(AuthSettings("http://x/"))
+    tracemalloc.start()
+    try:
+        for number in range(50_000):
+            session = sessions.open(f"{number:040x}", f"stream{number % 100}")
+            session.token, session.query = f"{number:040x}" + "t", f"token={number:040x}"
+            session.user_agent = f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 {number}"
+            session.live = Held(Verdict(True, 180, f"user{number}", 3), authority, 180.0 + number)
+            sessions.belongs(session, f"user{number}")
+            sessions.events.clear()
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < 100e6, used
+    assert len(sessions.clock.getDelayedCalls()) == 1
