@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.archive.body import Extent
 from flussdvr.errors import DvrError
+from flussdvr.playback.pictures import previews
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.key_frame import KeyFrame, key_frame_for
 from flussdvr.playback.pictures.previews import CACHE_BYTES, Previews
@@ -79,6 +80,18 @@ def test_more_than_may_be_under_way_are_refused_and_read_nothing(source: Source)
     camera.codec.step()
     camera.ask(key_at(source, 4))
     assert len(camera.codec) == 2
+
+
+def test_bytes_under_way_are_bounded_too(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = Camera()
+    monkeypatch.setattr(previews, "MAX_BYTES", 3 * len(key_at(source, 0).sample()) // 2)
+    camera.ask(key_at(source, 0))
+    refused = outcome(camera.ask(key_at(source, 4)))
+    assert isinstance(refused, Failure) and refused.check(Busy)
+    camera.codec.step()
+    assert camera.previews.bytes_under_way == 0
+    camera.ask(key_at(source, 4))
+    assert len(camera.codec) == 1
 
 
 def test_the_cache_is_bounded(source: Source) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MARGIN_MS = 1_000
 """Pictures may be shown up to this before they are decoded."""
-MAX_FORWARD_MS = 60_000
+MAX_FORWARD_MS = 30_000
 """Further behind a key frame than this, a picture is not decoded for one request."""
 MAX_FORWARD_BYTES = 64 << 20
 
@@ -57,7 +57,7 @@ async def moment_at(source: Source, utc_ms: int) -> Moment | None:
     """
     The picture that is on at `utc_ms`; `None` if nothing is, or it is too far from a key frame.
 
-    The first pictures after a key frame that ends a blob may refer over the blob's end: the last one before is meant.
+    Where a blob ends in an open group, its last pictures are in the next blob: the last one in this blob is taken.
     """
     for span in [*await _archived(source, utc_ms), *_playing(source, utc_ms)]:
         track = span.table.reference

@@ -34,6 +34,9 @@ CACHE_BYTES = 32 << 20
 UNDER_WAY = 32
 """Pictures that are read, wait for a codec thread or are decoded; more are refused."""
 
+MAX_BYTES = 192 << 20
+"""Of coded samples in memory."""
+
 Frame = KeyFrame | Moment
 
 
@@ -51,6 +54,7 @@ class Previews:
     ) -> None:
         self.limit = limit
         self.under_way = 0
+        self.bytes_under_way = 0
         self.decoded = 0
         self.refused = 0
         self.failed = 0
@@ -78,12 +82,14 @@ class Previews:
             return cached
 
         async def make() -> bytes:
-            if self.under_way >= self.limit:
+            body = frame.sample() if isinstance(frame, KeyFrame) else frame.body
+            if self.under_way >= self.limit or self.bytes_under_way + len(body) > MAX_BYTES:
                 self.refused += 1
                 raise Busy("pictures")
             self.under_way += 1
+            self.bytes_under_way += len(body)
             try:
-                data = await self._make(frame, box)
+                data = await self._make(frame, body, box)
             except DvrError as error:
                 if error.code == "undecodable_picture":
                     self.failed += 1
@@ -94,17 +100,17 @@ class Previews:
                 raise
             finally:
                 self.under_way -= 1
+                self.bytes_under_way -= len(body)
             self.decoded += 1
             self._cache.put(key, data, len(data) + 200)
             return data
 
         return await self._shared.do(key, make)
 
-    async def _make(self, frame: Frame, box: Box) -> bytes:
+    async def _make(self, frame: Frame, body: Body, box: Box) -> bytes:
         if isinstance(frame, KeyFrame):
-            sample = await self._read(frame.sample())
-            return await self._codec.do(key_frame_jpeg, frame.track, sample, box)
-        data = memoryview(await self._read(frame.body))
+            return await self._codec.do(key_frame_jpeg, frame.track, await self._read(body), box)
+        data = memoryview(await self._read(body))
         samples = [(pts, data[begin : begin + size]) for pts, begin, size in frame.samples]
         if any(not len(sample) for _, sample in samples):
             raise undecodable("its samples are incomplete")
