@@ -1,5 +1,5 @@
 """
-/config, /config/stats, /event_sinks, /sessions: the server as a whole.
+/config, /config/stats, /event_sinks: the server as a whole.
 """
 
 from __future__ import annotations

@@ -31,10 +31,8 @@ from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.sessions import add_sessions
 from flussdvr.web.api.stats import Clients, Nobody
-from flussdvr.web.api.sessions import add_sessions
 from flussdvr.web.api.streams import StreamDocuments, add_streams
 from flussdvr.web.auth import Gate
-from flussdvr.web.viewers.gate import ViewersGate
 from flussdvr.web.viewers.gate import ViewersGate
 
 
