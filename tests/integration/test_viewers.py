@@ -1,0 +1,250 @@
+"""Viewers' authorization against a real server and a real backend, over real sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import socket
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import av
+import pytest
+
+from lab.server import Server
+
+ADMIN = {"Authorization": "Basic " + b64encode(b"admin:secret").decode()}
+VIEWER = {"Authorization": "Basic " + b64encode(b"viewer:look").decode()}
+API = "/streamer/api/v3"
+
+
+class Backend:
+    """
+    Allows the token `good-STREAM...` for that stream, `until-TIME-STREAM` until that time, and what has 40 characters.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.asked: list[dict[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                told = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+                outer.asked.append(told)
+                self.send_response(200 if outer.allows(told) else 403)
+                if told["token"].startswith("until-"):
+                    self.send_header("X-AuthDuration", "1")
+                self.end_headers()
+                self.wfile.write(json.dumps(outer.body(told)).encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def allows(self, told: dict[str, str]) -> bool:
+        token, name = told["token"], told["name"]
+        if token.startswith("until-"):
+            _, end, stream = token.split("-", 2)
+            return stream == name and time.time() < float(end)
+        return token.startswith(f"good-{name}") or len(token) == 40
+
+    def body(self, told: dict[str, str]) -> dict[str, Any]:
+        return {"allowed_dvr_ranges": []} if told["token"].endswith("-live") else {}
+
+    def about(self, token: str) -> list[dict[str, str]]:
+        return [told for told in self.asked if told["token"] == token]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    backend = Backend()
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Server]:
+    camera = "input fake://?size=160x90&fps=10&gop=10; dvr @main; segment_duration 1; thumbnails;"
+    on_play = f"on_play http://127.0.0.1:{backend.port}/auth?key=backendsecret;"
+    streams = f"""
+        stream free {{ {camera} }}
+        stream cam {{ {camera} {on_play} }}
+        stream cam2 {{ {camera} {on_play} }}
+        stream signed {{ {camera} on_play securetoken://SIGNINGKEY; }}
+    """
+    server = Server(tmp_path_factory.mktemp("viewers"), streams)
+    server.start()
+    server.wait_recorded("free", 8)
+    yield server
+    server.stop()
+    log = server.log.read_text()
+    assert "/cam/" in log
+    for secret in ("good-cam", "until-", "wrong-token", "SIGNINGKEY", "backendsecret", "-salt-"):
+        assert secret not in log, f"{secret} in the log"
+
+
+@pytest.fixture(scope="module")
+def begin(server: Server) -> int:
+    return int(server.ranges("free")[0][0]) + 1
+
+
+def status(server: Server, path: str, method: str = "GET") -> int:
+    with server.get(path, method=method) as response:
+        return response.status
+
+
+def families(begin: int) -> list[str]:
+    return [
+        *("index.m3u8", "mono.m3u8", "video.m3u8", "tracks-v1/mono.m3u8", "mpegts"),
+        *(f"index-{begin}-3.m3u8", f"mono-{begin}-now.m3u8", f"archive-{begin}-3.mp4", f"archive-{begin}-3.ts"),
+        *(f"archive/{begin}/3/mpegts", f"timeshift_abs-{begin}.m3u8", f"{begin}.ts", "rewind-5.m3u8"),
+        *("timeshift_rel-2.m3u8", "timeshift_rel-2.ts", "preview.jpg", f"{begin}.jpg", f"{begin}-preview.mp4"),
+        *("recording_status.json", "media_info.json"),
+    ]
+
+
+def segment(server: Server, token: str, begin: int, stream: str = "cam") -> str:
+    """A segment of the archive."""
+    path = f"/{stream}/mono-{begin}-3.m3u8?token={token}"
+    lines = [line for line in server.text(path).splitlines() if not line.startswith("#")]
+    return urljoin(path, lines[0])
+
+
+def signed(name: str = "signed", end: float = 3600, ip: str = "127.0.0.1", key: str = "SIGNINGKEY") -> str:
+    start, stop = str(int(time.time()) - 10), str(int(time.time() + end))
+    return f"{hashlib.sha1(f'{name}{ip}{start}{stop}{key}salt'.encode()).hexdigest()}-salt-{stop}-{start}"
+
+
+def test_every_family_of_urls(server: Server, begin: int) -> None:
+    good, expired = "good-cam-all", f"until-{int(time.time()) - 5}-cam"
+    for url in [f"/cam/{family}" for family in families(begin)] + [segment(server, good, begin).partition("?")[0]]:
+        for token in ("wrong-token", expired):
+            assert status(server, f"{url}?token={token}") == 403, (url, token)
+            assert status(server, f"{url}?token={token}", "HEAD") == 403, (url, token)
+        assert status(server, url.replace("/cam/", "/cam2/", 1) + f"?token={good}") == 403, url
+        assert status(server, f"{url}?token={good}", "HEAD") in (200, 302), url
+        assert status(server, url.replace("/cam/", "/signed/", 1)) == 403, url
+
+
+def test_signed_tokens(server: Server, begin: int) -> None:
+    for url in (f"/signed/index-{begin}-3.m3u8", f"/signed/archive-{begin}-3.mp4", "/signed/mpegts"):
+        assert status(server, f"{url}?token={signed()}", "HEAD") == 200
+        for token in (signed(end=-1), signed(name="cam"), signed(ip="192.0.2.1"), signed(key="OTHER")):
+            assert status(server, f"{url}?token={token}") == 403
+
+
+def test_a_thousand_requests_are_one_question(server: Server, backend: Backend, begin: int) -> None:
+    path = segment(server, "good-cam-thousand", begin)
+    failures: list[int] = []
+
+    def fetch() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.http)
+        for _ in range(125):
+            connection.request("GET", path, headers={"Range": "bytes=0-99"})
+            response = connection.getresponse()
+            if len(response.read()) != 100:
+                failures.append(response.status)
+        connection.close()
+
+    threads = [threading.Thread(target=fetch) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    asked = backend.about("good-cam-thousand")
+    assert len(asked) == 1
+    assert (asked[0]["media_request"], asked[0]["dvr"]) == (f"dvr_session-hls_playlist-{begin}-3", "true")
+
+
+def test_a_player_without_a_token_is_given_one(server: Server, backend: Backend, begin: int) -> None:
+    before = len(backend.asked)
+    with av.open(server.url(f"/cam/index-{begin}-3.m3u8")) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 20
+    tokens = {told["token"] for told in backend.asked[before:]}
+    assert len(tokens) == 1 and len(backend.asked) - before == 1
+
+
+def test_a_token_that_expires_is_asked_about_again(server: Server, backend: Backend, begin: int) -> None:
+    token = f"until-{time.time() + 3:.0f}-cam"
+    path = segment(server, token, begin)
+    seen = []
+    deadline = time.monotonic() + 5.5
+    while time.monotonic() < deadline:
+        seen.append(status(server, path))
+        time.sleep(0.05)
+    assert seen[0] == 200 and seen[-1] == 403
+    assert seen == sorted(seen)
+    assert 3 <= len(backend.about(token)) <= 7
+
+
+def test_an_archive_that_is_not_allowed(server: Server, begin: int) -> None:
+    token = "good-cam-live"
+    live = server.text(f"/cam/mono.m3u8?token={token}")
+    newest = [line for line in live.splitlines() if not line.startswith("#")][-1]
+    assert status(server, f"/cam/{newest}") == 200
+    assert status(server, f"/cam/mono-{begin}-3.m3u8?token={token}") == 403
+    assert status(server, f"/cam/archive-{begin}-3.mp4?token={token}") == 403
+
+
+def test_sessions_in_the_api_and_sending_one_away(server: Server, begin: int) -> None:
+    def api(method: str, path: str, headers: dict[str, str] = ADMIN) -> tuple[int, Any]:
+        with server.get(API + path, headers, method) as response:
+            body = response.read()
+            return response.status, json.loads(body) if body else None
+
+    path = "/cam/mpegts?token=good-cam-kicked"
+    with socket.create_connection(("127.0.0.1", server.http), 10) as viewer:
+        viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: kicked/1\r\n\r\n".encode())
+        assert viewer.recv(100).startswith(b"HTTP/1.1 200")
+        time.sleep(1)
+        code, answer = api("GET", "/sessions?name=cam&user_agent=kicked/1&limit=5")
+        assert code == 200 and answer["estimated_count"] == 1, answer
+        session = answer["sessions"][0]
+        assert (session["proto"], session["ip"], session["dvr"]) == ("tshttp", "127.0.0.1", False)
+        assert session["token"] == "good-cam-kicked" and session["bytes"] > 0
+        assert "token" not in api("GET", f"/sessions/{session['id']}", VIEWER)[1]
+        assert api("GET", "/streams/cam")[1]["stats"]["online_clients"] >= 1
+        assert api("DELETE", f"/sessions/{session['id']}", VIEWER)[0] == 403
+        assert api("DELETE", f"/sessions/{session['id']}")[0] == 204
+        viewer.settimeout(5)
+        try:
+            while viewer.recv(1 << 16):
+                pass
+        except ConnectionResetError:
+            pass
+    assert status(server, path) == 403
+    assert api("GET", f"/sessions/{session['id']}")[0] == 404
+    assert api("POST", "/sessions/reauth?name=cam")[1]["estimated_count"] >= 1
+    assert api("POST", "/sessions/reauth?name=nobody")[0] == 404
+
+
+def test_a_backend_that_dies(server: Server, backend: Backend, begin: int) -> None:
+    running = segment(server, "good-cam-running", begin)
+    asked = len(backend.about("good-cam-running"))
+    backend.stop()
+    with server.get(f"{API}/sessions/reauth?name=cam", ADMIN, "POST") as response:
+        assert response.status == 200
+    for _ in range(10):
+        assert status(server, running) == 200
+    assert status(server, running.replace("-running", "-new")) == 403
+    backend.__init__(backend.port)  # type: ignore[misc]
+    time.sleep(5.2)
+    assert status(server, running.replace("-running", "-new")) == 200
+    assert status(server, running) == 200
+    assert asked == 1
