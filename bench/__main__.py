@@ -22,8 +22,9 @@ def main() -> int:
     results: list[Result] = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        results += importlib.import_module(f"bench.{name}").run()
-        print("\n".join(result.row() for result in results[-4:]), file=sys.stderr, flush=True)
+        found: list[Result] = importlib.import_module(f"bench.{name}").run()
+        print("\n".join(result.row() for result in found), file=sys.stderr, flush=True)
+        results += found
     print(HEADER)
     for result in results:
         print(result.row())

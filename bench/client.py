@@ -74,6 +74,13 @@ def get(port: int, path: str, headers: str = "", enough: int | None = None, keep
     return answer
 
 
+def idle_s(port: int, seconds: float) -> float:
+    """The longest wait when there is nothing to do: what the machine and its other guests add."""
+    with Pings(port) as pings:
+        time.sleep(seconds)
+    return pings.longest_s
+
+
 class Pings:
     """Somebody else who asks all the time: the longest he waits bounds how long the reactor was held."""
 

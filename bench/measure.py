@@ -75,3 +75,9 @@ def wall(work: Callable[[], object]) -> float:
 
 def median(values: list[float]) -> float:
     return statistics.median(values)
+
+
+def waits(name: str, held_s: list[float], idle_s: list[float]) -> Result:
+    """How long others had to wait: no more than 20 ms longer than when there is nothing to do."""
+    ours, idle = median(held_s) * 1000, median(idle_s) * 1000
+    return Result(name, "ms", ours, idle, None, "<= 20 ms more", ours - idle <= 20, "the idle server, as long")
