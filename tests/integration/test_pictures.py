@@ -7,14 +7,19 @@ an outage of the server, in H.264 with B-frames and open groups and in H.265.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import random
+import struct
 import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -25,6 +30,7 @@ from flussdvr.formats.stamp import read_stamp
 from lab.server import Server
 
 FPS = 25
+FAILED = "thumbnail_failed"
 STREAMS = {
     "bframes": "size=640x360&fps=25&gop=40&bframes=3",
     "open": "size=640x360&fps=25&gop=30&open_gop=1",
@@ -46,6 +52,81 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     time.sleep(8)
     yield server
     server.stop()
+
+
+class Camera(BaseHTTPRequestHandler):
+    """Cameras' snapshots: at first what is in `answers` for the path, then a good picture each time."""
+
+    answers: dict[str, tuple[int, bytes]] = {}
+
+    def do_GET(self) -> None:
+        status, data = self.answers.pop(self.path, (200, GOOD))
+        self.send_response(status)
+        self.send_header("Content-Type", "image/jpeg")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def jpeg(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), (10, 200, 30)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def bomb() -> bytes:
+    """Says that it is 65500 x 65500."""
+    data = bytearray(jpeg(16, 16))
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = struct.pack(">HH", 65_500, 65_500)
+    return bytes(data)
+
+
+GOOD = jpeg(640, 480)
+BAD = {
+    "/html": (200, b"<html>Please log in</html>"),
+    "/huge": (200, GOOD + b"\0" * 30_000_000),
+    "/bomb": (200, bomb()),
+    "/gone": (500, b""),
+}
+
+
+def test_cameras_that_answer_nonsense(serve: Callable[..., Server], tmp_path: Path) -> None:
+    """One event and one line in the log for each; the next picture is stored; recording goes on."""
+    Camera.answers = dict(BAD)
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    events = tmp_path / "events.jsonl"
+    cameras = f"http://me:secret@127.0.0.1:{httpd.server_port}"
+    streams = [
+        f"stream {path[1:]} {{ input fake://?size=320x180&fps=10; dvr @main; segment_duration 1; "
+        f"thumbnails url={cameras}{path}; }}"
+        for path in BAD
+    ]
+    try:
+        server = serve("\n".join([*streams, f"event_sink all {{ url jsonlog://{events}; }}"]))
+        server.wait_recorded("gone", 6)
+        found = {path[1:]: status(server, path[1:]) for path in BAD}
+    finally:
+        httpd.shutdown()
+    failed = [event["media"] for event in map(json.loads, events.read_text().splitlines()) if event["event"] == FAILED]
+    assert sorted(failed) == sorted(found)
+    for name, told in found.items():
+        assert len(told["ranges"]) == 1 and len(told["brief_thumbnails"]) >= 2, (name, told)
+        with Image.open(io.BytesIO(server.get(f"/{name}/{told['brief_thumbnails'][-1]}.jpg").read())) as image:
+            assert image.size == (320, 240)
+    log = server.log.read_text()
+    assert log.count("no snapshot from") == len(BAD) and "secret" not in log
+
+
+def status(server: Server, stream: str) -> dict[str, list[Any]]:
+    told: dict[str, list[Any]] = server.json(f"/{stream}/recording_status.json?from=0&request=ranges,brief_thumbnails")[
+        0
+    ]
+    return told
 
 
 def shown(luma: np.ndarray) -> float | None:  # type: ignore[type-arg]
@@ -92,8 +173,8 @@ def test_every_picture_shows_the_instant_it_claims(server: Server, stream: str) 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_stored_thumbnails_are_one_per_segment_and_show_theirs(server: Server, stream: str) -> None:
-    status = server.json(f"/{stream}/recording_status.json?from=0&request=ranges,brief_thumbnails")[0]
-    names, length = status["brief_thumbnails"], sum(item["duration"] for item in status["ranges"])
+    told = status(server, stream)
+    names, length = told["brief_thumbnails"], sum(item["duration"] for item in told["ranges"])
     assert length / 3.7 <= len(names) <= length / 1.9
     for name in names:
         answer = server.get(f"/{stream}/{name}.jpg")
