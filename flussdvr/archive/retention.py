@@ -105,6 +105,7 @@ class Retention:
         self._usage = usage
         self._sweeping = False
         self._cut_before: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
+        self._nothing_with: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
 
     def set_policy(self, name: str, policy: DvrPolicy | None) -> None:
         """`None`: the stream's recordings are kept as long as there is space."""
@@ -156,10 +157,13 @@ class Retention:
 
     def _deletable(self, archive: StreamArchive, blob: Blob) -> bool:
         """Whether anything of a blob may go that has not been tried before."""
-        if not is_closed(blob):
+        if not is_closed(blob) or self._nothing_with.get(blob) is archive.locks:
             return False
         parts = unlocked(archive, blob)
-        return bool(parts) and self._cut_before.get(blob) != parts
+        if parts and self._cut_before.get(blob) != parts:
+            return True
+        self._nothing_with[blob] = archive.locks  # other locks are another set: see `Archive._relock`
+        return False
 
     def _over_storage_limit(self) -> list[Blob]:
         groups: dict[tuple[str, str, int], list[StreamArchive]] = {}

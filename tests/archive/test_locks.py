@@ -7,9 +7,10 @@ import pytest
 from camera import UTC_MS, Camera
 from store import Store, result
 
+from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.locks import NAME, find_locks, read_locks
 from flussdvr.errors import DvrError
-from flussdvr.timeline import Range, RangeSet
+from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 
 @pytest.fixture
@@ -50,6 +51,26 @@ def test_a_disk_that_refuses_changes_nothing(store: Store) -> None:
 def test_a_damaged_file_is_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / NAME).write_text(text)
     assert read_locks(str(tmp_path / NAME)) is None
+
+
+def test_what_locks_leave_is_looked_at_once(tmp_path: Path) -> None:
+    """A year of hours with a hundred thousand locks in them, all expired: a sweep is quick."""
+    store = Store(tmp_path, now_ms=UTC_MS).open()
+    store.recorder("cam", expiration_s=3600)
+    archive = store.archive.stream("cam")
+    assert archive is not None
+    hours = range(8760, 0, -1)
+    blobs = [Blob("cam", store.root(), UTC_MS - n * HOUR_MS, UTC_MS - (n - 1) * HOUR_MS) for n in hours]
+    for blob in blobs:
+        blob.state, blob.holes = BlobState.CLOSED, (Range(blob.begin_ms, blob.end_ms - 1000),)
+    archive.add_all(blobs)
+    archive.locks = RangeSet(Range(UTC_MS - n * 315_000, UTC_MS - n * 315_000 + 2000) for n in range(100_000, 0, -1))
+    for blob in blobs:
+        archive.locks.add(Range(blob.end_ms - 1000, blob.end_ms))
+    result(store.archive.retention.sweep())
+    begun = time.monotonic()
+    result(store.archive.retention.sweep())
+    assert time.monotonic() - begun < 0.5 and len(archive) == 8760  # about 10 ms
 
 
 def test_a_hundred_thousand_locks(store: Store) -> None:

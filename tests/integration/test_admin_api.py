@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -162,6 +163,9 @@ def test_a_change_of_retention_does_not_interrupt(server: Server, api: Api) -> N
     before = api.get("/streams/cam")["stats"]
     for expiration in (86_400, 172_800):
         assert api("PUT", "/streams/cam", {"dvr": {"expiration": expiration}, "title": "Renamed"}).status == 200
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGHUP)
+    until(lambda: "reloaded" in server.log.read_text())
     after = api.get("/streams/cam")
     assert after["stats"]["opened_at"] == before["opened_at"] and after["title"] == "Renamed"
     assert api.get("/streams/cam?part=config_override")["dvr"] == {"expiration": 172_800}

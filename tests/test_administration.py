@@ -1,0 +1,188 @@
+"""Streams that are changed while they run, and what is kept of the changes; no network, no disk but the catalog's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from flussdvr.administration import Administration
+from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.config import Config, parse_config
+from flussdvr.config.stream_document import STREAM_FIELDS
+from flussdvr.errors import DvrError
+from flussdvr.streams import Streams
+from flussdvr.threads import InlineWorker
+from flussdvr.web.api.schema import Schema
+
+T = TypeVar("T")
+FILE = """
+dvr main { root /storage; expiration 7d; }
+template cams { prefix cams; dvr @main; }
+stream ort { input publish://; dvr @main; }
+stream old { input publish://; }
+"""
+
+
+class Recorder:
+    def __init__(self, name: str, settings: Any) -> None:
+        self.name, self.settings, self.closed = name, settings, False
+
+    def gap(self, reason: str) -> None: ...
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Archive:
+    def __init__(self) -> None:
+        self.catalog = SqliteCatalog(":memory:", InlineWorker())
+        self.catalog.open()
+        self.policies: dict[str, Any] = {}
+
+    def stream(self, name: str) -> None:
+        return None
+
+    def streams(self) -> list[str]:
+        return ["recorded"]
+
+    def recorder(self, name: str, settings: Any) -> Any:
+        return Recorder(name, settings)
+
+    def set_policy(self, name: str, settings: Any) -> None:
+        self.policies[name] = settings
+
+
+class World:
+    def __init__(self, archive: Archive | None = None, file: str = FILE) -> None:
+        self.archive: Any = archive or Archive()
+        self.administration = Administration(parse_config(file), self.archive)
+        self.streams = Streams(self.archive, Clock(), lambda: 0, lambda name: self.config.stream_for(name))
+        self.administration.streams = self.streams
+        now(self.administration.load())
+
+    @property
+    def config(self) -> Config:
+        return self.administration.config
+
+    def put(self, name: str, patch: dict[str, Any]) -> None:
+        now(self.administration.put_stream(name, patch))
+
+    def delete(self, name: str) -> None:
+        now(self.administration.delete_stream(name))
+
+    def kept(self) -> dict[str, Any]:
+        return {name: json.loads(patch) for name, patch in now(self.archive.catalog.overrides()).items()}
+
+
+def now(work: Awaitable[T]) -> T:
+    async def wait() -> T:
+        return await work
+
+    results: list[Any] = []
+    Deferred.fromCoroutine(wait()).addBoth(results.append)
+    if isinstance(results[0], Failure):
+        results[0].raiseException()
+    return results[0]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_how_long_to_keep_changes_without_interruption(world: World) -> None:
+    before = world.streams.entry("ort")
+    assert before is not None
+    stream, inputs, recorder = before.stream, before.inputs, before.recorder
+    world.put("ort", {"dvr": {"expiration": 60}, "title": "x", "on_play": "http://h/"})
+    after = world.streams.entry("ort")
+    assert after is before and (after.stream, after.inputs, after.recorder) == (stream, inputs, recorder)
+    assert after.settings.title == "x" and world.archive.policies["ort"].expiration_s == 60
+    now(world.administration.reload(parse_config(FILE)))
+    assert world.streams.entry("ort") is before and before.recorder is recorder and before.settings.title == "x"
+
+
+def test_another_root_is_another_recorder_for_the_same_stream(world: World) -> None:
+    before = world.streams.entry("ort")
+    assert before is not None
+    stream, recorder = before.stream, before.recorder
+    world.put("ort", {"dvr": {"root": "/other"}})
+    assert before.stream is stream and stream.recorder is before.recorder is not recorder and recorder.closed  # type: ignore
+    world.put("ort", {"dvr": {"dvr_offline": True}})
+    assert before.recorder is None is stream.recorder
+    world.put("ort", {"dvr": {"dvr_offline": None, "schedule": [[800, 900]]}})
+    assert stream.recorder is not before.recorder is not None
+    world.put("ort", {"dvr": None})
+    assert stream.recorder is None and world.streams.entry("ort") is before
+
+
+def test_other_inputs_begin_anew(world: World) -> None:
+    before = world.streams.entry("ort")
+    world.put("ort", {"password": "x"})
+    after = world.streams.entry("ort")
+    assert after is not before and after is not None and before.recorder.closed  # type: ignore[union-attr]
+    world.put("ort", {"disabled": True})
+    assert world.streams.entry("ort") is None
+    world.put("ort", {"disabled": False})
+    now(world.administration.stop_stream("ort"))
+    assert world.streams.entry("ort") is not None
+    with pytest.raises(DvrError, match="stream_not_found"):
+        now(world.administration.stop_stream("none"))
+
+
+def test_changes_are_there_after_a_restart(world: World) -> None:
+    world.put("new/one", {"inputs": [{"url": "publish://"}], "dvr": {"reference": "main"}})
+    world.put("new/one", {"dvr": {"dvr_limit": 5}, "title": "x"})
+    world.put("ort", {"dvr": {"expiration": 60}})
+    assert world.kept()["ort"] == {"dvr": {"expiration": 60}}
+    again = World(world.archive)
+    assert again.config.streams == world.config.streams and again.streams.entry("new/one") is not None
+    assert again.config.streams["new/one"].dvr.expiration_s == 5  # type: ignore[union-attr]
+    again.delete("new/one")
+    again.delete("ort")
+    assert again.kept() == {} and again.config.streams == parse_config(FILE).streams
+    assert again.streams.entry("new/one") is None and again.archive.policies["ort"].expiration_s == 7 * 86_400
+
+
+def test_what_can_not_be_changes_nothing(world: World) -> None:
+    config = world.config
+    for name, patch in (
+        ("ort", {"x": 1}),
+        ("a.mp4", {}),
+        ("ort/2026", {}),
+        ("ort", {"inputs": [{"url": "fake://?x"}]}),
+    ):
+        with pytest.raises(DvrError):
+            world.put(name, patch)
+    for name in ("old", "none"):
+        with pytest.raises(DvrError):
+            world.delete(name)
+    assert world.config is config and world.kept() == {}
+
+
+def test_a_catalog_that_fails_changes_nothing(world: World) -> None:
+    config, before = world.config, world.streams.entry("ort")
+    now(world.archive.catalog.close())
+    with pytest.raises(DvrError, match="catalog_closed"):
+        world.put("ort", {"password": "x"})
+    assert world.config is config and world.streams.entry("ort") is before
+
+
+def test_the_file_may_change_under_the_patches(world: World) -> None:
+    world.put("ort", {"dvr": {"expiration": 60}})
+    now(world.administration.reload(parse_config(FILE.replace("/storage", "/moved"))))
+    dvr = world.config.streams["ort"].dvr
+    assert dvr is not None and (dvr.root, dvr.expiration_s) == ("/moved", 60)
+    now(world.administration.reload(parse_config("stream other { input publish://; }")))
+    assert "ort" not in world.config.streams and world.streams.names() == ["other", "recorded"]
+
+
+def test_the_schema_knows_what_is_read() -> None:
+    properties = set(Schema().document["components"]["schemas"]["stream_config"]["properties"])
+    assert {*STREAM_FIELDS, "dvr", "template"} <= properties
