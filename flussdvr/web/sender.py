@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorFDSet
+from twisted.internet.interfaces import IPushProducer, IReactorFDSet
 from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
@@ -215,12 +215,13 @@ async def write_chunks(chunks: AsyncIterator[bytes], request: Request, counted: 
 
 @implementer(IPushProducer)
 class Gate:
-    """A consumer's pause, resume and stop, as something to await."""
+    """A request's pause, resume and stop, as something to await."""
 
-    def __init__(self, consumer: IConsumer) -> None:
+    def __init__(self, request: Request) -> None:
         self._open: Deferred[None] | None = None
         self.stopped = False
-        consumer.registerProducer(self, True)
+        request.registerProducer(self, True)
+        request.notifyFinish().addErrback(lambda _: self._lost())
 
     def pauseProducing(self) -> None:
         if self._open is None and not self.stopped:
@@ -232,6 +233,11 @@ class Gate:
             waiting.callback(None)
 
     def stopProducing(self) -> None:
+        # The connection is lost, and the request learns that next. Whoever waits here is not woken before: he would
+        # finish a request that does not know yet that there is nobody to be answered.
+        self.stopped = True
+
+    def _lost(self) -> None:
         self.stopped = True
         self.resumeProducing()
 

@@ -46,21 +46,25 @@ def broadcast(seconds: int, second: int = 1_700_000_000, offset_s: float = 0, bf
     return out.getvalue()
 
 
-def without_key_frames(seconds: int, frame_size: int, first_key: bool) -> bytes:
-    """A camera that forgets to send key frames: after the first, or all; pictures of about `frame_size` bytes."""
+def heavy(seconds: int, frame_size: int, keys: set[int] | None = None) -> bytes:
+    """
+    Video that is quickly made: pictures of about `frame_size` bytes, of which those numbered `keys` are key frames.
+
+    `None`: one a second. The parameter sets come once a second in any case.
+    """
     out = io.BytesIO()
     with av.open(io.BytesIO(broadcast(2, bframes=0)), format="mpegts") as source, av.open(out, "w", "mpegts") as file:
         video = file.add_stream_from_template(source.streams.video[0])
         packets = [bytes(packet) for packet in source.demux(video=0) if packet.size]
         key, other = packets[0], packets[1]
-        filler = b"\xaa" * frame_size  # the slice seems to go on
-        sets = key[: key.index(b"\0\0\1\x65")]  # SPS, PPS (and what else comes before the IDR slice)
+        sets = key[: key.index(b"\0\0\1\x65")]  # SPS, PPS and what else comes before the IDR slice
         for number in range(seconds * FPS):
-            data = key if first_key and not number else (sets + other if number % FPS == 0 else other)
-            packet = av.Packet(data + filler)
+            is_key = number in keys if keys is not None else number % FPS == 0
+            data = key if is_key else sets + other if number % FPS == 0 else other
+            packet = av.Packet(data + b"\xaa" * frame_size)  # the slice seems to go on
             packet.pts = packet.dts = CLOCK + number * CLOCK // FPS
             packet.time_base, packet.stream = Fraction(1, CLOCK), video
-            packet.is_keyframe = first_key and not number
+            packet.is_keyframe = is_key
             file.mux(packet)
     return out.getvalue()
 
