@@ -28,7 +28,8 @@ from flussdvr.archive.blob import Blob, BlobState, delete_blobs
 from flussdvr.archive.catalog import Catalog
 from flussdvr.archive.root import OnEvent, Root
 from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.trim import Trimmed, trim
+from flussdvr.archive.trim import Trimmed
+from flussdvr.archive.trim_thumbs import trim_with_thumbs
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
@@ -242,7 +243,7 @@ class Retention:
         blob.state = BlobState.TRIMMING
         try:
             await self._catalog.mark([blob.id], BlobState.TRIMMING)
-            result: Trimmed = await root.syncer.do(trim, blob, root.uuid or "", list(parts), root.files)
+            result: Trimmed = await root.syncer.do(trim_with_thumbs, blob, root.uuid or "", list(parts), root.files)
         except (OSError, DvrError) as error:
             blob.state = state
             self._cut_before[blob] = parts

@@ -72,7 +72,7 @@ def trim(blob: Blob, uuid: str, unwanted: Sequence[Range], files: Files = FILES)
     gone = rows_in(table, unwanted)
     if gone.all():
         return Trimmed(len(index), (blob.range,), blob.freed, empty=True)
-    trimmed, spans = _without(head, list(walk_index(index, len(head))), gone)
+    trimmed, spans = without(head, list(walk_index(index, len(head))), gone)
     if trimmed != index:
         replace_index(blob.index_path, trimmed, files)
     elif os.path.exists(blob.index_path + ".new"):
@@ -96,7 +96,7 @@ def rows_in(table: FragmentTable, unwanted: Sequence[Range]) -> NDArray[np.bool_
     return gone
 
 
-def _without(head: bytes, entries: list[Entry], gone: NDArray[np.bool_]) -> tuple[bytes, list[Span]]:
+def without(head: bytes, entries: list[Entry], gone: NDArray[np.bool_]) -> tuple[bytes, list[Span]]:
     """The index with the deleted fragments and spans as one `free` header each, and these spans."""
     parts, row = [head], 0
     spans: list[Span] = []
