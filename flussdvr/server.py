@@ -49,6 +49,7 @@ from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site
+from flussdvr.web.usage import WebRequests
 from flussdvr.web.viewers.backend import HttpBackend
 from flussdvr.web.viewers.gate import ViewersGate
 from flussdvr.web.viewers.sessions import Sessions
@@ -84,6 +85,7 @@ class Server(MultiService):
         self._writers = Pool(reactor, "export", EXPORTERS)
         self.archive = Archive(config.state_dir, reactor, config.roots, lambda event: self.events.emit(event), utc_ms)
         self.events = Events(reactor, utc_ms, Spool(cast(Any, self.archive.catalog)))
+        self.usage = WebRequests(self.events.emit, utc_ms, lambda: self.config.trusted_proxies)
         self.administration = Administration(config, self.archive)
         self.streams = Streams(
             self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name), self.events.emit
@@ -169,7 +171,7 @@ class Server(MultiService):
             *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms), viewers=viewers
         )
         await jobs.load()
-        return Site(Root(admin.resource(), media.resource(), api), self._reactor, publishers)
+        return Site(Root(admin.resource(), media.resource(), api), self._reactor, publishers, self.usage)
 
     def _export_roots(self) -> set[str]:
         return {self.config.export_root, *self.config.roots}

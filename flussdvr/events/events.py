@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.events.test_events -*-
+# -*- test-case-name: tests.events.test_event_service -*-
 """
 What happens in the server, told to the sinks of the configuration.
 

@@ -42,5 +42,8 @@ class Lru(Generic[K, V]):
         if entry is not None:
             self.cost -= entry[1]
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
     def __len__(self) -> int:
         return len(self._entries)

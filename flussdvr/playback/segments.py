@@ -25,6 +25,10 @@ class Segments:
         self._index = index
         self._ts = ts
 
+    def is_made(self, source: Source, begin_ms: int, duration_ms: int, view: View) -> bool:
+        """Whether the segment as MPEG-TS has been made for somebody before and was kept."""
+        return self._ts.is_made(source, begin_ms, begin_ms + duration_ms, view.selection)
+
     async def body(self, source: Source, begin_ms: int, duration_ms: int, view: View) -> Body:
         """The segment `[begin_ms, begin_ms + duration_ms)`. Raises `DvrError` NOT_FOUND."""
         if view.container == "ts":

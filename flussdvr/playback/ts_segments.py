@@ -50,6 +50,9 @@ class TsSegments:
         )
         return await self.span(source, span, selection)
 
+    def is_made(self, source: Source, begin_ms: int, end_ms: int, selection: Selection | None) -> bool:
+        return (source.name, begin_ms, end_ms, selection, 0) in self._cache
+
     async def span(self, source: Source, span: Span, selection: Selection | None, shift_ms: int = 0) -> bytes:
         """
         The fragments of `span` as packets, all timestamps `shift_ms` earlier.

@@ -24,6 +24,7 @@ from werkzeug.exceptions import HTTPException
 
 from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.fragments import live_segment
 from flussdvr.playback.playback import Playback
 from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
 from flussdvr.playback.sources import Source, Streams, source_of
@@ -54,7 +55,7 @@ from flussdvr.web.paths import (
 )
 from flussdvr.web.sender import Sender, write_chunks
 from flussdvr.web.shown import shown
-from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.site import CACHE, DISK, PREFLIGHT, DvrRequest, write_error
 from flussdvr.web.viewers.sessions import Session
 
 HLS = b"application/vnd.apple.mpegurl"
@@ -141,7 +142,7 @@ class MediaSite:
             request.setResponseCode(204)
             return None
         raw, _, query = request.uri.decode("ascii").partition("?")
-        parsed = parse(raw, query)
+        parsed = request.parsed = parse(raw, query)
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"allow", b"GET, HEAD, OPTIONS")
             title = f"{request.method.decode()} is not possible here"
@@ -253,6 +254,10 @@ class MediaSite:
     @answer.register
     async def _segment(self, parsed: Segment, source: Source, request: DvrRequest, session: Session) -> None:
         view = View(parsed.container, parsed.tracks)
+        made = self.playback.segments.is_made(source, parsed.begin_ms, parsed.duration_ms, view)
+        request.live = live_segment(source, parsed.begin_ms, parsed.duration_ms) is not None
+        if parsed.container == "ts" and not request.live:
+            request.source = CACHE if made else DISK
         body = await self.playback.segments.body(source, parsed.begin_ms, parsed.duration_ms, view)
         request.setHeader(b"content-type", MPEG_TS if parsed.container == "ts" else MP4)
         request.setHeader(b"cache-control", IMMUTABLE)
@@ -280,6 +285,7 @@ class MediaSite:
     async def _ts(self, parsed: TsExport, source: Source, request: DvrRequest, session: Session) -> None:
         export = await self.playback.ts.export(source, parsed.from_ms, parsed.duration_ms, parsed.tracks)
         self._attachment(parsed, request, "ts")
+        request.source = DISK
         if export.length is None:
             await self._stream(export.chunks(0, None), request)
             return
@@ -292,10 +298,12 @@ class MediaSite:
 
     @answer.register
     async def _abs_ts(self, parsed: TimeshiftAbsTs, source: Source, request: DvrRequest, session: Session) -> None:
+        request.source = DISK
         await self._stream(await self.playback.ts.timeshift_abs(source, parsed.from_ms, parsed.tracks), request)
 
     @answer.register
     async def _rel_ts(self, parsed: TimeshiftRelTs, source: Source, request: DvrRequest, session: Session) -> None:
+        request.source = DISK
         await self._stream(await self.playback.ts.timeshift_rel(source, parsed.delay_ms, parsed.tracks), request)
 
     @answer.register

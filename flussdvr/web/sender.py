@@ -41,10 +41,25 @@ log = Logger()
 
 @dataclass(slots=True)
 class Sent:
-    """Bytes of content that have gone out, by where they came from."""
+    """
+    Bytes of content that have gone out, by where they came from.
+
+    While `threads` are at work the numbers are not final; the last of them calls `idle`.
+    """
 
     ram: int = 0
     disk: int = 0
+    threads: int = 0
+    idle: Callable[[], None] | None = None
+
+    def begin(self) -> None:
+        self.threads += 1
+
+    def end(self) -> None:
+        self.threads -= 1
+        if not self.threads and self.idle is not None:
+            idle, self.idle = self.idle, None
+            idle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +166,15 @@ async def send_through_socket(
     # A coroutine of its own: whoever waits for it may be cancelled when the client goes, but the duplicate of the
     # socket must outlive the slice that a thread is sending.
     done: Deferred[None] = Deferred(lambda _: transfer.stop())
+    counted = getattr(request, "sent", None)
+    if isinstance(counted, Sent):
+        counted.begin()
 
     def ended(result: Any) -> None:
         request.sentLength += transfer.sent_ram + transfer.sent_disk
         count(request, transfer.sent_ram, transfer.sent_disk)
+        if isinstance(counted, Sent):
+            counted.end()
         if not done.called:
             done.callback(result if not isinstance(result, bool) else None)
         elif not isinstance(result, bool):

@@ -21,6 +21,7 @@ from io import BytesIO
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet import tcp
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,7 +31,8 @@ from twisted.web.server import Site as WebSite
 
 from flussdvr import __version__
 from flussdvr.errors import DvrError, Kind
-from flussdvr.web.paths import LiveTs, parse
+from flussdvr.web.departure import SMALL, Departure, WatchedChannel, unsent, unwritten
+from flussdvr.web.paths import LiveTs, MediaPath, parse
 from flussdvr.web.sender import Sent
 from flussdvr.web.shown import shown
 
@@ -38,6 +40,8 @@ log = Logger()
 
 SERVER = f"flussdvr/{__version__}".encode()
 MAX_BODY = 1 << 20
+RAM, CACHE, DISK = "ram", "cache", "disk"
+"""Where the bytes of an answer come from: made or received just now, made before and kept, read for this answer."""
 LINGER_S = 2.0
 """How long what a refused publisher still sends is read and forgotten, so that it can read the answer."""
 EXPOSED = (
@@ -102,7 +106,12 @@ def write_error(request: Request, error: DvrError, status: int | None = None) ->
 
 
 class DvrRequest(Request):
-    """One request; `sent` counts the content that has gone out, `session_id` is the viewer's once admitted."""
+    """
+    One request; `sent` counts the content that has gone out, `session_id` is the viewer's once admitted.
+
+    For the usage events: `parsed` is the media URL, `live` says that a segment is from the live window, `source` where
+    those bytes come from that are not sent from a file, `unsent` counts what was written and never left.
+    """
 
     defaultContentType = None
     content: BytesIO
@@ -114,7 +123,16 @@ class DvrRequest(Request):
         self.begun: float = channel.site.clock.seconds()
         self.session_id = ""
         self.on_sent: Callable[[int], None] | None = None
+        self.parsed: MediaPath | None = None
+        self.live = False
+        self.source = RAM
+        self.finished_s = self.begun
+        self.unsent = 0
         self.answered = False
+        self._departure: Departure | None = None
+        before: Departure | None = getattr(channel, "departure", None)
+        if before is not None:
+            before.settle()
         self._publication: Publication | None = None
         self._logged = False
 
@@ -160,11 +178,11 @@ class DvrRequest(Request):
             self.log_access(aborted=True)
         super().connectionLost(reason)
 
-    def kicked(self, reason: str) -> None:
+    def kicked(self, reason: str, error: DvrError | None = None) -> None:
         """The publisher has to go, in the middle of its body."""
         if self._publication is not None:
             self._publication = None
-            self._answer_early(DvrError(Kind.CONFLICT, "publisher_kicked", reason))
+            self._answer_early(error or DvrError(Kind.CONFLICT, "publisher_kicked", reason))
 
     def _begin_publishing(self) -> None:
         path, _, query = self.uri.partition(b"?")
@@ -175,7 +193,8 @@ class DvrRequest(Request):
         if isinstance(parsed, LiveTs):
             publishers: Publishers = self.channel.site.publishers
             try:
-                password = parsed.parameter("password") or self.getPassword().decode("utf-8", "replace") or None
+                password = parsed.parameter("password") or parsed.parameter("token")
+                password = password or self.getPassword().decode("utf-8", "replace") or None
                 self._publication = publishers.publish(parsed.name, self, password, self.channel.transport)
             except DvrError as error:
                 self._answer_early(error)
@@ -225,12 +244,43 @@ class DvrRequest(Request):
         return reason
 
     def log_access(self, aborted: bool = False) -> None:
-        """One line for this request, whatever became of it."""
-        if not self._logged:
+        """One line for this request, whatever became of it, when all has left that will leave."""
+        site = getattr(self.channel, "site", None)
+        if self._logged or site is None or self._departure is not None:
+            return
+        transport = self.channel.transport
+        if not aborted and self.sentLength > SMALL and isinstance(transport, tcp.Connection) and transport.connected:
+            self._watch(transport, aborted)
+        else:
+            self._departed(site, unwritten(transport) if aborted else 0, aborted)
+
+    def connection_ending(self) -> None:
+        """The connection is about to be closed, in the middle of this request."""
+        transport = self.channel.transport
+        if self.startedWriting and not self._logged and isinstance(transport, tcp.Connection):
+            if getattr(transport, "_aborting", False):
+                self.unsent = unsent(transport.fileno())
+            elif self._departure is None:
+                self._watch(transport, True)
+
+    def _watch(self, transport: tcp.Connection, aborted: bool) -> None:
+        site = self.channel.site
+        self._departure = Departure(site.clock, transport, lambda left: self._departed(site, left, aborted))
+        self.channel.departure = self._departure
+
+    def _departed(self, site: Site, left: int, aborted: bool) -> None:
+        if self.sent.threads:
+            self.sent.idle = lambda: self._departed(site, left, aborted)
+        elif not self._logged:
             self._logged = True
-            site = getattr(self.channel, "site", None)
-            if site is not None:
-                site.accessed(self, aborted)
+            self.unsent = min(self.unsent + left, self.sentLength)
+            self.finished_s = site.clock.seconds()
+            site.accessed(self, aborted and not self._complete())
+
+    def _complete(self) -> bool:
+        """Whether the body has left: a client who has all of it may go before we have noticed."""
+        (length,) = self.responseHeaders.getRawHeaders(b"content-length", [None])[:1]
+        return bool(self.startedWriting) and length is not None and int(length) == self.sentLength - self.unsent
 
     def _unreadable(self) -> str:
         """Why routing cannot even begin, or nothing."""
@@ -254,6 +304,8 @@ class Site(WebSite):
     `resource` behind HTTP. `on_access(request, aborted)` is told of each request when it is over: what the usage
     events are made of.
     """
+
+    protocol = WatchedChannel  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -280,7 +332,7 @@ class Site(WebSite):
             method=request.method.decode("latin-1"),
             uri=shown(request.uri),
             status=request.code,
-            bytes=request.sentLength,
+            bytes=request.sentLength - request.unsent,
             ram=request.sent.ram,
             disk=request.sent.disk,
             ms=int((self.clock.seconds() - request.begun) * 1000),

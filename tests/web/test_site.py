@@ -201,7 +201,7 @@ def test_a_publishers_password(query: bytes, header: bytes) -> None:
 def test_a_publisher_that_is_kicked() -> None:
     connection = Connection()
     connection.send(b"PUT /ort/mpegts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-    request = connection.protocol._channel.requests[0]
+    request = connection.protocol.requests[0]
     request.kicked("silence")
     assert connection.received()[0] == 409
     request.kicked("again")
