@@ -52,6 +52,7 @@ from flussdvr.web.site import Site
 from flussdvr.web.usage import WebRequests
 from flussdvr.web.viewers.backend import HttpBackend
 from flussdvr.web.viewers.gate import ViewersGate
+from flussdvr.web.viewers.publishing import PublishersGate
 from flussdvr.web.viewers.sessions import Sessions
 
 CPU_THREADS = max(1, (os.cpu_count() or 2) // 2)
@@ -156,6 +157,7 @@ class Server(MultiService):
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
+        self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms).permit
         viewers = ViewersGate(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms)
         pictures = PictureSite(
             self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)

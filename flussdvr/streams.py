@@ -21,12 +21,15 @@ from twisted.logger import Logger
 
 from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.config.model import DvrSettings, StreamSettings
+from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.live.stream import Recorder, Stream
 
 NEVER_S = 365 * 86_400.0
+
+PermitPublisher = Callable[[AuthSettings, str, str, str, str | None], Awaitable[str | None]]
+"""Of `on_publish`, the stream's name, protocol, peer, password: why not, or `None`."""
 
 
 class ClosingRecorder(Recorder, Protocol):
@@ -72,6 +75,7 @@ class Streams(Service):
     Every stream that runs or is recorded.
 
     `find(name)` makes settings of a name that a template's prefix knows, or is `None`. `utc_ms` is the wall clock.
+    `permit` is asked about publishers of streams with `on_publish`; while it is `None` nobody may publish to them.
     """
 
     log = Logger()
@@ -86,6 +90,7 @@ class Streams(Service):
     ) -> None:
         self.points = PublishPoints(self._point_for)
         self.find = find
+        self.permit: PermitPublisher | None = None
         self._archive = archive
         self._reactor = reactor
         self._utc_ms = utc_ms
@@ -215,7 +220,17 @@ class Streams(Service):
         settings, sink = running.settings, running.inputs.publish
         assert sink is not None
         timeout_s = settings.input_timeout_s
-        return PublishPoint(settings.name, sink, settings.password, NEVER_S if timeout_s is None else timeout_s)
+
+        def permit(proto: str, peer: str, password: str | None) -> Awaitable[str | None] | None:
+            on_publish = running.settings.on_publish
+            if on_publish is None:
+                return None
+            if self.permit is None:
+                raise PublishRefused(NOT_PUBLISHABLE, "Nobody can be asked who may publish.")
+            return self.permit(on_publish, settings.name, proto, peer, password)
+
+        silence_s = NEVER_S if timeout_s is None else timeout_s
+        return PublishPoint(settings.name, sink, settings.password, silence_s, permit=permit)
 
     def _point_for(self, name: str) -> PublishPoint | None:
         """A name that nobody has opened for publishing: another stream's, a template's, or nobody's."""

@@ -10,10 +10,11 @@ A publisher asks `Publishers.publish` and gets an input that takes its media unt
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink
@@ -21,8 +22,12 @@ from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track,
 
 UNKNOWN_STREAM = "stream_not_found"
 NOT_PUBLISHABLE = "not_publishable"
+NOT_PERMITTED = "access_denied"
 WRONG_PASSWORD = "wrong_password"
 ALREADY_PUBLISHED = "already_published"
+
+
+Permit = Callable[[str, str, str | None], Awaitable[str | None] | None]
 
 
 class PublishRefused(Exception):
@@ -47,18 +52,27 @@ class Publishers(Protocol):
 
 @dataclass(slots=True, eq=False)
 class PublishPoint:
-    """A stream that may be published to. `password` None: by anybody. `timeout_s`: silence that ends it."""
+    """
+    A stream that may be published to. `password` None: by anybody. `timeout_s`: silence that ends it.
+
+    `permit(proto, peer, password)` has somebody else asked, too: what comes of it is why not, or `None`; `None` in its
+    place if nobody need be asked.
+    """
 
     name: str
     sink: Sink
     password: str | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     publisher: PublishedInput | None = None
+    permit: Permit | None = None
+    removed: bool = False
 
 
 class PublishedInput:
     """
     One publisher's media on its way to the stream: a `Sink` until `source_lost`, after that nothing passes.
+
+    While it is `held`, as nobody has permitted it yet, its tracks are remembered and everything else is forgotten.
 
     The listener sets `on_kicked`; it is called with the reason when the publisher has to go, and then closes its
     connection.
@@ -73,6 +87,9 @@ class PublishedInput:
         self.timeout_s = point.timeout_s
         self.counters = Counters()
         self.on_kicked: Callable[[str], None] | None = None
+        self.held = False
+        self.refused = False
+        self._tracks: Sequence[Track] | None = None
         self._point: PublishPoint | None = point
 
     @property
@@ -90,27 +107,29 @@ class PublishedInput:
                 self.data_lost(event.reason, event.count)
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
-        if self._point is not None:
+        if self.held:
+            self._tracks = tracks
+        elif self._point is not None:
             self._point.sink.tracks_received(tracks)
 
     def samples_received(self, track_id: int, samples: list[Sample]) -> None:
-        if self._point is not None:
+        if self._point is not None and not self.held:
             self.counters.samples += len(samples)
             self._point.sink.samples_received(track_id, samples)
 
     def data_lost(self, reason: str, count: int) -> None:
-        if self._point is not None:
+        if self._point is not None and not self.held:
             self.counters.data_lost(reason, count)
             self._point.sink.data_lost(reason, count)
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
-        if self._point is not None:
+        if self._point is not None and not self.held:
             self._point.sink.utc_received(utc_ms, dts, timescale)
 
     def source_lost(self, reason: str) -> None:
         """The publisher has gone; the stream may be published to again. Further calls do nothing."""
         point, self._point = self._point, None
-        if point is None:
+        if point is None or self.held:
             return
         point.publisher = None
         self.log.info(
@@ -123,6 +142,19 @@ class PublishedInput:
             lost=self.counters.lost,
         )
         point.sink.source_lost(reason)
+
+    def admitted(self) -> None:
+        """It has been permitted: from now on its media pass, unless somebody else was faster."""
+        point = self._point
+        if point is None or not self.held:
+            return
+        if point.publisher is not None or point.removed:
+            self.kick("somebody else publishes it" if point.publisher is not None else "the stream has been removed")
+            return
+        self.held, point.publisher = False, self
+        self.log.info("{stream} is published by {proto} {peer}", stream=self.name, proto=self.proto, peer=self.peer)
+        if self._tracks is not None:
+            self.tracks_received(self._tracks)
 
     def kick(self, reason: str) -> None:
         """Send the publisher away."""
@@ -156,8 +188,10 @@ class PublishPoints:
     def remove(self, name: str, reason: str = "the stream has been removed") -> None:
         """Nobody may publish to it any more."""
         point = self._points.pop(name, None)
-        if point is not None and point.publisher is not None:
-            point.publisher.kick(reason)
+        if point is not None:
+            point.removed = True
+            if point.publisher is not None:
+                point.publisher.kick(reason)
 
     def publisher(self, name: str) -> PublishedInput | None:
         """Who publishes the stream now."""
@@ -177,9 +211,35 @@ class PublishPoints:
                 ALREADY_PUBLISHED,
                 f"{name} is already being published by {point.publisher.proto} {point.publisher.peer}.",
             )
-        point.publisher = PublishedInput(point, proto, peer)
-        self.log.info("{stream} is published by {proto} {peer}", stream=name, proto=proto, peer=peer)
-        return point.publisher
+        published = PublishedInput(point, proto, peer)
+        published.held = True
+        asked = point.permit(proto, peer, password) if point.permit is not None else None
+        if asked is None:
+            published.admitted()
+        else:
+            Deferred.fromCoroutine(self._permitted(published, asked))
+        if published.refused:
+            raise PublishRefused(NOT_PERMITTED, f"Publishing {name} is not allowed.")
+        return published
+
+    async def _permitted(self, published: PublishedInput, asked: Awaitable[str | None]) -> None:
+        try:
+            why_not = await asked
+        except Exception:
+            self.log.failure("asking who may publish {name}", name=published.name)
+            why_not = "nobody can be asked now"
+        if why_not is None:
+            published.admitted()
+            return
+        self.log.info(
+            "{stream}: {proto} {peer} may not publish: {why}",
+            stream=published.name,
+            proto=published.proto,
+            peer=published.peer,
+            why=why_not,
+        )
+        published.refused = True
+        published.kick(why_not)
 
 
 def _same(password: str, given: str | None) -> bool:

@@ -35,7 +35,12 @@ class HttpPublishers:
         except PublishRefused as refusal:
             kind = KINDS.get(refusal.code, Kind.DENIED)
             raise DvrError(kind, refusal.code, refusal.title) from None
-        published.on_kicked = request.kicked
+
+        def kicked(reason: str) -> None:
+            error = DvrError(Kind.DENIED, "access_denied", reason) if published.refused else None
+            request.kicked(reason, error)
+
+        published.on_kicked = kicked
         return MpegTsPush(published, self._clock)
 
 

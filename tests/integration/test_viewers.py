@@ -43,6 +43,11 @@ class Backend:
                 self.end_headers()
                 self.wfile.write(json.dumps(outer.body(told)).encode())
 
+            def do_POST(self) -> None:
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200 if outer.allows(told) else 403)
+                self.end_headers()
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -85,6 +90,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
         stream free {{ {camera} }}
         stream cam {{ {camera} {on_play} }}
         stream cam2 {{ {camera} {on_play} }}
+        stream pushed {{ input publish://; on_publish http://127.0.0.1:{backend.port}/publish; }}
         stream signed {{ {camera} on_play securetoken://SIGNINGKEY; }}
     """
     server = Server(tmp_path_factory.mktemp("viewers"), streams)
@@ -232,6 +238,27 @@ def test_sessions_in_the_api_and_sending_one_away(server: Server, begin: int) ->
     assert api("GET", f"/sessions/{session['id']}")[0] == 404
     assert api("POST", "/sessions/reauth?name=cam")[1]["estimated_count"] >= 1
     assert api("POST", "/sessions/reauth?name=nobody")[0] == 404
+
+
+def publish(server: Server, token: str) -> str:
+    """The beginning of the answer to a publisher who sends for half a second, and then ends."""
+    packet = b"\x47\x1f\xff\x10" + bytes(184)
+    with socket.create_connection(("127.0.0.1", server.http), 10) as publisher:
+        head = f"PUT /pushed/mpegts?token={token} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        publisher.sendall(head.encode())
+        try:
+            for _ in range(5):
+                publisher.sendall(b"%x\r\n%s\r\n" % (len(packet) * 7, packet * 7))
+                time.sleep(0.1)
+            publisher.sendall(b"0\r\n\r\n")
+        except OSError:
+            pass
+        return publisher.recv(1000).decode().partition("\r\n")[0]
+
+
+def test_publishers(server: Server) -> None:
+    assert publish(server, "good-pushed").startswith("HTTP/1.1 204")
+    assert publish(server, "wrong-token").startswith("HTTP/1.1 403")
 
 
 def test_a_backend_that_dies(server: Server, backend: Backend, begin: int) -> None:

@@ -1,7 +1,7 @@
 # mypy: allow-untyped-calls
 # (twisted.web is not annotated)
 """
-A question to an authorization backend: one GET.
+A question to an authorization backend: one GET, about a publisher one POST.
 
     URL of the configuration, its own query kept  +  name proto ip token request_type ...
 
@@ -11,6 +11,7 @@ that a question has.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
@@ -51,8 +52,15 @@ class HttpBackend:
         self._turns = DeferredSemaphore(AT_ONCE)
 
     async def ask(self, url: str, parameters: Parameters) -> Reply:
-        """Raises `BackendFailed`."""
-        asking = Deferred.fromCoroutine(self._ask(url, parameters))
+        """By GET. Raises `BackendFailed`."""
+        return await self._in_time(url, parameters, None)
+
+    async def post(self, url: str, parameters: Parameters) -> Reply:
+        """By POST of a JSON object. Raises `BackendFailed`."""
+        return await self._in_time(url, (), json.dumps(dict(parameters)).encode())
+
+    async def _in_time(self, url: str, parameters: Parameters, body: bytes | None) -> Reply:
+        asking = Deferred.fromCoroutine(self._ask(url, parameters, body))
         try:
             return await asking.addTimeout(TIMEOUT_S, self._reactor)
         except BackendFailed:
@@ -60,13 +68,18 @@ class HttpBackend:
         except Exception as error:  # whatever a network, a name server or a peer may come up with
             raise BackendFailed(type(error).__name__) from None
 
-    async def _ask(self, url: str, parameters: Parameters) -> Reply:
+    async def _ask(self, url: str, parameters: Parameters, content: bytes | None) -> Reply:
         await self._turns.acquire()
         try:
             address, auth = question_url(url, parameters)
-            response = await self._client.get(
-                address, auth=auth, allow_redirects=False, headers={"user-agent": [f"flussdvr/{__version__}"]}
-            )
+            headers = {"user-agent": [f"flussdvr/{__version__}"]}
+            if content is None:
+                response = await self._client.get(address, auth=auth, allow_redirects=False, headers=headers)
+            else:
+                headers["content-type"] = ["application/json"]
+                response = await self._client.post(
+                    address, data=content, auth=auth, allow_redirects=False, headers=headers
+                )
             received = _Body()
             response.deliverBody(received)
             body = await received.whole

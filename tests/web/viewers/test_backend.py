@@ -34,6 +34,8 @@ class Client:
         self.answers.append(Deferred())
         return self.answers[-1]
 
+    post = get
+
 
 case = SynchronousTestCase()
 
@@ -85,3 +87,12 @@ def test_not_everything_is_asked_at_once() -> None:
 def test_addresses() -> None:
     assert question_url("https://x/a", [("b", "c")]) == ("https://x/a?b=c", None)
     assert question_url("http://x", []) == ("http://x/", None)
+
+
+def test_a_question_about_a_publisher_is_posted() -> None:
+    client = Client()
+    asking = Deferred.fromCoroutine(HttpBackend(Clock(), client).post("http://x/p?a=1", [("name", "ort")]))
+    url, options = client.requests[0]
+    assert url == "http://x/p?a=1" and options["data"] == b'{"name": "ort"}'
+    client.answers[0].callback(Response(200, {}, b""))
+    assert case.successResultOf(asking).status == 200
