@@ -102,6 +102,13 @@ def test_a_password_may_be_a_hash(method: str) -> None:
             admit(Request(basic(wrong)), True, config)
 
 
+@pytest.mark.parametrize("hashed", ["scrypt:3:8:1$salt$00", "pbkdf2:sha255:1$salt$00", "pbkdf2:sha256:x$salt$00"])
+def test_a_hash_that_cannot_be_matches_nothing(hashed: str) -> None:
+    with pytest.raises(DvrError) as raised:
+        admit(Request(basic("admin:x")), True, f'edit_auth admin "{hashed}";')
+    assert raised.value.status == 401
+
+
 def test_only_from_allowed_addresses() -> None:
     config = CONFIG + "api_allowed_from 10.0.0.0/8; trusted_proxy 192.0.2.1;"
     good = basic("admin:secret")
