@@ -36,6 +36,7 @@ from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
 from flussdvr.export import Exporter
 from flussdvr.ingest.rtmp import PublisherFactory
+from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
 from flussdvr.streams import Streams
@@ -97,6 +98,7 @@ class Server(MultiService):
             *(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms), on_event=self.events.emit
         )
         self.addService(self.pictures)
+        self.addService(TimerService(TRIM_INTERVAL_S, lambda: self.cpu.do(trim)))
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
 
@@ -122,6 +124,7 @@ class Server(MultiService):
         self.archive.startService()
         await self.administration.load()
         await self._listen(self.config)
+        settle()
         self.log.info(
             "flussdvr is ready: {streams} streams, {recorded} with recordings",
             streams=len(self.config.streams),

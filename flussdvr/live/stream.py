@@ -55,7 +55,7 @@ class Stream:
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     ) -> None:
         self.name = name
-        self.window = LiveWindow(segment_ms, segment_count, 0 if recorder is not None else KEPT)
+        self.window = LiveWindow(segment_ms, segment_count)
         self.recorder = recorder
         self.opened_at_ms = utc_ms()
         self.bytes_in = 0
@@ -66,6 +66,16 @@ class Stream:
         self._flowing = False
         self._on_event = on_event
         self.segmenter = Segmenter(self._open, self._append, self._gap, lambda: self._floor_ms)
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Who records the stream; may be exchanged while it runs."""
+        return self._recorder
+
+    @recorder.setter
+    def recorder(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+        self.window.kept = 0 if recorder is not None else KEPT
 
     # -- the sink of the inputs -------------------------------------------------------------------------------
 

@@ -63,7 +63,8 @@ class LiveWindow:
         self.segment_ms = segment_ms
         self.segment_count = segment_count
         self.segments: deque[LiveSegment] = deque()
-        self._past: deque[LiveSegment] = deque(maxlen=kept)
+        self.kept = kept
+        self._past: deque[LiveSegment] = deque()
         self.growing: LiveSegment | None = None
         self.init = b""
         self.tracks: tuple[Track, ...] = ()
@@ -155,5 +156,7 @@ class LiveWindow:
         while len(self.segments) > self.segment_count:
             left = self.segments.popleft()
             self._past.append(left)
+            while len(self._past) > self.kept:
+                self._past.popleft()
             if left.discontinuity:
                 self.discontinuity_sequence += 1  # RFC 8216 section 6.2.2: the tag leaves with its segment

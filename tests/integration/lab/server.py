@@ -28,6 +28,11 @@ def faketime_library() -> str:
     return str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")))
 
 
+def libfaketime() -> str:
+    """The library that shifts the clock of a process; installed by tests/install-system-packages."""
+    return str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")))
+
+
 class Server:
     """Its configuration is `streams` (text of the configuration file), plus listeners and a root in `folder`."""
 
