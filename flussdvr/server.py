@@ -161,7 +161,7 @@ class Server(MultiService):
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
         self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms).permit
-        viewers = ViewersGate(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms)
+        viewers = ViewersGate(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms, self.cpu)
         pictures = PictureSite(
             self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)
         )

@@ -63,10 +63,6 @@ def add_legacy(
             found.append({"entry": "stream", "value": {"name": one["name"], "stats": stats, "options": one}})
         return found
 
-    @router.get("/sessions")
-    async def sessions(call: Call) -> Document:
-        return {"event": "session.list", "sessions": []}
-
     @router.get("/media_info/<path:name>")
     async def media_info(call: Call, name: str) -> Document:
         document = streams.one(name, False)["stats"]

@@ -15,6 +15,8 @@ from flussdvr.web.api.router import Call, Router
 from flussdvr.web.viewers.gate import ViewersGate
 
 Document = dict[str, Any]
+MANY = 2000
+"""More are put in order by the CPU worker: a third of a second for 50 000."""
 SEARCHED = ("name", "ip", "user_id", "user_agent", "token")
 
 
@@ -31,8 +33,15 @@ def add_sessions(router: Router, viewers: ViewersGate) -> None:
     async def list_sessions(call: Call) -> Document:
         names = call.query.get("name")
         wanted = None if names is None else {names, *names.split(",")}
-        chosen = (item.document(call.secrets) for item in sessions if wanted is None or item.name in wanted)
-        return page(chosen, call.query, key="id", order="opened_at", searched=SEARCHED).document("sessions")
+        chosen = [item for item in sessions if wanted is None or item.name in wanted]
+
+        def listed() -> Document:
+            documents = (item.document(call.secrets) for item in chosen)
+            return page(documents, call.query, key="id", order="opened_at", searched=SEARCHED).document("sessions")
+
+        if len(chosen) <= MANY or viewers.worker is None:
+            return listed()
+        return await viewers.worker.do(listed)
 
     @router.get("/sessions/<id>")
     async def get_session(call: Call, id: str) -> Document:
@@ -49,3 +58,11 @@ def add_sessions(router: Router, viewers: ViewersGate) -> None:
         if not count:
             raise DvrError(Kind.NOT_FOUND, "session_not_found", "nobody watches that", {"parameter": "name"})
         return {"estimated_count": count}
+
+
+def add_legacy_sessions(router: Router, viewers: ViewersGate) -> None:
+    @router.get("/sessions")
+    async def list_sessions(call: Call) -> Document:
+        wanted = call.query.get("name")
+        chosen = [item.document(call.secrets) for item in viewers.sessions if wanted in (None, item.name)]
+        return {"event": "session.list", "sessions": chosen}

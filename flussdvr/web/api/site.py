@@ -29,7 +29,7 @@ from flussdvr.web.api.legacy import add_legacy
 from flussdvr.web.api.monitoring import add_monitoring
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.api.sessions import add_sessions
+from flussdvr.web.api.sessions import add_legacy_sessions, add_sessions
 from flussdvr.web.api.stats import Clients, Nobody
 from flussdvr.web.api.streams import StreamDocuments, add_streams
 from flussdvr.web.auth import Gate
@@ -80,5 +80,7 @@ def make_api(
         add_sessions(v3, viewers)
     stats = add_config(v3, administration, archive, administration.streams, clients, now_ms)
     legacy = Router(gate, None, clock)
+    if viewers is not None:
+        add_legacy_sessions(legacy, viewers)
     add_legacy(legacy, administration, archive, streams, stats)
     return ApiResource(v3.resource(), legacy.resource()), jobs

@@ -27,6 +27,7 @@ from flussdvr.config.model import Config, StreamSettings
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.sources import Streams as PlayedStreams
+from flussdvr.threads import Worker
 from flussdvr.web.admission import protocol_of, session_id
 from flussdvr.web.auth import client_address
 from flussdvr.web.paths import LiveTs, MediaPath, Mp4Export, TimeshiftAbsTs, TimeshiftRelTs, TsExport
@@ -92,7 +93,7 @@ class Refusal:
 
 
 class ViewersGate:
-    """`config()`: the configuration of this moment. `streams`: those that exist."""
+    """`config()`: the configuration of this moment. `streams`: those that exist. `worker` is for long lists of them."""
 
     log = Logger()
 
@@ -104,8 +105,10 @@ class ViewersGate:
         backend: Backend,
         clock: IReactorTime,
         now_ms: Callable[[], int],
+        worker: Worker | None = None,
     ) -> None:
         self.sessions = sessions
+        self.worker = worker
         self._config = config
         self._streams = streams
         self._backend = backend
