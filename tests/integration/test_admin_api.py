@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -175,7 +176,7 @@ def test_a_change_of_retention_does_not_interrupt(server: Server, api: Api) -> N
     assert len(api.get("/streams/cam/dvr/ranges?gaps=true")["gaps"]) == 0
 
 
-def test_deleting_what_is_being_recorded(api: Api) -> None:
+def test_deleting_what_is_being_recorded(server: Server, api: Api) -> None:
     assert api("PUT", "/streams/del", {"inputs": [{"url": FAKE}], "dvr": {"reference": "main"}}).status == 200
     until(lambda: (found := ranges(api, "del")) and found[0]["closed_at"] - found[0]["opened_at"] > 8000)
     (item,) = ranges(api, "del")
@@ -185,6 +186,18 @@ def test_deleting_what_is_being_recorded(api: Api) -> None:
     (gap,) = found["gaps"]
     assert gap["reason"] == "deleted" and item["opened_at"] + 2500 <= gap["opened_at"]
     assert gap["closed_at"] <= item["opened_at"] + 6000
+    begin = item["opened_at"] // 1000
+    playlist = server.text(f"/del/mono-{begin}-8.m3u8")
+    segments = [line for line in playlist.splitlines() if not line.startswith("#")]
+    assert segments and playlist.count("#EXT-X-DISCONTINUITY\n") == 1, playlist
+    for segment in segments:
+        answer = server.get(f"/del/{segment}")
+        assert answer.status == 200 and answer.read()[4:8] in (b"moof", b"styp"), segment
+    data = server.get(f"/del/archive-{begin}-8.mp4?gaps=keep").read()
+    (server.folder / "del.mp4").write_bytes(data)
+    with av.open(str(server.folder / "del.mp4")) as file:
+        times = [float(frame.time or 0) for frame in file.decode(video=0)]
+    assert max(after - before for before, after in pairwise(times)) >= (gap["closed_at"] - gap["opened_at"]) / 1000
     api("DELETE", "/streams/del")
 
 
