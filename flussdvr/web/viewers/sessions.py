@@ -27,6 +27,7 @@ IDLE_S = 60.0
 REMEMBERED_MS = 600_000
 """How long after its last request a viewer finds a timeshift where it was."""
 SESSIONS = 100_000
+ROOM_STEPS = 1000
 TIMESHIFTS = 32
 
 Document = dict[str, Any]
@@ -149,7 +150,7 @@ class Sessions:
     def add(self, session: Session) -> None:
         """Open a session."""
         if len(self._by_use) >= self._limit:
-            self.close(next(iter(self._by_use.values())), "limit")
+            self._make_room()
         self._by_use[session.id] = session
         self._online[session.name] = self._online.get(session.name, 0) + 1
         if (remembered := self._timeshifts.get(session.id)) is not None:
@@ -158,6 +159,15 @@ class Sessions:
                 session.timeshifts = remembered[1]
         self.seen(session)
         self.tell("play_opened", session)
+
+    def _make_room(self) -> None:
+        """The one that has been silent for longest goes; those that are being answered are not silent."""
+        for _ in range(ROOM_STEPS):
+            oldest = next(iter(self._by_use.values()))
+            if not oldest.answering:
+                break
+            self.seen(oldest)
+        self.close(next(iter(self._by_use.values())), "limit")
 
     def seen(self, session: Session) -> None:
         """It has asked for something."""

@@ -93,6 +93,15 @@ def test_more_than_the_limit_and_the_longest_silent_goes() -> None:
     assert [session.id for session in sessions] == ["1", "3"]
 
 
+def test_a_flood_of_sessions_does_not_break_off_who_is_being_answered() -> None:
+    sessions, request = Watched(limit=3), Request()
+    watching = sessions.open("watching")
+    sessions.answer(watching, request, lambda: None)
+    for number in range(10):
+        sessions.open(str(number))
+    assert sessions.get("watching") is watching and len(sessions) == 3
+
+
 def test_a_timeshift_is_found_again_for_a_while() -> None:
     sessions = Watched()
     sessions.open("1").timeshift_opened(7, 100)
