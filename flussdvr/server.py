@@ -37,6 +37,7 @@ from flussdvr.events.spool import Spool
 from flussdvr.export import Exporter
 from flussdvr.ingest.rtmp import PublisherFactory
 from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
+from flussdvr.metrics import Metrics
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
 from flussdvr.streams import Streams
@@ -46,6 +47,7 @@ from flussdvr.web.admin import AdminSite, Root
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate
 from flussdvr.web.media import MediaSite
+from flussdvr.web.metrics import metrics_resource
 from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.sender import Sender
@@ -93,6 +95,7 @@ class Server(MultiService):
             self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name), self.events.emit
         )
         self.administration.streams = self.streams
+        self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, utc_ms)
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
         self.pictures = Pictures(
             *(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms), on_event=self.events.emit
@@ -130,6 +133,7 @@ class Server(MultiService):
             streams=len(self.config.streams),
             recorded=len(list(self.archive.streams())),
         )
+        self.metrics.latency.start()
         self.events.emit({"event": "server_started", "version": __version__})
         notify("READY=1")
 
@@ -176,7 +180,8 @@ class Server(MultiService):
             *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms), viewers=viewers
         )
         await jobs.load()
-        return Site(Root(admin.resource(), media.resource(), api), self._reactor, publishers, self.usage)
+        metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)
+        return Site(Root(admin.resource(), media.resource(), api, metrics), self._reactor, publishers, self.usage)
 
     def _export_roots(self) -> set[str]:
         return {self.config.export_root, *self.config.roots}
@@ -234,6 +239,7 @@ class Server(MultiService):
             await children
         if self._starting is not None:
             self._starting.cancel()
+        self.metrics.latency.stop()
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         await self.streams.stopService()

@@ -12,9 +12,10 @@ A hanging disk holds these threads and what is in their queues, which are bounde
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
@@ -31,6 +32,7 @@ WRITE_LIMIT_BYTES = 256 << 20
 WRITE_LIMIT_COUNT = 10_000
 READERS = 4
 
+T = TypeVar("T")
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -84,6 +86,8 @@ class Root:
         self.limit_bytes = WRITE_LIMIT_BYTES
         self.limit_count = WRITE_LIMIT_COUNT
         self.sync_interval_s = 5
+        self.sync_s = 0.0
+        """How long the last sync took, with its wait for the thread."""
         self._on_event = on_event
         self._on_identified = on_identified
         self._open_writers: dict[BlobWriter, Callable[[Exception], None]] = {}
@@ -193,7 +197,13 @@ class Root:
         if not dirty:
             return
         self._syncing = True
-        self.syncer.do(_sync_all, dirty).addCallbacks(self._synced, self._not_synced)
+        begun = time.monotonic()
+
+        def measured(result: T) -> T:
+            self.sync_s = time.monotonic() - begun
+            return result
+
+        self.syncer.do(_sync_all, dirty).addBoth(measured).addCallbacks(self._synced, self._not_synced)
 
     def _synced(self, failed: list[tuple[BlobWriter, Exception]]) -> None:
         self._syncing = False

@@ -89,14 +89,19 @@ class Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, admin: IResource, media: IResource, api: IResource | None = None) -> None:
+    def __init__(
+        self, admin: IResource, media: IResource, api: IResource | None = None, metrics: IResource | None = None
+    ) -> None:
         super().__init__()
         self._admin = admin
         self._media = media
         self._api = api or admin
+        self._metrics = metrics or admin
 
     def render(self, request: Any) -> Any:
         part: Any = self._media
         if is_admin(request.path):
             part = self._admin if request.path == b"/" else self._api
+        elif request.path == b"/metrics":
+            part = self._metrics
         return part.render(request)

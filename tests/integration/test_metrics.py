@@ -1,0 +1,77 @@
+"""/metrics of a real server, read by prometheus_client's parsers; alerts and dashboard ask for what is there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from lab.server import Server
+
+ETC = Path(__file__).parents[2] / "etc"
+LOOK = {"Authorization": "Basic " + base64.b64encode(b"viewer:look").decode()}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("metrics")
+    fake = "input fake://?size=160x90&fps=10&gop=10; dvr @main; segment_duration 1;"
+    streams = f"stream cam {{ {fake} }}\nstream gone {{ input udp://127.0.0.1:9; dvr @main; }}"
+    server = Server(folder, streams, settings=f"event_sink log {{ url {folder}/e.json; }}").start()
+    server.wait_recorded("cam", 2)
+    server.stop()
+    time.sleep(3)  # a gap
+    server.start()
+    server.wait_recorded("cam", 5)
+    time.sleep(4)  # a sync
+    yield server
+    server.stop()
+
+
+def samples(server: Server) -> dict[tuple[str, str], float]:
+    found = {}
+    for family in parser.text_string_to_metric_families(server.get("/metrics", LOOK).read().decode()):
+        for sample in family.samples:
+            found[sample.name.removeprefix("flussdvr_"), ",".join(sample.labels.values())] = sample.value
+    return found
+
+
+def test_the_figures(server: Server) -> None:
+    server.get("/cam/media_info.json").read()
+    found, root = samples(server), str(server.root)
+    assert found["stream_recording", "cam"] == 1 and found["stream_recording", "gone"] == 0
+    assert found["stream_last_fragment_age_seconds", "cam"] < 4 < found["stream_last_fragment_age_seconds", "gone"]
+    assert 2 < found["stream_gap_seconds", "cam,restart"] < 10
+    assert found["stream_fragments_written_total", "cam"] >= 2 and found["stream_fragments_dropped_total", "cam"] == 0
+    assert found["root_up", root] == 1 and found["root_free_bytes", root] > 0 and found["root_sync_seconds", root] > 0
+    assert found["root_recorded_bytes", root] > 10_000 and found["root_recording_bytes_per_second", root] > 1000
+    assert found["root_depth_seconds", root] >= found["root_full_seconds", root] > 0
+    assert found["stream_expiration_seconds", "cam"] == 7 * 86_400
+    assert found["http_sent_bytes_total", "ram"] > 0 and found["http_requests_total", "200"] > 0
+    assert found["events_sent_total", "log"] > 0 and found["reactor_latency_seconds_count", ""] > 10
+
+
+def test_open_metrics_and_who_may(server: Server) -> None:
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    response = server.get("/metrics", {**LOOK, **accept})
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    assert list(openmetrics_parser.text_string_to_metric_families(response.read().decode()))
+    assert server.get("/metrics").status == 401
+    assert server.get("/metrics", LOOK, "HEAD").status == 200
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "grafana-dashboard.json"])
+def test_what_is_asked_for_is_there(server: Server, name: str) -> None:
+    text = (ETC / name).read_text()
+    if name.endswith("json"):
+        json.loads(text)
+    asked = set(re.findall(r"\bflussdvr_[a-z_]+[a-z]", text))
+    there = {"flussdvr_" + sample for sample, _ in samples(server)}
+    assert asked and asked <= there, asked - there
