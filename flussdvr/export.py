@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from errno import EDQUOT, EEXIST, EFBIG, EISDIR, ENOSPC, EOPNOTSUPP
+from typing import Any
 from uuid import uuid4
 
 from flussdvr.archive.body import Body, Extent
@@ -49,11 +50,19 @@ class Canceled(Exception):
 class Exporter:
     """`exports` finds what to write, `cpu` computes, `disk` writes; `roots()` are the permitted directories."""
 
-    def __init__(self, exports: Exports, cpu: Worker, disk: Worker, roots: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        exports: Exports,
+        cpu: Worker,
+        disk: Worker,
+        roots: Callable[[], Iterable[str]],
+        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    ) -> None:
         self._exports = exports
         self._cpu = cpu
         self._disk = disk
         self._roots = roots
+        self._on_event = on_event
 
     async def export(
         self,
@@ -75,6 +84,9 @@ class Exporter:
         compute = _fragmented if order.fragmented else _progressive
         body: Body = await self._cpu.do(compute, parts, order.window, metadata)
         await self._disk.do(write_file, body, order.path, roots, copied)
+        window = {"begin_ms": order.window.begin_ms, "duration_ms": order.window.duration_ms}
+        told = {"event": "dvr_export_finished", "media": order.name, "path": order.path, "size": len(body)}
+        self._on_event(told | window)
         return len(body)
 
 

@@ -175,7 +175,7 @@ class Server(MultiService):
         admin = AdminSite(self.streams, utc_ms)
         publishers = HttpPublishers(self.streams.points, self._reactor)
         gate = Gate(lambda: self.config, self.cpu)
-        exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots)
+        exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots, self.events.emit)
         api, jobs = make_api(
             *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms), viewers=viewers
         )

@@ -92,6 +92,7 @@ class WebRequests:
     def event(self, request: DvrRequest, aborted: bool, sent: Mapping[str, int]) -> dict[str, Any]:
         duration_ms = max(0, int((request.finished_s - request.begun) * 1000))
         begun_ms = self._now_ms() - duration_ms
+        referer = request.getHeader("referer")  # may be a page with a token in its URL
         path, _, query = shown(request.uri).partition("?")
         return {
             "event": "web_request",
@@ -103,7 +104,7 @@ class WebRequests:
             "ip": client_address(request, self._trusted()),
             "id": request.session_id or None,
             "user_agent": request.getHeader("user-agent"),
-            "referer": request.getHeader("referer"),
+            "referer": None if referer is None else shown(referer.encode("utf-8", "replace")),
             "range": request.getHeader("range"),
             "opened_at": begun_ms,
             "duration": duration_ms,
