@@ -40,6 +40,7 @@ class Life:
     moment: str
     ready_at: float = 0.0
     killed_at: float = 0.0
+    hour_ends_at: float = 0.0
     ranges: list[tuple[int, int]] = field(default_factory=list)
     listed: dict[str, str] = field(default_factory=dict)
     """URL and digest of segments that it had listed and sent."""
@@ -57,7 +58,9 @@ def test_what_was_listed_survives_every_kill(tmp_path: Path) -> None:
         for number in range(KILLS):
             life = Life(number, MOMENTS[number % len(MOMENTS)])
             if life.moment == "hour":
-                server.shift_s += round(HOUR_S - (time.time() + server.shift_s) % HOUR_S - 5)
+                ends_in_s = HOUR_S - (time.time() + server.shift_s) % HOUR_S
+                server.shift_s += round(ends_in_s - 5)
+                life.hour_ends_at = time.time() + ends_in_s - round(ends_in_s - 5)
             blobs = blobs_of(server)
             server.launch()
             if life.moment == "starting":
@@ -89,8 +92,7 @@ def test_what_was_listed_survives_every_kill(tmp_path: Path) -> None:
 def wait_for(server: Server, life: Life, blobs: int, chance: random.Random) -> None:
     """Until it is the moment to kill."""
     if life.moment == "hour":
-        hour = -(-(life.ready_at + server.shift_s) // HOUR_S) * HOUR_S
-        time.sleep(max(0, hour + chance.uniform(0, 3) - time.time() - server.shift_s))
+        time.sleep(max(0, life.hour_ends_at + chance.uniform(0, 3) - time.time()))
         return
     deadline = time.time() + 20
     while blobs_of(server) == blobs:
