@@ -25,6 +25,7 @@ from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.live.stream import Recorder, Stream
+from flussdvr.timeline import Range
 
 NEVER_S = 365 * 86_400.0
 
@@ -205,6 +206,7 @@ class Streams(Service):
             recorded.end_ms if recorded is not None else 0,
             self._on_event,
         )
+        stream.window.is_recorded = lambda range: self._is_recorded(name, range)
         inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name)
         recorder = self._recorder(settings)  # not before the inputs: they may turn out to be impossible
         stream.recorder = self._scheduled(recorder, settings)
@@ -215,6 +217,10 @@ class Streams(Service):
         self.log.info("{stream} is started", stream=name)
         self._on_event({"event": "stream_opened", "media": name})
         return running
+
+    def _is_recorded(self, name: str, range: Range) -> bool:
+        archive = self._archive.stream(name)
+        return archive is not None and archive.ranges(range).covers(range)
 
     def _point(self, running: Running) -> PublishPoint:
         settings, sink = running.settings, running.inputs.publish

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.media import Track
+from flussdvr.timeline import Range
 
 GROWING_BYTES = 64 << 20
 """A segment that finds no end (no sync sample comes) is given up as a segment when it has grown to this."""
@@ -24,7 +25,10 @@ GROWING_BYTES = 64 << 20
 
 @dataclass(slots=True)
 class LiveSegment:
-    """`discontinuity`: it does not continue the segment before it."""
+    """
+    `discontinuity`: it does not continue the segment before it. `fragments` is empty where the bytes are left to the
+    archive.
+    """
 
     sequence: int
     init: bytes
@@ -56,7 +60,8 @@ class LiveWindow:
     The newest `segment_count` segments of `segment_ms` or more.
 
     `kept` more are still found after they have left the playlist (RFC 8216 section 6.2.2 wants that); a recorded
-    stream needs none, as the archive has them.
+    stream needs none, as the archive has them. Nor does it need the bytes of its oldest segment: `is_recorded` is
+    asked whether the archive has them, and then that segment is only listed here.
     """
 
     def __init__(self, segment_ms: int, segment_count: int, kept: int = 0) -> None:
@@ -64,6 +69,7 @@ class LiveWindow:
         self.segment_count = segment_count
         self.segments: deque[LiveSegment] = deque()
         self.kept = kept
+        self.is_recorded: Callable[[Range], bool] = lambda range: False
         self._past: deque[LiveSegment] = deque()
         self.growing: LiveSegment | None = None
         self.init = b""
@@ -135,16 +141,16 @@ class LiveWindow:
         return unsubscribe
 
     def find(self, begin_ms: int) -> LiveSegment | None:
-        """The complete segment that begins at `begin_ms`, if it is still here."""
+        """The complete segment that begins at `begin_ms`, if its bytes are still here."""
         for segment in (*reversed(self.segments), *reversed(self._past)):
-            if segment.begin_ms == begin_ms:
+            if segment.begin_ms == begin_ms and segment.fragments:
                 return segment
         return None
 
     @property
     def size(self) -> int:
         """Bytes held."""
-        whole = sum(segment.size for segment in (*self.segments, *self._past))
+        whole = sum(segment.size for segment in (*self.segments, *self._past) if segment.fragments)
         return whole + (self.growing.size if self.growing else 0)
 
     def _complete(self) -> None:
@@ -160,3 +166,6 @@ class LiveWindow:
                 self._past.popleft()
             if left.discontinuity:
                 self.discontinuity_sequence += 1  # RFC 8216 section 6.2.2: the tag leaves with its segment
+        oldest = self.segments[0]
+        if len(self.segments) == self.segment_count and self.is_recorded(Range(oldest.begin_ms, oldest.end_ms)):
+            oldest.fragments.clear()

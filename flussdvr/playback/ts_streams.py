@@ -173,7 +173,7 @@ class TsStreams:
         """The first complete segment that begins (or, `inside`, ends after) not before `position_ms`."""
         span = await self._archived(source, position_ms, inside)
         if span is None and source.window is not None:
-            for segment in source.window.segments:
+            for segment in (each for each in source.window.segments if each.fragments):
                 if (segment.end_ms > position_ms) if inside else (segment.begin_ms >= position_ms - GAP_MS):
                     return live_span(segment.init, segment.fragments)
         return span

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import GROWING_BYTES, Gap, LiveWindow
+from flussdvr.timeline import Range
 
 START_MS = 1_795_194_000_000
 INIT = b"init"
@@ -67,6 +68,24 @@ def test_a_segment_that_has_left_the_playlist_is_found_a_while_longer() -> None:
     play(unrecorded, range(12, 14))
     assert unrecorded.find(START_MS) is None
     assert unrecorded.size == 2 * 20 + 3 * 20 + 20
+
+
+def test_the_oldest_bytes_are_left_to_the_archive_once_it_has_them() -> None:
+    made, asked = window(), list[Range]()
+
+    def is_recorded(item: Range) -> bool:
+        asked.append(item)
+        return item.begin_ms != START_MS + 4000  # that one the disk has lost
+
+    made.is_recorded = is_recorded
+    play(made, range(9))
+    assert [s.begin_ms - START_MS for s in made.segments] == [2000, 4000, 6000]
+    assert asked[-1] == Range(START_MS + 2000, START_MS + 4000)
+    assert made.find(START_MS + 2000) is None and made.find(START_MS + 4000) is not None
+    assert made.size == 2 * 20 + 10
+    play(made, range(9, 11))
+    assert made.find(START_MS + 4000) is not None
+    assert [s.size for s in made.segments] == [20, 20, 20]
 
 
 def test_another_init_segment_is_a_discontinuity() -> None:
