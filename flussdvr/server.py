@@ -51,7 +51,7 @@ from flussdvr.web.metrics import metrics_resource
 from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.sender import Sender
-from flussdvr.web.site import Site
+from flussdvr.web.site import DvrRequest, Site
 from flussdvr.web.usage import WebRequests
 from flussdvr.web.viewers.backend import HttpBackend
 from flussdvr.web.viewers.gate import ViewersGate
@@ -172,9 +172,9 @@ class Server(MultiService):
         media = MediaSite(
             *(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings, pictures)
         )
-        admin = AdminSite(self.streams, utc_ms)
-        publishers = HttpPublishers(self.streams.points, self._reactor)
         gate = Gate(lambda: self.config, self.cpu)
+        admin = AdminSite(self.streams, utc_ms, lambda request: self._may_look(gate, request))
+        publishers = HttpPublishers(self.streams.points, self._reactor)
         exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots, self.events.emit)
         api, jobs = make_api(
             *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms), viewers=viewers
@@ -182,6 +182,12 @@ class Server(MultiService):
         await jobs.load()
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)
         return Site(Root(admin.resource(), media.resource(), api, metrics), self._reactor, publishers, self.usage)
+
+    async def _may_look(self, gate: Gate, request: DvrRequest) -> None:
+        """The page of streams: for everybody as long as the configuration names nobody."""
+        config = self.config
+        if config.edit_auth or config.view_auth or config.api_tokens:
+            await gate.admit(request, False)
 
     def _export_roots(self) -> set[str]:
         return {self.config.export_root, *self.config.roots}

@@ -10,7 +10,7 @@ What is not under a stream's name: the page of streams and the liveness of the s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -33,7 +33,13 @@ class AdminSite:
     _app = Klein()
     _app.url_map.merge_slashes = False
 
-    def __init__(self, streams: Streams, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        now_ms: Callable[[], int],
+        admit: Callable[[DvrRequest], Awaitable[object]] | None = None,
+    ) -> None:
+        self.admit = admit
         self.streams = streams
         self.now_ms = now_ms
         self.started_ms = now_ms()
@@ -42,8 +48,10 @@ class AdminSite:
         return self._app.resource()
 
     @_app.route("/", methods=["GET", "HEAD"])
-    def index(self, request: DvrRequest) -> bytes:
-        """Every stream with what can be played of it."""
+    async def index(self, request: DvrRequest) -> bytes:
+        """Every stream with what can be played of it, for those whom `admit` lets in."""
+        if self.admit is not None:
+            await self.admit(request)
         rows = []
         for name in sorted(self.streams.names()):
             archive = self.streams.archive(name)
@@ -63,6 +71,12 @@ class AdminSite:
         """The process is up."""
         status = {"server_version": __version__, "now": self.now_ms(), "started_at": self.started_ms // 1000}
         return _whole(request, json.dumps(status).encode() + b"\n", b"application/json")
+
+    @_app.handle_errors(DvrError)
+    def refused(self, request: Any, failure: Failure) -> bytes:
+        error = failure.value
+        assert isinstance(error, DvrError)
+        return write_error(request, error)
 
     @_app.handle_errors(HTTPException)
     def unroutable(self, request: Any, failure: Failure) -> bytes:

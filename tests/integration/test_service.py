@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import socket
@@ -125,3 +126,13 @@ def test_a_port_in_use_ends_with_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(port) in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_page_of_streams_wants_credentials(serve: Callable[..., Server]) -> None:
+    server = serve("stream cam { input publish://; }")
+    refused = server.get("/")
+    assert refused.status == 401 and refused.headers["www-authenticate"].startswith("Basic")
+    assert b"cam" not in refused.read()
+    credentials = base64.b64encode(b"viewer:look").decode()
+    page = server.get("/", {"Authorization": f"Basic {credentials}"})
+    assert page.status == 200 and b"cam" in page.read()
