@@ -14,7 +14,7 @@ from typing import Any
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.ingest.rtp_ts import RtpTs, is_rtp
+from flussdvr.formats.rtp_ts import RtpTs, is_rtp
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State
 from flussdvr.ingest.udp_socket import DatagramReader, UdpAddress, open_socket
 from flussdvr.media import DataLost, MediaEvent

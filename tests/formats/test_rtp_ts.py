@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.ingest.rtp_ts import RtpTs, is_rtp, payload_span
+from flussdvr.formats.rtp_ts import RtpTs, is_rtp, payload_span
 
 
 def packet(
