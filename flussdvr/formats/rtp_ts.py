@@ -4,8 +4,8 @@ MPEG-TS out of RTP: headers off, order restored, what is missing counted.
     0                   1                   2                   3
     |V=2|P|X|  CC   |M|     PT      |       sequence number         |  timestamp, SSRC, CSRC * CC, [extension], TS
 
-Datagrams come in heaps (see `ingest.udp_socket`), so sorting a heap by sequence number undoes nearly all reordering. Only a
-hole close to a heap's end waits for the next heap: its packet may be the next to come.
+Datagrams come in heaps (see `ingest.udp_socket`), so sorting a heap by sequence number undoes nearly all reordering.
+Only a hole close to a heap's end waits for the next heap: its packet may be the next to come.
 
 RFC 3550 §5.1, RFC 2250 §2. Pure: no I/O, no clock.
 """
