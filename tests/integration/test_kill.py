@@ -22,7 +22,7 @@ from lab.server import Server, free_port
 from lab.source import Source
 from lab.watch import ffmpeg_complaints, pictures
 
-KILLS = int(os.environ.get("FLUSSDVR_KILLS", "10"))
+KILLS = int(os.environ.get("FLUSSDVR_KILLS", "8"))
 FPS = 25
 HOUR_S = 3600
 LOSS_S = 2.0
