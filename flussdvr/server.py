@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, cast
 
 from twisted.application.internet import TimerService
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -268,4 +268,4 @@ def endpoint(kind: str, listener: Listener) -> str:
     return ":".join(parts)
 
 
-__all__ = ["Server", "Service", "endpoint", "utc_ms"]
+__all__ = ["Server", "endpoint", "utc_ms"]
