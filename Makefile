@@ -1,5 +1,6 @@
 # make run    the demo server in the foreground, with nothing prepared but Python 3.11 or newer
 # make test   the whole test suite, with the system programs that it needs
+# make ui     the page, from ui/ into flussdvr/web/ui/static (wants Node.js 20 or newer; what is committed needs no Node)
 # make lint types bench clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGING := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test bench lint types clean
+.PHONY: run test bench lint types ui clean
 
 run: $(VENV)/installed
 	@echo
@@ -27,6 +28,9 @@ test: $(VENV)/installed-test
 # make bench NAMES="export ranges" runs only these.
 bench: $(VENV)/installed-test
 	@$(BIN)/python -m bench $(NAMES)
+
+ui: ui/node_modules/.package-lock.json
+	cd ui && npm run --silent check && npm run --silent build
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -53,6 +57,9 @@ $(BIN)/pip:
 	       fi; }
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci --no-audit --no-fund --loglevel=error
 
 $(VENV)/installed: $(PACKAGING) | $(BIN)/pip
 	$(PIP) --editable .

@@ -1,0 +1,8 @@
+import { render } from "preact";
+
+import { EmbedPage } from "./embed/EmbedPage";
+import "./styles/tokens.css";
+import "./styles/base.css";
+
+const root = document.getElementById("player");
+if (root !== null) render(<EmbedPage />, root);

@@ -1,0 +1,3 @@
+export function EmbedPage() {
+  return <p>not yet</p>;
+}

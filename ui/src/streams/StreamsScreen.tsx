@@ -1,0 +1,3 @@
+export function StreamsScreen() {
+  return <p>not yet</p>;
+}
