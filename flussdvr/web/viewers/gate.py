@@ -3,7 +3,8 @@
 """
 The gate: every media request passes here, and gets its session or a refusal.
 
-    request --> viewer (name, ip, proto, token, session_keys) --> verdict in force? --> session
+    request --> pass shown? --> session (passes)
+            --> viewer (name, ip, proto, token, session_keys) --> verdict in force? --> session
                                                               no: asked once, however many requests wait
 
 Live and the archive are permitted separately, as backends may allow one and not the other. What is not expressly
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -35,6 +36,7 @@ from flussdvr.web.sender import abort
 from flussdvr.web.site import DvrRequest
 from flussdvr.web.viewers.asked import Asked, asked
 from flussdvr.web.viewers.authority import MAX_TOKEN, Authority, Backend, Question, decide
+from flussdvr.web.viewers.passes import Grant, Pass, granted
 from flussdvr.web.viewers.sessions import Held, Session, Sessions
 from flussdvr.web.viewers.verdict import DURATION_S, BackendFailed, Verdict, denied
 
@@ -93,7 +95,10 @@ class Refusal:
 
 
 class ViewersGate:
-    """`config()`: the configuration of this moment. `streams`: those that exist. `worker` is for long lists of them."""
+    """
+    `config()`: the configuration of this moment. `streams`: those that exist. `worker` is for long lists of them.
+    `passes` are looked at in their order, before anybody is asked.
+    """
 
     log = Logger()
 
@@ -106,6 +111,7 @@ class ViewersGate:
         clock: IReactorTime,
         now_ms: Callable[[], int],
         worker: Worker | None = None,
+        passes: Sequence[Pass] = (),
     ) -> None:
         self.sessions = sessions
         self.worker = worker
@@ -114,6 +120,7 @@ class ViewersGate:
         self._backend = backend
         self._clock = clock
         self._now_ms = now_ms
+        self._passes = passes
         self._key = secrets.token_bytes(32)
         self._refusals: Lru[tuple[str, bool], Refusal] = Lru(DENIALS)
         self._flights: dict[tuple[str, bool], list[Deferred[None]]] = {}
@@ -128,10 +135,12 @@ class ViewersGate:
         DvrError: DENIED; 302 with `Location` set; NOT_FOUND for a name that nobody knows.
         """
         config = self._config()
-        authority = self._authority(config, parsed.name)
-        viewer = self._viewer(config, authority, request, parsed)
+        authority, grant = await self._asked_of(config, request, parsed)
+        viewer = self._viewer(config, authority, grant, request, parsed)
         held: Held | None = None
-        if authority is None:
+        if grant is not None:
+            session = self._granted(viewer, grant, parsed)
+        elif authority is None:
             session = self._unasked(viewer)
         else:
             if not parsed.parameter(config.auth_token):
@@ -141,8 +150,26 @@ class ViewersGate:
             session, held = await self._permitted(viewer, authority, request, parsed)
         self.sessions.seen(session)
         if not request.finished and not request._disconnected:
-            self._watch(session, held, viewer, request, parsed)
+            self._watch(session, held, grant, viewer, request, parsed)
         return session, parsed
+
+    async def _asked_of(
+        self, config: Config, request: DvrRequest, parsed: MediaPath
+    ) -> tuple[Authority | None, Grant | None]:
+        """Who decides about a request, and what a pass has decided instead; neither: everybody may watch."""
+        refusal: DvrError | None = None
+        authority: Authority | None = None
+        try:
+            authority = self._authority(config, parsed.name)
+        except DvrError as error:
+            if error.kind is not Kind.DENIED:
+                raise
+            refusal = error
+        everybody = authority is None and refusal is None
+        grant = await granted(self._passes, request, parsed, everybody)
+        if refusal is not None and grant is None:
+            raise refusal
+        return authority, grant
 
     def _authority(self, config: Config, name: str) -> Authority | None:
         """Who decides about viewers of a stream; `None` if everybody may watch."""
@@ -167,7 +194,9 @@ class ViewersGate:
             self._restricted = config, streams or templates
         return self._restricted[1]
 
-    def _viewer(self, config: Config, authority: Authority | None, request: DvrRequest, parsed: MediaPath) -> Viewer:
+    def _viewer(
+        self, config: Config, authority: Authority | None, grant: Grant | None, request: DvrRequest, parsed: MediaPath
+    ) -> Viewer:
         ip = client_address(request, config.trusted_proxies)
         proto, agent = protocol_of(parsed), _header(request, b"user-agent")
         token = parsed.parameter(config.auth_token) or ""
@@ -180,7 +209,11 @@ class ViewersGate:
             token = token or self._made_token(parsed.name, ip, agent)
         headers = [name[7:].encode("latin-1", "replace") for name in sorted(names) if name.startswith("header.")]
         more = [_header(request, name) for name in headers]
-        id = session_id(self._key.hex(), parsed.name, ip, proto, token, *more)
+        if grant is None:
+            id = session_id(self._key.hex(), parsed.name, ip, proto, token, *more)
+        else:
+            token = ""
+            id = session_id("pass" + self._key.hex(), parsed.name, ip, proto, grant.key, agent, *more)
         query = request.uri.partition(b"?")[2].decode("latin-1")
         return Viewer(id, parsed.name, proto, ip, token, agent, _header(request, b"referer"), query)
 
@@ -188,13 +221,20 @@ class ViewersGate:
         """The same for every request of a viewer without one, so that all of them are one session."""
         return hmac.digest(self._key, "\0".join((name, ip, user_agent)).encode("utf-8", "replace"), "sha256").hex()[:40]
 
-    def _unasked(self, viewer: Viewer) -> Session:
-        """The session of a viewer of a stream that everybody may watch."""
+    def _unasked(self, viewer: Viewer, grant: Grant | None = None) -> Session:
+        """The session of a viewer about whom nobody is asked."""
         refusal = self._refusal(viewer.id, False, None)
         if refusal is not None:
             raise _refused(refusal.verdict)
         session = self.sessions.get(viewer.id)
-        return session if session is not None else self._open(viewer)
+        return session if session is not None else self._open(viewer, grant)
+
+    def _granted(self, viewer: Viewer, grant: Grant, parsed: MediaPath) -> Session:
+        """The session of a viewer with a pass."""
+        what = asked(parsed, self._now_ms(), self._live_since(parsed.name))
+        session = self._unasked(viewer, grant)
+        session.dvr = session.dvr or what.dvr
+        return session
 
     async def _permitted(
         self, viewer: Viewer, authority: Authority, request: DvrRequest, parsed: MediaPath
@@ -359,11 +399,13 @@ class ViewersGate:
         parameters += [pair for pair in optional if pair[1]]
         return Question(viewer.name, viewer.ip, viewer.token, viewer.user_agent, tuple(parameters))
 
-    def _open(self, viewer: Viewer) -> Session:
+    def _open(self, viewer: Viewer, grant: Grant | None = None) -> Session:
         now = self._now_ms()
         session = Session(viewer.id, viewer.name, viewer.proto, now, now, viewer.ip, viewer.token)
         session.user_agent, session.referer = viewer.user_agent[:KEPT], viewer.referer[:KEPT]
         session.query = viewer.query[:KEPT]
+        if grant is not None:
+            session.pass_key, session.user_id = grant.key, grant.user_id
         self.sessions.add(session)
         return session
 
@@ -393,7 +435,13 @@ class ViewersGate:
     # -- requests that last -------------------------------------------------------------------------------------------
 
     def _watch(
-        self, session: Session, held: Held | None, viewer: Viewer, request: DvrRequest, parsed: MediaPath
+        self,
+        session: Session,
+        held: Held | None,
+        grant: Grant | None,
+        viewer: Viewer,
+        request: DvrRequest,
+        parsed: MediaPath,
     ) -> None:
         """While it is being answered: count its bytes; break it off when it is not permitted any more."""
         timer: Any = None
@@ -402,6 +450,9 @@ class ViewersGate:
             Deferred.fromCoroutine(check()).addErrback(lambda _: abort(request))
 
         async def check() -> None:
+            if grant is not None:
+                wait(None, await self._granted_still(grant, request, parsed))
+                return
             authority = self._authority(self._config(), viewer.name)
             if authority is None:
                 self._unasked(viewer)
@@ -409,11 +460,15 @@ class ViewersGate:
             else:
                 wait((await self._permitted(viewer, authority, request, parsed))[1])
 
-        def wait(held: Held | None) -> None:
+        def wait(held: Held | None, grant: Grant | None = None) -> None:
             nonlocal timer
             over(None)
             if session.answering and request in session.answering:
-                left_s = DURATION_S if held is None else held.expires_s - self._clock.seconds()
+                left_s: float = DURATION_S
+                if held is not None:
+                    left_s = held.expires_s - self._clock.seconds()
+                elif grant is not None and grant.expires_ms is not None:
+                    left_s = min(left_s, (grant.expires_ms - self._now_ms()) / 1000)
                 timer = self._clock.callLater(max(0.1, left_s), again)
 
         def over(_: Any) -> None:
@@ -424,7 +479,14 @@ class ViewersGate:
         self.sessions.answer(session, request, again)
         if isinstance(parsed, LONG):
             request.notifyFinish().addBoth(over)
-            wait(held)
+            wait(held, grant)
+
+    async def _granted_still(self, before: Grant, request: DvrRequest, parsed: MediaPath) -> Grant:
+        """What the pass that an answer began with grants now; DvrError DENIED if it is nothing."""
+        grant = await granted(self._passes, request, parsed)
+        if grant is None or grant.key != before.key:
+            raise DvrError(Kind.DENIED, "pass_ended", "what let you in does not hold any more")
+        return grant
 
     # -- the administrator --------------------------------------------------------------------------------------------
 
@@ -440,6 +502,13 @@ class ViewersGate:
     def _ban_s(session: Session) -> float:
         held = session.live or session.archive
         return held.verdict.duration_s if held is not None else DURATION_S
+
+    def withdraw(self, key: str) -> int:
+        """A pass holds no more: end the sessions of its `Grant.key`; how many there were. The pass refuses the next."""
+        found = [session for session in self.sessions if session.pass_key == key]
+        for session in found:
+            self.sessions.close(session, "denied")
+        return len(found)
 
     def reauthorize(self, name: str | None) -> int:
         """Have the viewers of a stream (`None`: all) decided anew at their next request; how many they are."""

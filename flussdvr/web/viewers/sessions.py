@@ -46,8 +46,8 @@ class Held:
 class Session:
     """
     `opened_ms`, `seen_ms`: wall clock of the first and the last request. `live`, `archive`: what was decided about
-    each; `questions`: how often a backend was asked. `answering`: requests on their way, and what to do to have each
-    of them decided anew.
+    each; `questions`: how often a backend was asked; `pass_key`: of the pass that let it in instead. `answering`:
+    requests on their way, and what to do to have each of them decided anew.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Session:
     dvr: bool = False
     answering: dict[Any, Callable[[], None]] | None = None
     timeshifts: dict[int, int] | None = None
+    pass_key: str | None = None
 
     def timeshift_opened(self, from_ms: int, now_ms: int) -> int:
         """When this viewer first asked for `timeshift_abs-F` of this F."""
