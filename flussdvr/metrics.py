@@ -15,6 +15,7 @@ docs/events.md lists them.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -25,18 +26,17 @@ from twisted.internet.task import LoopingCall
 
 from flussdvr import __version__
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.retention import DiskUsage, disk_usage
+from flussdvr.archive.forecast import Forecast, forecast
 from flussdvr.archive.root import Root
-from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.events.events import Events
 from flussdvr.streams import Streams
 from flussdvr.timeline import HOUR_MS, Range
 from flussdvr.web.usage import WebRequests
 
 DAY_MS = 24 * HOUR_MS
-DISK_PATIENCE_S = 2.0
-"""A disk that does not tell its space within this has no figures this time."""
 LATENCY_S = 0.25
+LATEST = 240
+"""Of the last minute."""
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -46,6 +46,7 @@ class ReactorLatency:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._due = 0.0
+        self._latest: deque[float] = deque(maxlen=LATEST)
         self._loop = LoopingCall(self._measure)
         self._loop.clock = reactor
         self.histogram = Histogram(
@@ -60,9 +61,16 @@ class ReactorLatency:
         if self._loop.running:
             self._loop.stop()
 
+    @property
+    def worst_s(self) -> float:
+        """The worst of the last minute."""
+        return max(self._latest, default=0.0)
+
     def _measure(self) -> None:
         now = self._reactor.seconds()
-        self.histogram.observe(max(0.0, now - self._due))
+        late = max(0.0, now - self._due)
+        self.histogram.observe(late)
+        self._latest.append(late)
         self._due = now + LATENCY_S
 
 
@@ -101,13 +109,13 @@ class Metrics:
 
     async def gather(self) -> Gathered:
         """In the reactor; only the free space is asked for in the disks' threads."""
-        asked = [(root, Deferred.fromCoroutine(self._space(root))) for root in self._archive.roots.values()]
-        spaces = [(root, await answer) for root, answer in asked]
+        asked = [(root, Deferred.fromCoroutine(self._forecast(root))) for root in self._archive.roots.values()]
+        forecasts = [(root, await answer) for root, answer in asked]
         return Gathered(
             [
                 gauge("flussdvr_info", "The version.", ("version",), [((__version__,), 1)]),
                 *self._of_streams(),
-                *self._of_roots(spaces),
+                *self._of_roots(forecasts),
                 *self._of_requests(),
                 *self._of_sinks(),
                 *self.latency.histogram.collect(),
@@ -178,16 +186,12 @@ class Metrics:
 
     # -- disks ------------------------------------------------------------------------------------------------
 
-    async def _space(self, root: Root) -> DiskUsage | None:
-        try:
-            asked = root.reader.do(disk_usage, root.path)
-            return await asked.addTimeout(DISK_PATIENCE_S, self._reactor)
-        except Exception:  # not mounted, hanging, busy: `flussdvr_root_up` says so
-            return None
+    async def _forecast(self, root: Root) -> Forecast | None:
+        return await forecast(root, self._archive.streams_of(root.path), self._now_ms(), self._reactor)
 
-    def _of_roots(self, spaces: list[tuple[Root, DiskUsage | None]]) -> Iterator[Metric]:
+    def _of_roots(self, forecasts: list[tuple[Root, Forecast | None]]) -> Iterator[Metric]:
         path = ("path",)
-        roots = [root for root, _ in spaces]
+        roots = [root for root, _ in forecasts]
         yield gauge(
             "flussdvr_root_up",
             "Whether the disk can be written.",
@@ -200,28 +204,16 @@ class Metrics:
             ("flussdvr_root_sync_seconds", "How long the last fdatasync of all open blobs took.", "sync_s"),
         ):
             yield gauge(name, help_text, path, [((root.path,), getattr(root, attribute)) for root in roots])
-        known = [(root.path, space, *self._recorded(root.path)) for root, space in spaces if space is not None]
-        yield gauge("flussdvr_root_size_bytes", "The disk.", path, [((p,), s.total) for p, s, _, _ in known])
-        yield gauge("flussdvr_root_free_bytes", "Free on it.", path, [((p,), s.free) for p, s, _, _ in known])
-        yield gauge("flussdvr_root_recorded_bytes", "Recordings.", path, [((p,), size) for p, _, size, _ in known])
-        rates = [((p,), rate) for p, _, _, rate in known]
+        known = [((root.path,), found) for root, found in forecasts if found is not None]
+        yield gauge("flussdvr_root_size_bytes", "The disk.", path, [(p, f.usage.total) for p, f in known])
+        yield gauge("flussdvr_root_free_bytes", "Free on it.", path, [(p, f.usage.free) for p, f in known])
+        yield gauge("flussdvr_root_recorded_bytes", "Recordings.", path, [(p, f.recorded) for p, f in known])
+        rates = [(p, f.rate) for p, f in known]
         yield gauge("flussdvr_root_recording_bytes_per_second", "Recorded in the last hour.", path, rates)
-        full = [((p,), s.free / rate) for p, s, _, rate in known if rate]
+        full = [(p, f.full_s) for p, f in known if f.full_s is not None]
         yield gauge("flussdvr_root_full_seconds", "Until it is full at this rate, if nothing expired.", path, full)
-        depth = [((p,), (s.free + size) / rate) for p, s, size, rate in known if rate]
+        depth = [(p, f.depth_s) for p, f in known if f.depth_s is not None]
         yield gauge("flussdvr_root_depth_seconds", "How far back it can reach at this rate.", path, depth)
-
-    def _recorded(self, path: str) -> tuple[int, float]:
-        """Bytes on a root, and bytes per second of the last hour."""
-        now = self._now_ms()
-        size, recent, begin = 0, 0.0, now
-        hour = Range(now - HOUR_MS, now)
-        for archive in self._archive.streams_of(path):
-            size += sum(blob.disk_size for blob in archive.blobs() if blob.root == path)
-            share, first = _within(archive, path, hour)
-            recent += share
-            begin = min(begin, first)
-        return size, recent * 1000 / max(1000, now - begin) if recent else 0.0
 
     # -- the rest ---------------------------------------------------------------------------------------------
 
@@ -254,14 +246,3 @@ def counter(name: str, documentation: str, labels: tuple[str, ...], figures: Fig
     for values, figure in figures:
         family.add_metric(list(values), figure)
     return family
-
-
-def _within(archive: StreamArchive, path: str, window: Range) -> tuple[float, int]:
-    """About how many bytes of a stream lie in a window, and where they begin."""
-    size, begin = 0.0, window.end_ms
-    for blob in archive.blobs(window):
-        part = blob.range.intersection(window)
-        if part and blob.root == path:
-            size += blob.size * part.duration_ms / blob.range.duration_ms
-            begin = min(begin, part.begin_ms)
-    return size, begin

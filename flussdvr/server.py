@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from flussdvr import __version__
 from flussdvr.administration import Administration
+from flussdvr.alarms import Alarms
 from flussdvr.archive.archive import Archive
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
@@ -96,6 +97,8 @@ class Server(MultiService):
         )
         self.administration.streams = self.streams
         self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, utc_ms)
+        self.alarms = Alarms(*(self.streams, self.archive, self.events, self.metrics.latency, reactor, utc_ms))
+        self.addService(self.alarms)
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
         self.pictures = Pictures(
             *(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms), on_event=self.events.emit
@@ -177,7 +180,10 @@ class Server(MultiService):
         publishers = HttpPublishers(self.streams.points, self._reactor)
         exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots, self.events.emit)
         api, jobs = make_api(
-            *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms), viewers=viewers
+            *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms),
+            viewers=viewers,
+            events=self.events,
+            alarms=self.alarms,
         )
         await jobs.load()
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)

@@ -37,6 +37,16 @@ def is_scheduled(schedule: Sequence[tuple[int, int]], utc_ms: int) -> bool:
     return not schedule
 
 
+def scheduled_since(schedule: Sequence[tuple[int, int]], utc_ms: int) -> int | None:
+    """Since when it has been an hour in which to record: 0 for always, `None` if it is not."""
+    if not schedule:
+        return 0
+    found = [
+        utc_ms - (utc_ms - _of_day(begin)) % DAY_MS for begin, end in schedule if is_scheduled([(begin, end)], utc_ms)
+    ]
+    return min(found, default=None)
+
+
 def _of_day(hhmm: int) -> int:
     return (hhmm // 100 * 60 + hhmm % 100) * 60_000
 

@@ -4,6 +4,7 @@ What happens in the server, told to the sinks of the configuration.
 
     emit(event) -> common fields -> each sink that wants it: HttpSink -> Queue -> Spool
                                                              FileSink -> a thread and a file
+                          -> History: the last ones, for the API
 
     {"event", "event_id", "utc_ms", "server", ["media"], ... the event's own}          docs/events.md
 """
@@ -21,6 +22,7 @@ from twisted.logger import Logger
 
 from flussdvr.config.model import EventSinkSettings
 from flussdvr.errors import DvrError
+from flussdvr.events.history import History, is_kept
 from flussdvr.events.log_file import FileSink
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import HttpSink, Post, Sink, encode, gets, may_get, poster
@@ -49,7 +51,9 @@ class Events:
         worker: Callable[[str], Worker] | None = None,
     ) -> None:
         self.sinks: dict[str, Sink] = {}
+        self.history = History()
         self.server = socket.gethostname()
+        self.started_ms = utc_ms()
         self._reactor = reactor
         self._utc_ms = utc_ms
         self._spool = spool
@@ -64,7 +68,8 @@ class Events:
     def wants(self, event: str) -> bool:
         """Whether anybody may want events of this name: what costs something to make need not be made."""
         if event not in self._wanted:
-            self._wanted[event] = any(may_get(sink.settings, event) for sink in self.sinks.values())
+            by_sinks = (may_get(sink.settings, event) for sink in self.sinks.values())
+            self._wanted[event] = is_kept(event) or any(by_sinks)
         return self._early is not None or self._wanted[event]
 
     def emit(self, event: Mapping[str, Any]) -> None:
@@ -73,6 +78,7 @@ class Events:
             return
         with self.log.failuresHandled("event {event}", event=event.get("event")):
             whole = self._common(event)
+            self.history.add(whole)
             if self._early is not None:
                 self._early.append(whole)
             else:

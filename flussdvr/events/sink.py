@@ -54,6 +54,7 @@ class Sink(Protocol):
     sent: int
     resent: int
     dropped: int
+    error: str | None
 
     def offer(self, event: Mapping[str, Any], data: bytes) -> None:
         """An event and its JSON. Returns at once, raises nothing."""

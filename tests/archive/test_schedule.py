@@ -6,7 +6,7 @@ import pytest
 from camera import UTC_MS, Camera
 from store import SEGMENT_MS, Store
 
-from flussdvr.archive.schedule import DAY_MS, ScheduledRecorder, is_scheduled
+from flussdvr.archive.schedule import DAY_MS, ScheduledRecorder, is_scheduled, scheduled_since
 
 MIDNIGHT_MS = UTC_MS // DAY_MS * DAY_MS
 
@@ -43,3 +43,12 @@ def test_only_the_hours_are_recorded(tmp_path: Path) -> None:
     assert archive is not None
     (only,) = {blob.begin_ms // 60_000 for blob in archive.blobs()}
     assert archive.ranges().bounds.duration_ms <= 62_000 and only == (MIDNIGHT_MS // 60_000 + 17 * 60 + 1)  # type: ignore[union-attr]
+
+
+def test_since_when_to_record() -> None:
+    minute = 60_000
+    assert scheduled_since([], MIDNIGHT_MS) == 0
+    assert scheduled_since([(800, 1600)], MIDNIGHT_MS + 7 * 60 * minute) is None
+    assert scheduled_since([(800, 1600)], MIDNIGHT_MS + 9 * 60 * minute) == MIDNIGHT_MS + 8 * 60 * minute
+    late = [(2200, 130), (800, 900)]
+    assert scheduled_since(late, MIDNIGHT_MS + 60 * minute) == MIDNIGHT_MS - 120 * minute

@@ -45,9 +45,11 @@ def test_what_everybody_gets() -> None:
     first, second, third = (event for _, event in receivers.got)
     assert first["utc_ms"] == second["utc_ms"] == 1234 and first["server"] and first["media"] == "cam"
     assert first["event_id"] != second["event_id"] == third["event_id"]
-    assert events.wants("other")
+    assert events.wants("stream_updated")
     now(events.apply(sinks(EventSinkSettings("b", "http://b/", only))))
-    assert events.wants("web_request") and not events.wants("other")
+    assert events.wants("web_request") and not events.wants("stream_updated")
+    assert events.wants("other"), "the history does"
+    assert [event["event"] for event in events.history.find(10)] == ["early"]
 
 
 def test_a_sinks_own_settings_go_along() -> None:

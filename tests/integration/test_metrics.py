@@ -67,6 +67,24 @@ def test_open_metrics_and_who_may(server: Server) -> None:
     assert server.get("/metrics", LOOK, "HEAD").status == 200
 
 
+def test_events_and_alarms_over_the_api(server: Server) -> None:
+    api = "/streamer/api/v3/"
+    assert server.get(api + "events").status == server.get(api + "alarms").status == 401
+    told = json.load(server.get(api + "events?media=cam", LOOK))
+    assert {"stream_opened"} <= {event["event"] for event in told["events"]}
+    assert all(event["media"] == "cam" for event in told["events"])
+    last = told["events"][-1]
+    assert told["server_started_at"] <= last["utc_ms"]
+    assert json.load(server.get(f"{api}events?media=cam&after={last['event_id']}", LOOK))["events"] == []
+    assert server.get(api + "events?limit=many", LOOK).status == 400
+    deadline = time.monotonic() + 20
+    while not (alarms := json.load(server.get(api + "alarms", LOOK))["alarms"]):
+        assert time.monotonic() < deadline, "a stream that should be recorded has no source"
+        time.sleep(0.2)
+    (alarm,) = alarms
+    assert alarm["media"] == "gone" and alarm["code"] in ("gap", "recording_stopped") and "gone has" in alarm["title"]
+
+
 @pytest.mark.parametrize("name", ["alerts.yml", "grafana-dashboard.json"])
 def test_what_is_asked_for_is_there(server: Server, name: str) -> None:
     text = (ETC / name).read_text()

@@ -17,13 +17,16 @@ from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
 from flussdvr.administration import Administration
+from flussdvr.alarms import Alarms
 from flussdvr.archive.archive import Archive
+from flussdvr.events.events import Events
 from flussdvr.export import Exporter
 from flussdvr.export_jobs import ExportJobs
 from flussdvr.threads import Worker
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.dvr import add_dvr
 from flussdvr.web.api.dvrs import add_dvrs
+from flussdvr.web.api.events import add_alarms, add_events
 from flussdvr.web.api.exports import add_exports, make_export
 from flussdvr.web.api.legacy import add_legacy
 from flussdvr.web.api.monitoring import add_monitoring
@@ -64,6 +67,8 @@ def make_api(
     now_ms: Callable[[], int],
     clients: Clients | None = None,
     viewers: ViewersGate | None = None,
+    events: Events | None = None,
+    alarms: Alarms | None = None,
 ) -> tuple[ApiResource, ExportJobs]:
     """The resource, and the export jobs, which are to be loaded before it is asked."""
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
@@ -78,6 +83,10 @@ def make_api(
     add_dvrs(v3, administration, archive)
     if viewers is not None:
         add_sessions(v3, viewers)
+    if events is not None:
+        add_events(v3, events)
+    if alarms is not None:
+        add_alarms(v3, alarms)
     stats = add_config(v3, administration, archive, administration.streams, clients, now_ms)
     legacy = Router(gate, None, clock)
     if viewers is not None:

@@ -1,0 +1,327 @@
+# -*- test-case-name: tests.test_alarms -*-
+# mypy: allow-untyped-calls
+# (Service is not annotated)
+"""
+What is wrong now, as sentences for those who are on duty.
+
+    state of streams, roots, sinks, reactor --look, each 5 s--> findings --hysteresis--> alarms
+
+    recording_stopped  gap  source_lost  writes_dropped      of a stream
+    root_failed  root_full  root_soon_full  root_short  writes_slow      of a disk
+    sink_failed  server_busy
+
+A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
+what comes and goes is one alarm. One trouble is one alarm: a stream whose source is lost is not recorded, and that it
+is not recorded, and why, is what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from flussdvr.archive.archive import Archive
+from flussdvr.archive.forecast import Forecast, forecast
+from flussdvr.archive.root import Root
+from flussdvr.archive.schedule import scheduled_since
+from flussdvr.config.urls import mask_url
+from flussdvr.events.events import Events
+from flussdvr.metrics import ReactorLatency
+from flussdvr.streams import Running, Streams
+
+CRITICAL, WARNING = "critical", "warning"
+LOOK_S = 5.0
+FORECAST_S = 30.0
+GAP_MS = 10_000
+"""Fragments have about a second: so much later than the last one, something is missing."""
+STOPPED_MS = 30_000
+SOON_S = 24 * 3600
+MEASURED_S = 600
+"""Rates of less than this are not worth an alarm."""
+SLOW_SHARE = 4
+"""So much of the write queue may be taken."""
+BUSY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something is wrong with a stream (`media`), a storage root, an event sink, or the server."""
+
+    code: str
+    severity: str
+    title: str
+    media: str | None = None
+    root: str | None = None
+    sink: str | None = None
+    since_ms: int | None = None
+    after_s: float = 0.0
+    hold_s: float = 0.0
+
+    @property
+    def id(self) -> str:
+        subject = self.media or self.root or self.sink
+        return self.code if subject is None else f"{self.code}:{subject}"
+
+
+@dataclass(slots=True)
+class Alarm:
+    """`since_ms`: when it began, as far as is known; `found_ms`, `seen_ms`: when it was first and last found."""
+
+    finding: Finding
+    found_ms: int
+    seen_ms: int
+
+    @property
+    def since_ms(self) -> int:
+        return self.found_ms if self.finding.since_ms is None else self.finding.since_ms
+
+    def document(self) -> dict[str, Any]:
+        finding = self.finding
+        names = {"media": finding.media, "root": finding.root, "sink": finding.sink}
+        return {
+            "id": finding.id,
+            "severity": finding.severity,
+            "code": finding.code,
+            **names,
+            "since": self.since_ms,
+            "title": finding.title,
+        }
+
+
+@dataclass(slots=True)
+class Hysteresis:
+    """Findings on their way to alarms."""
+
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+
+    def look(self, findings: Iterable[Finding], now_ms: int) -> list[Alarm]:
+        """What is found now; the alarms that there are, the worst and then the oldest first."""
+        found = {finding.id: finding for finding in findings}
+        for finding in found.values():
+            alarm = self.alarms.setdefault(finding.id, Alarm(finding, now_ms, now_ms))
+            alarm.finding, alarm.seen_ms = finding, now_ms
+        for id, alarm in list(self.alarms.items()):
+            began = alarm.seen_ms - alarm.found_ms >= alarm.finding.after_s * 1000
+            hold_ms = alarm.finding.hold_s * 1000 if began else 0
+            if id not in found and now_ms - alarm.seen_ms >= hold_ms:
+                del self.alarms[id]
+        there = [alarm for alarm in self.alarms.values() if now_ms - alarm.found_ms >= alarm.finding.after_s * 1000]
+        return sorted(there, key=lambda alarm: (alarm.finding.severity != CRITICAL, alarm.since_ms, alarm.finding.id))
+
+
+class Alarms(Service):
+    """`now()` is what is wrong. As a service it looks by itself, so that it knows since when."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        streams: Streams,
+        archive: Archive,
+        events: Events,
+        latency: ReactorLatency,
+        reactor: Any,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._streams = streams
+        self._archive = archive
+        self._events = events
+        self._latency = latency
+        self._reactor = reactor
+        self._now_ms = now_ms
+        self._hysteresis = Hysteresis()
+        self._forecasts: dict[str, Forecast | None] = {}
+        self._dropped: dict[str, tuple[int, int]] = {}
+        self._look = LoopingCall(self._look_by_itself)
+        self._ask = LoopingCall(lambda: Deferred.fromCoroutine(self.ask_disks()))
+        self._look.clock = self._ask.clock = reactor
+
+    def startService(self) -> None:
+        super().startService()
+        self._look.start(LOOK_S, now=False)
+        self._ask.start(FORECAST_S, now=False)
+
+    def stopService(self) -> None:
+        super().stopService()
+        for loop in (self._look, self._ask):
+            if loop.running:
+                loop.stop()
+
+    def now(self) -> list[Alarm]:
+        return self._hysteresis.look(self._findings(), self._now_ms())
+
+    async def ask_disks(self) -> None:
+        """How much space there is; the disks are asked in their threads."""
+        for root in list(self._archive.roots.values()):
+            archives = self._archive.streams_of(root.path)
+            self._forecasts[root.path] = await forecast(root, archives, self._now_ms(), self._reactor)
+
+    def _look_by_itself(self) -> None:
+        with self.log.failuresHandled("looking for what is wrong"):
+            self.now()
+
+    def _findings(self) -> Iterator[Finding]:
+        now_ms = self._now_ms()
+        for root in self._archive.roots.values():
+            yield from self._of_root(root)
+        for name in self._streams.names():
+            if (entry := self._streams.entry(name)) is not None:
+                yield from self._of_stream(name, entry, now_ms)
+        for name, sink in self._events.sinks.items():
+            if sink.error is not None:
+                url = mask_url(sink.settings.url)
+                lost = f", {sink.dropped} are lost" if sink.dropped else ""
+                title = f"The event sink {name} ({url}) takes nothing: {sink.error}; {len(sink)} events wait{lost}"
+                yield Finding("sink_failed", WARNING, title, sink=name, hold_s=10)
+        if (late_s := self._latency.worst_s) > BUSY_S:
+            title = f"The server is too busy: it was {late_s:.1f} s late within the last minute"
+            yield Finding("server_busy", WARNING, title)
+
+    # -- streams ----------------------------------------------------------------------------------------------
+
+    def _of_stream(self, name: str, entry: Running, now_ms: int) -> Iterator[Finding]:
+        settings, stream = entry.settings, entry.stream
+        opened_ms = scheduled_since(settings.dvr.schedule, now_ms) if settings.dvr is not None else None
+        if entry.recorder is None or opened_ms is None:
+            if (
+                not stream.alive
+                and now_ms - (since_ms := max(stream.opened_at_ms, stream.last_fragment_ms or 0)) > GAP_MS
+            ):
+                title = f"{name} has had no source for {span(now_ms - since_ms)}: {why_silent(entry)}"
+                yield Finding("source_lost", WARNING, title, media=name, since_ms=since_ms)
+                return
+        else:
+            archive = self._archive.stream(name)
+            recorded_ms = archive.end_ms if archive is not None else 0
+            since_ms = max(stream.opened_at_ms, opened_ms, recorded_ms)
+            age_ms, why = now_ms - since_ms, self._why_not_recorded(name, entry)
+            if age_ms > STOPPED_MS:
+                title = f"{name} has not been recorded for {span(age_ms)}: {why}"
+                yield Finding("recording_stopped", CRITICAL, title, media=name, since_ms=since_ms)
+                return
+            if age_ms > GAP_MS:
+                title = f"{name} has a gap of {span(age_ms)} so far: {why}"
+                yield Finding("gap", WARNING, title, media=name, since_ms=since_ms)
+                return
+            yield from self._drops(name)
+        active = entry.inputs.active
+        better = [one for one in entry.inputs.branches if active is not None and one.index < active.index]
+        if active is not None and better:
+            lost = better[0].input
+            title = (
+                f"{name} is fed by {active.input.shown_url}: {lost.shown_url} fails, {lost.reason or 'is not steady'}"
+            )
+            yield Finding("source_lost", WARNING, title, media=name, hold_s=10)
+
+    def _why_not_recorded(self, name: str, entry: Running) -> str:
+        recorder = self._archive.recorders.get(name)
+        if recorder is not None:
+            error = recorder.error or recorder.root.error
+            if error is not None:
+                return error.title
+        return "what arrives is not written" if entry.stream.alive else why_silent(entry)
+
+    def _drops(self, name: str) -> Iterator[Finding]:
+        recorder = self._archive.recorders.get(name)
+        if recorder is None:
+            return
+        count = recorder.fragments_dropped
+        before, base = self._dropped.get(name, (count, count))
+        if base > count:  # another recorder
+            before = base = 0
+        code = "writes_dropped"
+        if f"{code}:{name}" not in self._hysteresis.alarms:
+            base = before
+        self._dropped[name] = count, base
+        if count > before:
+            lost = "fragment was" if count - base == 1 else "fragments were"
+            title = (
+                f"{count - base} {lost} not written of {name}: the disk of {recorder.root.path} is too slow, or fails"
+            )
+            yield Finding(code, WARNING, title, media=name, hold_s=60)
+
+    # -- disks ------------------------------------------------------------------------------------------------
+
+    def _of_root(self, root: Root) -> Iterator[Finding]:
+        path = root.path
+        if root.uuid is None or root.error is not None:
+            why = "it does not answer" if root.error is None else root.error.title
+            yield Finding("root_failed", CRITICAL, f"Nothing can be recorded on {path}: {why}", root=path, after_s=10)
+            return
+        if root.queued_bytes > root.limit_bytes // SLOW_SHARE:
+            title = f"The disk of {path} is too slow: {size(root.queued_bytes)} wait to be written"
+            yield Finding("writes_slow", WARNING, title, root=path, hold_s=10)
+        found = self._forecasts.get(path)
+        if found is None:
+            return
+        usage = found.usage
+        if usage.free < usage.reserve * 9 // 10:
+            title = f"{path} is full: {size(usage.free)} are free; the oldest recordings on it have to go"
+            yield Finding("root_full", CRITICAL, title, root=path, after_s=60, hold_s=60)
+        else:
+            yield from self._of_future(path, found)
+
+    def _of_future(self, path: str, found: Forecast) -> Iterator[Finding]:
+        wanted_s = self._wanted_s(path)
+        depth_s, full_s = found.depth_s, found.full_s
+        if wanted_s == 0 or depth_s is None or full_s is None or found.measured_s < MEASURED_S:
+            return
+        if wanted_s is not None and depth_s >= wanted_s * 0.95:
+            return
+        days = f"keeps {depth_s / 86_400:.1f}" + ("" if wanted_s is None else f" of {wanted_s / 86_400:.1f}") + " days"
+        hold_s = 600.0
+        if full_s < SOON_S:
+            title = f"{path} will be full in {span(int(full_s * 1000))}: at {size(int(found.rate))}/s it {days}"
+            yield Finding("root_soon_full", WARNING, title, root=path, hold_s=hold_s)
+        elif wanted_s is not None:
+            title = f"{path} is too small: at {size(int(found.rate))}/s it {days}"
+            yield Finding("root_short", WARNING, title, root=path, hold_s=hold_s)
+
+    def _wanted_s(self, path: str) -> int | None:
+        """How far back a root should reach; `None` without end, 0 if limits say how much may be there."""
+        longest = 0
+        for archive in self._archive.streams_of(path):
+            policy = self._archive.retention.policies.get(archive.name)
+            if policy is None or policy.root != path:
+                continue
+            if policy.expiration_s:
+                longest = max(longest, policy.expiration_s)
+            elif not policy.storage_limit and not policy.disk_usage_limit:
+                return None
+        return longest
+
+
+def why_silent(entry: Running) -> str:
+    """What the best of a stream's inputs that says something says."""
+    branches = entry.inputs.branches
+    if not branches:
+        return "it has no input"
+    return next((one.input.reason for one in branches if one.input.reason), "nothing arrives")
+
+
+def span(ms: int) -> str:
+    """A time as people say it."""
+    seconds = max(0, ms) // 1000
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"

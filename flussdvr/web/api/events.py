@@ -1,0 +1,30 @@
+"""
+/events, /alarms: what has happened, and what is wrong now.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flussdvr.alarms import Alarms
+from flussdvr.events.events import Events
+from flussdvr.web.api.router import Call, Router
+
+Document = dict[str, Any]
+LIMIT = "100"
+
+
+def add_events(router: Router, events: Events) -> None:
+    @router.get("/events")
+    async def list_events(call: Call) -> Document:
+        query = call.query
+        names = {name for name in query.get("event", "").split(",") if name}
+        limit = int(query.get("limit") or LIMIT)
+        found = events.history.find(limit, query.get("after"), names, query.get("media"))
+        return {"events": found, "server_started_at": events.started_ms}
+
+
+def add_alarms(router: Router, alarms: Alarms) -> None:
+    @router.get("/alarms")
+    async def list_alarms(call: Call) -> Document:
+        return {"alarms": [alarm.document() for alarm in alarms.now()]}

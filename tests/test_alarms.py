@@ -1,0 +1,224 @@
+"""What is wrong, and since when: streams, disks, sinks; no network, no disk."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flussdvr.alarms import Alarms, Finding, Hysteresis, size, span
+from flussdvr.archive.forecast import Forecast
+from flussdvr.archive.retention import DiskUsage
+from flussdvr.config.model import DvrSettings, EventSinkSettings, StreamSettings
+from flussdvr.errors import DvrError, Kind
+
+DAY = 86_400
+GB = 10**9
+
+
+def branch(index: int, url: str, reason: str | None = None) -> Any:
+    return SimpleNamespace(index=index, input=SimpleNamespace(shown_url=url, reason=reason))
+
+
+class Situation:
+    """A server in which all is well."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1_795_194_000_000
+        self.root = SimpleNamespace(path="/storage", uuid="u", error=None, queued_bytes=0, limit_bytes=256 << 20)
+        self.recorder = SimpleNamespace(error=None, root=self.root, fragments_dropped=0)
+        self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"})
+        self.stream = SimpleNamespace(opened_at_ms=self.now_ms - 10**7, alive=True, last_fragment_ms=self.now_ms)
+        self.inputs = SimpleNamespace(active=None, branches=[branch(0, "udp://239.0.0.1:1234")])
+        settings = StreamSettings("cam7", dvr=DvrSettings("/storage", expiration_s=7 * DAY))
+        self.entry = SimpleNamespace(settings=settings, stream=self.stream, inputs=self.inputs, recorder=self.recorder)
+        self.archive = SimpleNamespace(
+            roots={"/storage": self.root},
+            recorders={"cam7": self.recorder},
+            stream=lambda name: self.recorded,
+            streams_of=lambda path: [self.recorded],
+            retention=SimpleNamespace(policies={"cam7": settings.dvr}),
+        )
+        self.streams = SimpleNamespace(names=lambda: ["cam7"], entry=lambda name: self.entry)
+        self.events = SimpleNamespace(sinks={})
+        self.latency = SimpleNamespace(worst_s=0.0)
+        parts: Any = (self.streams, self.archive, self.events, self.latency, None, lambda: self.now_ms)
+        self.alarms = Alarms(*parts)
+
+    def after(self, seconds: float) -> list[tuple[str, str]]:
+        """Code and title of what is wrong then."""
+        self.now_ms += int(seconds * 1000)
+        return [(alarm.finding.code, alarm.finding.title) for alarm in self.alarms.now()]
+
+    def disk(self, free: int, rate: float = 0, recorded: int = 0, total: int = 1000 * GB) -> None:
+        self.alarms._forecasts["/storage"] = Forecast(DiskUsage(total, free), recorded, rate, 3600)
+
+
+@pytest.fixture
+def there() -> Situation:
+    return Situation()
+
+
+def test_all_is_well(there: Situation) -> None:
+    there.disk(500 * GB)
+    assert there.after(0) == []
+
+
+def test_a_gap_becomes_a_recording_that_has_stopped(there: Situation) -> None:
+    there.inputs.branches[0].input.reason = "connection refused"
+    assert there.after(9) == []
+    there.stream.alive = False
+    assert there.after(3) == [("gap", "cam7 has a gap of 12 s so far: connection refused")]
+    assert there.after(168) == [("recording_stopped", "cam7 has not been recorded for 3 min: connection refused")]
+    (alarm,) = there.alarms.now()
+    assert alarm.document() == {
+        "id": "recording_stopped:cam7",
+        "severity": "critical",
+        "code": "recording_stopped",
+        "media": "cam7",
+        "root": None,
+        "sink": None,
+        "since": there.recorded.end_ms,
+        "title": alarm.finding.title,
+    }
+    there.recorded.end_ms = there.now_ms
+    assert there.after(0) == []
+
+
+def test_why_it_is_not_recorded(there: Situation) -> None:
+    assert there.after(31)[0][1].endswith("what arrives is not written")
+    there.recorder.error = DvrError(Kind.UNAVAILABLE, "disk_failed", "/storage: No space left on device")
+    assert there.after(0)[0][1].endswith("/storage: No space left on device")
+    there.recorder.error, there.stream.alive, there.inputs.branches = None, False, []
+    assert there.after(0)[0][1].endswith("it has no input")
+
+
+def test_outside_of_its_hours_nothing_is_missing(there: Situation) -> None:
+    hhmm = there.now_ms // 60_000 % 1440  # the situation is at a full minute
+    begin = (hhmm + 2) // 60 * 100 + (hhmm + 2) % 60
+    dvr = DvrSettings("/storage", schedule=((begin, (begin + 100) % 2400),))
+    there.entry.settings = StreamSettings("cam7", dvr=dvr)
+    assert there.after(119) == []
+    assert there.after(11) == [], "its hours began ten seconds ago, or less"
+    assert [code for code, _ in there.after(5)] == ["gap"]
+
+
+def test_a_stream_that_is_not_recorded(there: Situation) -> None:
+    there.entry.recorder = None
+    there.stream.alive = False
+    assert there.after(11) == [("source_lost", "cam7 has had no source for 11 s: nothing arrives")]
+    there.stream.alive = True
+    assert there.after(0) == []
+
+
+def test_a_stream_that_is_fed_by_its_second_best(there: Situation) -> None:
+    there.inputs.branches = [branch(0, "udp://a:1", "no media for 10 s"), branch(1, "tshttp://b/x")]
+    there.inputs.active = there.inputs.branches[1]
+    title = "cam7 is fed by tshttp://b/x: udp://a:1 fails, no media for 10 s"
+    assert there.after(1) == [("source_lost", title)]
+    there.inputs.active = there.inputs.branches[0]
+    assert [code for code, _ in there.after(9)] == ["source_lost"], "what comes and goes is one alarm"
+    assert [code for code, _ in there.after(0)] == ["source_lost"]
+
+
+def test_dropped_fragments_are_told_for_a_minute(there: Situation) -> None:
+    there.recorder.fragments_dropped = 70
+    assert there.after(0) == [], "of before"
+    there.recorder.fragments_dropped = 71
+    title = "1 fragment was not written of cam7: the disk of /storage is too slow, or fails"
+    assert there.after(1) == [("writes_dropped", title)]
+    there.recorded.end_ms += 40_000
+    there.recorder.fragments_dropped = 83
+    assert there.after(39)[0][1].startswith("13 fragments were not written")
+    there.recorded.end_ms += 59_000
+    assert [code for code, _ in there.after(59)] == ["writes_dropped"]
+    assert there.after(2) == []
+    there.recorder.fragments_dropped = 84
+    assert there.after(1)[0][1].startswith("1 fragment was")
+
+
+def test_a_root_that_fails(there: Situation) -> None:
+    there.recorded.end_ms += 10**6
+    there.root.error = DvrError(Kind.UNAVAILABLE, "disk_not_mounted", "/storage has no marker: is its disk mounted?")
+    assert there.after(0) == [] and there.after(9) == []
+    title = "Nothing can be recorded on /storage: /storage has no marker: is its disk mounted?"
+    assert there.after(1) == [("root_failed", title)]
+    there.root.error = None
+    assert there.after(1) == []
+    there.root.queued_bytes = 100 << 20
+    assert there.after(1) == [("writes_slow", "The disk of /storage is too slow: 105 MB wait to be written")]
+
+
+def test_a_full_disk(there: Situation) -> None:
+    there.recorded.end_ms += 10**6
+    there.disk(free=400_000_000)
+    assert there.after(0) == []
+    title = "/storage is full: 400 MB are free; the oldest recordings on it have to go"
+    assert there.after(60) == [("root_full", title)]
+    there.disk(free=100 * GB)
+    assert there.after(59) and not there.after(2)
+
+
+def test_a_disk_that_will_be_full(there: Situation) -> None:
+    there.recorded.end_ms += 10**9
+    there.disk(free=100 * GB, recorded=700 * GB, rate=2_000_000)
+    title = "/storage will be full in 13 h: at 2 MB/s it keeps 4.6 of 7.0 days"
+    assert there.after(0) == [("root_soon_full", title)]
+    there.disk(free=400 * GB, recorded=400 * GB, rate=2_000_000)
+    assert ("root_short", "/storage is too small: at 2 MB/s it keeps 4.6 of 7.0 days") in there.after(601)
+    there.disk(free=20 * GB, recorded=900 * GB, rate=1_400_000)
+    there.after(601)
+    assert there.after(601) == [], "expiry makes room in time"
+    there.archive.retention.policies["cam7"] = DvrSettings("/storage")
+    assert there.after(0) == [("root_soon_full", "/storage will be full in 3 h: at 1.4 MB/s it keeps 7.6 days")]
+    there.archive.retention.policies["cam7"] = DvrSettings("/storage", disk_usage_limit=90)
+    there.after(1)
+    assert there.after(601) == []
+
+
+def test_a_sink_and_the_server(there: Situation) -> None:
+    there.recorded.end_ms += 10**6
+
+    class Sink:
+        settings = EventSinkSettings("usage", "http://me:secret@receiver/x")
+        error, dropped = "it answers 500", 3
+
+        def __len__(self) -> int:
+            return 1234
+
+    there.events.sinks["usage"] = Sink()
+    there.latency.worst_s = 1.26
+    assert sorted(there.after(0)) == [
+        ("server_busy", "The server is too busy: it was 1.3 s late within the last minute"),
+        (
+            "sink_failed",
+            "The event sink usage (http://me:***@receiver/x) takes nothing: it answers 500; "
+            "1234 events wait, 3 are lost",
+        ),
+    ]
+
+
+def test_the_worst_and_the_oldest_come_first() -> None:
+    found = [
+        Finding("a", "warning", "", since_ms=1),
+        Finding("b", "critical", "", since_ms=3),
+        Finding("c", "warning", ""),
+    ]
+    look = Hysteresis().look(found, 2)
+    assert [alarm.finding.code for alarm in look] == ["b", "a", "c"] and look[2].since_ms == 2
+
+
+def test_one_that_comes_and_goes_has_one_beginning() -> None:
+    hysteresis, finding = Hysteresis(), Finding("a", "warning", "", hold_s=10)
+    for second in range(0, 90, 9):
+        (alarm,) = hysteresis.look([] if second % 2 else [finding], second * 1000)
+        assert alarm.since_ms == 0
+    assert hysteresis.look([], 81_999) and not hysteresis.look([], 82_000)
+
+
+def test_words() -> None:
+    assert [span(ms) for ms in (-5, 7999, 119_000, 125_000, 7_300_000, 10**9)] == [
+        *("0 s", "7 s", "119 s", "2 min", "2 h", "11 days")
+    ]
+    assert [size(count) for count in (999, 1000, 12_340_000, 10**14)] == ["999 B", "1 kB", "12.3 MB", "100 TB"]
