@@ -8,6 +8,7 @@ The catalog: all the SQL there is.
     export_job        JSON, one row a job
     stream_override   JSON patches over the configuration file, one row a stream
     deletion          ranges that are being deleted: what a crash interrupts, the next start finishes
+    signed_out        sign-ins of the web page that were ended before their time
 
 What can be rebuilt from the disks (root, blob) is derived. `Catalog` is what the archive asks for; `SqliteCatalog`
 answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that was reported
@@ -30,7 +31,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = """
 CREATE TABLE root (
@@ -71,6 +72,10 @@ CREATE TABLE deletion (
     end_ms INTEGER NOT NULL,
     PRIMARY KEY (stream, begin_ms, end_ms)
 ) WITHOUT ROWID;
+"""
+
+THIRD_SCHEMA = """
+CREATE TABLE signed_out (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 SELECT_BLOBS = """
@@ -136,6 +141,12 @@ class Catalog(Protocol):
     def export_jobs(self) -> Deferred[dict[str, str]]: ...
     def save_export_job(self, id: str, created_ms: int, job: str) -> Deferred[None]: ...
     def delete_export_job(self, id: str) -> Deferred[None]: ...
+
+    def signed_out(self, now_ms: int) -> Deferred[dict[str, int]]:
+        """Until when (UTC ms) each sign-in that was ended is remembered; those of before `now_ms` are forgotten."""
+        ...
+
+    def sign_out(self, id: str, expires_ms: int) -> Deferred[None]: ...
     def overrides(self) -> Deferred[dict[str, str]]: ...
 
     def replace_override(self, stream: str, patch: str | None) -> Deferred[None]:
@@ -301,6 +312,15 @@ class SqliteCatalog:
         connection.execute("DELETE FROM export_job WHERE id = ?", (id,))
 
     @transaction
+    def signed_out(connection: sqlite3.Connection, now_ms: int) -> dict[str, int]:
+        connection.execute("DELETE FROM signed_out WHERE expires_ms <= ?", (now_ms,))
+        return dict(connection.execute("SELECT id, expires_ms FROM signed_out"))
+
+    @transaction
+    def sign_out(connection: sqlite3.Connection, id: str, expires_ms: int) -> None:
+        connection.execute("INSERT OR REPLACE INTO signed_out (id, expires_ms) VALUES (?, ?)", (id, expires_ms))
+
+    @transaction
     def overrides(connection: sqlite3.Connection) -> dict[str, str]:
         return dict(connection.execute("SELECT stream, patch FROM stream_override ORDER BY stream"))
 
@@ -336,3 +356,5 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
     if version < 2:
         connection.executescript(f"BEGIN IMMEDIATE; {SECOND_SCHEMA} PRAGMA user_version = 2; COMMIT;")
+    if version < 3:
+        connection.executescript(f"BEGIN IMMEDIATE; {THIRD_SCHEMA} PRAGMA user_version = 3; COMMIT;")

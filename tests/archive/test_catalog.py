@@ -88,6 +88,15 @@ def test_locks_jobs_overrides(catalog: SqliteCatalog) -> None:
     assert result(catalog.overrides()) == {}
 
 
+def test_sign_ins_that_were_ended_are_remembered_for_their_time(catalog: SqliteCatalog) -> None:
+    result(catalog.sign_out("a", 1000))
+    result(catalog.sign_out("b", 2000))
+    result(catalog.sign_out("a", 1500))
+    assert result(catalog.signed_out(1499)) == {"a": 1500, "b": 2000}
+    assert result(catalog.signed_out(1500)) == {"b": 2000}
+    assert result(catalog.signed_out(0)) == {"b": 2000}
+
+
 def test_a_closed_catalog_refuses(catalog: SqliteCatalog) -> None:
     result(catalog.close())
     result(catalog.close())
