@@ -1,24 +1,26 @@
 /** Light, dark, or as the system has it; kept in this browser. */
 import { effect, signal } from "@preact/signals";
 
+import { keep, kept } from "../shared/kept";
+
 export type Theme = "system" | "light" | "dark";
 
 const KEY = "flussdvr.theme";
 
-function kept(): Theme {
-  const value = localStorage.getItem(KEY);
+function chosen(): Theme {
+  const value = kept(KEY);
   return value === "light" || value === "dark" ? value : "system";
 }
 
-export const theme = signal<Theme>(kept());
+export const theme = signal<Theme>(chosen());
 
 effect(() => {
   if (theme.value === "system") {
     delete document.documentElement.dataset.theme;
-    localStorage.removeItem(KEY);
+    keep(KEY, null);
   } else {
     document.documentElement.dataset.theme = theme.value;
-    localStorage.setItem(KEY, theme.value);
+    keep(KEY, theme.value);
   }
 });
 
