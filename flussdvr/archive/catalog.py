@@ -9,6 +9,7 @@ The catalog: all the SQL there is.
     stream_override   JSON patches over the configuration file, one row a stream
     deletion          ranges that are being deleted: what a crash interrupts, the next start finishes
     signed_out        sign-ins of the web page that were ended before their time
+    link              signed links to a span of a stream; link_viewer: who has used one that only so many may use
 
 What can be rebuilt from the disks (root, blob) is derived. `Catalog` is what the archive asks for; `SqliteCatalog`
 answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that was reported
@@ -17,6 +18,7 @@ is on the disk.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -31,7 +33,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA = """
 CREATE TABLE root (
@@ -78,6 +80,28 @@ THIRD_SCHEMA = """
 CREATE TABLE signed_out (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+FOURTH_SCHEMA = """
+CREATE TABLE link (
+    id TEXT PRIMARY KEY,
+    stream TEXT NOT NULL,
+    begin_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    formats TEXT NOT NULL,              -- with spaces between
+    expires_ms INTEGER NOT NULL,
+    max_uses INTEGER,
+    uses INTEGER NOT NULL,
+    title TEXT,
+    created_by TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    revoked INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE link_viewer (
+    link_id TEXT NOT NULL REFERENCES link(id) ON DELETE CASCADE,
+    viewer BLOB NOT NULL,
+    PRIMARY KEY (link_id, viewer)
+) WITHOUT ROWID;
+"""
+
 SELECT_BLOBS = """
 SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after, holes, freed
 FROM blob JOIN root ON root.id = root_id WHERE root.path IS NOT NULL ORDER BY stream, begin_ms
@@ -89,6 +113,15 @@ VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
 UPDATE_BLOB = "UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ? WHERE id = ?"
 UPDATE_STATE = "UPDATE blob SET state = ? WHERE id = ?"
 DELETE_BLOB = "DELETE FROM blob WHERE id = ?"
+SELECT_LINKS = """
+SELECT id, stream, begin_ms, end_ms, formats, expires_ms, max_uses, uses, title, created_by, created_ms, revoked
+FROM link ORDER BY created_ms, id
+"""
+INSERT_LINK = """
+INSERT INTO link (
+    id, stream, begin_ms, end_ms, formats, expires_ms, max_uses, uses, title, created_by, created_ms, revoked
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,6 +133,27 @@ class RootRow:
 
     uuid: str
     path: str | None
+
+
+@dataclass(slots=True)
+class LinkRow:
+    """
+    A link to `[begin_ms, end_ms)` of a stream, until `expires_ms`. `max_uses`: how many viewers may use it, `None`
+    for any number; `uses`: how many have.
+    """
+
+    id: str
+    stream: str
+    begin_ms: int
+    end_ms: int
+    formats: tuple[str, ...]
+    expires_ms: int
+    max_uses: int | None
+    uses: int
+    title: str | None
+    created_by: str
+    created_ms: int
+    revoked: bool = False
 
 
 class Catalog(Protocol):
@@ -151,6 +205,25 @@ class Catalog(Protocol):
 
     def replace_override(self, stream: str, patch: str | None) -> Deferred[None]:
         """Store the JSON patch of a stream; `None` removes it."""
+        ...
+
+    def links(self) -> Deferred[list[LinkRow]]:
+        """All of them, oldest first, also those that are revoked."""
+        ...
+
+    def insert_link(self, link: LinkRow) -> Deferred[None]: ...
+    def revoke_link(self, id: str) -> Deferred[None]: ...
+    def delete_links(self, ids: Sequence[str]) -> Deferred[None]: ...
+
+    def use_link(self, id: str, viewer: bytes) -> Deferred[int | None]:
+        """
+        Count a viewer as one who uses this link, once. How many do then; `None` if he would be one too many, or the
+        link is revoked or gone.
+        """
+        ...
+
+    def store_link_uses(self, uses: Sequence[tuple[str, int]]) -> Deferred[None]:
+        """How many have used links that any number may use: (id, uses)."""
         ...
 
 
@@ -330,6 +403,42 @@ class SqliteCatalog:
         if patch is not None:
             connection.execute("INSERT INTO stream_override (stream, patch) VALUES (?, ?)", (stream, patch))
 
+    @transaction
+    def links(connection: sqlite3.Connection) -> list[LinkRow]:
+        return [_link(*row) for row in connection.execute(SELECT_LINKS)]
+
+    @transaction
+    def insert_link(connection: sqlite3.Connection, link: LinkRow) -> None:
+        row = dataclasses.asdict(link) | {"formats": " ".join(link.formats)}
+        connection.execute(INSERT_LINK, tuple(row.values()))
+
+    @transaction
+    def revoke_link(connection: sqlite3.Connection, id: str) -> None:
+        connection.execute("UPDATE link SET revoked = 1 WHERE id = ?", (id,))
+
+    @transaction
+    def delete_links(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+        connection.executemany("DELETE FROM link WHERE id = ?", [(id,) for id in ids])
+
+    @transaction
+    def use_link(connection: sqlite3.Connection, id: str, viewer: bytes) -> int | None:
+        row = connection.execute("SELECT uses, max_uses FROM link WHERE id = ? AND NOT revoked", (id,)).fetchone()
+        if row is None:
+            return None
+        uses: int = row[0]
+        known = "SELECT 1 FROM link_viewer WHERE link_id = ? AND viewer = ?"
+        if connection.execute(known, (id, viewer)).fetchone() is not None:
+            return uses
+        if row[1] is not None and uses >= row[1]:
+            return None
+        connection.execute("INSERT INTO link_viewer (link_id, viewer) VALUES (?, ?)", (id, viewer))
+        connection.execute("UPDATE link SET uses = ? WHERE id = ?", (uses + 1, id))
+        return uses + 1
+
+    @transaction
+    def store_link_uses(connection: sqlite3.Connection, uses: Sequence[tuple[str, int]]) -> None:
+        connection.executemany("UPDATE link SET uses = ? WHERE id = ?", [(count, id) for id, count in uses])
+
 
 def _rows(ids: Iterable[int]) -> list[tuple[int]]:
     return [(id,) for id in ids]
@@ -340,6 +449,12 @@ def _blob(id: int, stream: str, root: str, begin_ms: int, end_ms: int, size: int
     blob = Blob(stream, root, begin_ms, end_ms, size, index, BlobState(state), segment_ms, sequence, after, id)
     blob.holes, blob.freed = tuple(Range(*hole) for hole in json.loads(holes or "[]")), freed
     return blob
+
+
+def _link(id: str, stream: str, begin_ms: int, end_ms: int, formats: str, *rest: Any) -> LinkRow:
+    link = LinkRow(id, stream, begin_ms, end_ms, tuple(formats.split()), *rest)
+    link.revoked = bool(link.revoked)
+    return link
 
 
 def _write_holes(holes: Sequence[Range]) -> str | None:
@@ -358,3 +473,5 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {SECOND_SCHEMA} PRAGMA user_version = 2; COMMIT;")
     if version < 3:
         connection.executescript(f"BEGIN IMMEDIATE; {THIRD_SCHEMA} PRAGMA user_version = 3; COMMIT;")
+    if version < 4:
+        connection.executescript(f"BEGIN IMMEDIATE; {FOURTH_SCHEMA} PRAGMA user_version = 4; COMMIT;")

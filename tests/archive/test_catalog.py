@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from store import result
 
 from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.catalog import RootRow, SqliteCatalog
+from flussdvr.archive.catalog import SCHEMA, SCHEMA_VERSION, SECOND_SCHEMA, LinkRow, RootRow, SqliteCatalog
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range, RangeSet
@@ -122,3 +123,51 @@ def test_no_database(tmp_path: Path) -> None:
         result(SqliteCatalog(str(tmp_path / "c.sqlite"), InlineWorker()).open())
     with pytest.raises(DvrError, match="catalog_failed"):
         result(SqliteCatalog("/proc/nowhere/c.sqlite", InlineWorker()).open())
+
+
+def link(id: str, max_uses: int | None = None, created_ms: int = 1) -> LinkRow:
+    return LinkRow(id, "a/b", 5, 10, ("mp4", "hls"), 1000, max_uses, 0, None, "admin", created_ms)
+
+
+def test_links(catalog: SqliteCatalog) -> None:
+    assert result(catalog.links()) == []
+    late, early = link("late", created_ms=9), link("early", created_ms=3)
+    for one in (late, early):
+        result(catalog.insert_link(one))
+    assert result(catalog.links()) == [early, late]
+    with pytest.raises(DvrError, match="catalog_conflict"):
+        result(catalog.insert_link(early))
+    result(catalog.store_link_uses([("late", 7), ("gone", 3)]))
+    result(catalog.revoke_link("late"))
+    found = result(catalog.links())[1]
+    assert (found.uses, found.revoked) == (7, True)
+    result(catalog.delete_links(["early", "gone"]))
+    assert [one.id for one in result(catalog.links())] == ["late"]
+
+
+def test_a_link_is_used_by_so_many_and_no_more(catalog: SqliteCatalog) -> None:
+    result(catalog.insert_link(link("x", 2)))
+    result(catalog.insert_link(link("any")))
+    given = [result(catalog.use_link("x", viewer)) for viewer in (b"ann", b"ann", b"bob", b"eve", b"ann", b"eve")]
+    assert given == [1, 1, 2, None, 2, None]
+    assert [result(catalog.use_link("any", b"%d" % number)) for number in range(3)] == [1, 2, 3]
+    assert [one.uses for one in result(catalog.links())] == [3, 2]
+    result(catalog.revoke_link("x"))
+    assert result(catalog.use_link("x", b"ann")) is None
+    result(catalog.delete_links(["any"]))
+    assert result(catalog.use_link("any", b"0")) is None
+    result(catalog.insert_link(link("any", 1)))
+    assert result(catalog.use_link("any", b"new")) == 1, "who used another of this name is forgotten"
+
+
+def test_a_catalog_of_before_links_is_upgraded(tmp_path: Path) -> None:
+    path = str(tmp_path / "c.sqlite")
+    with sqlite3.connect(path) as old:
+        old.executescript(f"{SCHEMA} {SECOND_SCHEMA} PRAGMA user_version = 2;")
+        old.execute("INSERT INTO lock (stream, begin_ms, end_ms) VALUES ('cam', 1, 2)")
+    for _ in range(2):
+        catalog = SqliteCatalog(path, InlineWorker())
+        result(catalog.open())
+        assert result(catalog.locks()) == {"cam": RangeSet([Range(1, 2)])}
+    result(catalog.insert_link(link("x")))
+    assert catalog.run(lambda c: c.execute("PRAGMA user_version").fetchone()) == (SCHEMA_VERSION,)
