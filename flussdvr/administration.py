@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from flussdvr.archive.archive import Archive
 from flussdvr.config.documents import Document
 from flussdvr.config.model import Config, DvrSettings
-from flussdvr.config.overrides import apply_overrides, apply_patch, check_neighbours, extend_patch
+from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.errors import DvrError, Kind
 from flussdvr.streams import Streams
 
@@ -78,6 +78,7 @@ class Administration:
     async def _put(self, name: str, patch: Mapping[str, Any]) -> None:
         extended = extend_patch(self.patches.get(name, {}), patch)
         settings = apply_patch(name, extended, self.file)
+        check_countries(settings, self.file)
         if name not in self.config.streams:
             check_neighbours(name, {*self.config.streams, *self.streams.names()})
         try:

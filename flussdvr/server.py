@@ -56,6 +56,7 @@ from flussdvr.web.site import DvrRequest, Site
 from flussdvr.web.usage import WebRequests
 from flussdvr.web.viewers.backend import HttpBackend
 from flussdvr.web.viewers.gate import ViewersGate
+from flussdvr.web.viewers.geoip import Countries
 from flussdvr.web.viewers.publishing import PublishersGate
 from flussdvr.web.viewers.sessions import Sessions
 
@@ -96,6 +97,7 @@ class Server(MultiService):
             self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name), self.events.emit
         )
         self.administration.streams = self.streams
+        self.countries = Countries(self.cpu)
         self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, utc_ms)
         self.alarms = Alarms(*(self.streams, self.archive, self.events, self.metrics.latency, reactor, utc_ms))
         self.addService(self.alarms)
@@ -127,6 +129,7 @@ class Server(MultiService):
         self._warn(self.config)
         await self.archive.open()
         await self.events.apply(self.config.event_sinks)
+        await self.countries.apply(self.config.geoip)
         self.archive.startService()
         await self.administration.load()
         await self._listen(self.config)
@@ -167,8 +170,11 @@ class Server(MultiService):
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
-        self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms).permit
-        viewers = ViewersGate(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms, self.cpu)
+        self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms, self.countries.of).permit
+        viewers = ViewersGate(
+            *(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms, self.cpu),
+            country=self.countries.of,
+        )
         pictures = PictureSite(
             self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)
         )
@@ -232,6 +238,7 @@ class Server(MultiService):
             if getattr(before, field) != getattr(config, field):
                 self.log.warn("{field} has changed: that takes a restart", field=field)
         await self.events.apply(config.event_sinks)
+        await self.countries.apply(config.geoip)
         await self.administration.reload(config)
         self.events.emit({"event": "config_reloaded", "path": self._path, "streams": len(config.streams)})
         self.log.info("reloaded {path}: {streams} streams", path=self._path, streams=len(config.streams))

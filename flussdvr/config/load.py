@@ -104,6 +104,7 @@ def _config(directives: list[Directive], main: str, problems: Problems, base: st
     reading = Reading(problems, os.getcwd() if base is None else base)
     named = {kind: _named(directives, kind, problems) for kind in BLOCKS if kind != "ondemand"}
     reading.declared = {kind: {d.words[0].text for d in found} for kind, found in named.items()}
+    reading.has_geoip = any(d.name.text == "geoip" and d.words for d in directives)
 
     reading.dvrs = _each(named["dvr"], lambda d: read_root(d, reading), problems)
     backends = _each(named["auth_backend"], lambda d: read_auth_backend(d, reading), problems)

@@ -89,6 +89,8 @@ class AuthSettings:
     session_keys: tuple[str, ...] | None = None
     max_sessions: int | None = None
     soft_limitation: bool = False
+    allowed_countries: tuple[str, ...] = ()
+    disallowed_countries: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
@@ -199,6 +201,7 @@ class Config:
     auth_token: str = "token"
     no_auto_token: bool = False
     session_keys: tuple[str, ...] = ("name", "ip", "proto")
+    geoip: str | None = None
     dvrs: Mapping[str, DvrSettings] = field(default_factory=dict, hash=False)
     templates: Mapping[str, TemplateSettings] = field(default_factory=dict, hash=False)
     streams: Mapping[str, StreamSettings] = field(default_factory=dict, hash=False)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from flussdvr.config.documents import RESET, Document, merge, merge_patches
-from flussdvr.config.model import Config, StreamSettings
+from flussdvr.config.model import AuthSettings, Config, StreamSettings
 from flussdvr.config.names import archive_owner, stream_name_problem
 from flussdvr.config.stream_document import ALIASES, DVR_ALIASES, SHOWN_ONLY, configured, read_stream
 from flussdvr.errors import DvrError, Kind
@@ -74,6 +74,15 @@ def apply_overrides(file: Config, patches: Mapping[str, Mapping[str, Any]]) -> t
     return replace(file, streams=streams), problems
 
 
+def check_countries(settings: StreamSettings, config: Config) -> None:
+    """DvrError BAD_REQUEST for countries without a database that knows them."""
+    for key in ("on_play", "on_publish"):
+        auth: AuthSettings | None = getattr(settings, key)
+        if config.geoip is None and auth is not None and (auth.allowed_countries or auth.disallowed_countries):
+            title = f"{key}: countries need a database: say geoip FILE; in the configuration"
+            raise DvrError(Kind.BAD_REQUEST, "invalid_value", title, {"pointer": f"/{key}"})
+
+
 def check_neighbours(name: str, names: set[str]) -> None:
     """DvrError CONFLICT for a name whose archive would lie in another's directories, or the other way round."""
     others = names - {name}
@@ -82,4 +91,12 @@ def check_neighbours(name: str, names: set[str]) -> None:
         raise DvrError(Kind.CONFLICT, "bad_stream_name", f"{name} and {owner} would record into each other")
 
 
-__all__ = ["RESET", "apply_overrides", "apply_patch", "base_document", "check_neighbours", "extend_patch"]
+__all__ = [
+    "RESET",
+    "apply_overrides",
+    "apply_patch",
+    "base_document",
+    "check_countries",
+    "check_neighbours",
+    "extend_patch",
+]

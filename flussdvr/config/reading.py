@@ -29,6 +29,12 @@ class Reading:
     dvrs: dict[str, DvrSettings] = field(default_factory=dict)
     auth_backends: dict[str, AuthBackendSettings] = field(default_factory=dict)
     declared: dict[str, set[str]] = field(default_factory=dict)
+    has_geoip: bool = False
+
+    def need_geoip(self, place: Place) -> None:
+        """Countries without a database that knows them match nobody, which is not what who wrote them means."""
+        if not self.has_geoip:
+            self.problems.error(place, "countries need a database", "say geoip FILE; for the whole server")
 
     def path(self, text: str) -> str:
         """An absolute path; a relative one is under the working directory of the server."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flussdvr.config.countries import COUNTRY
 from flussdvr.config.errors import Misread, nearest, shown
 from flussdvr.config.lexer import Word, quote, quote_value
 from flussdvr.config.model import (
@@ -143,6 +144,7 @@ SERVER_RULES: dict[str, Rule] = {
     "auth_token": simple("auth_token"),
     "no_auto_token": flag("no_auto_token"),
     "session_keys": listed("session_keys"),
+    "geoip": path("geoip"),
 }
 
 BLOCKS = ("dvr", "template", "stream", "ondemand", "event_sink", "auth_backend")
@@ -151,7 +153,7 @@ BLOCKS = ("dvr", "template", "stream", "ondemand", "event_sink", "auth_backend")
 SERVER_UNSUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         "rtmps rtsp rtsps srt srt_play srt_publish sip snmp turn webrtc mss mysql cluster_key loglevel log_requests "
-        "session_log pulsedb wwwroot geoip total_bandwidth max_sessions url_prefix aliaser init_script cache peer "
+        "session_log pulsedb wwwroot total_bandwidth max_sessions url_prefix aliaser init_script cache peer "
         "source balancer config_external web_script file vod iptv transcoder playback_headers "
         "ssl_certificate ssl_protocols ssl_ciphers letsencrypt dvb_card plugin drm rpc_auth client_timeout "
         "hls_scte35 chunk_duration pulse license rproxy central streamer_central layout dvr_offline push logger "
@@ -252,7 +254,7 @@ def write_event_sink(sink: EventSinkSettings, writing: Writing) -> list[str]:
 _SUBJECTS: Mapping[str, tuple[str, Kind]] = {
     "token": ("tokens", Kind(str, secret=True)),
     "ip": ("ips", NETWORK),
-    "country": ("countries", Kind(str)),
+    "country": ("countries", COUNTRY),
     "ua": ("uas", Kind(str)),
 }
 
@@ -274,6 +276,8 @@ def read_auth_backend(directive: Directive, reading: Reading) -> AuthBackendSett
         if len(words) < 2 or words[0].text not in _SUBJECTS:
             raise Misread(f"expected {verdict} token|ip|country|ua VALUE or {verdict} default")
         name, kind = _SUBJECTS[words[0].text]
+        if kind is COUNTRY:
+            reading.need_geoip(words[0].place)
         key = f"{verdict}_{name}"
         lists[key] = lists.get(key, ()) + tuple(read_value(kind, word) for word in words[1:])
         return ()

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flussdvr.config.countries import COUNTRY
 from flussdvr.config.dvr import DVR
 from flussdvr.config.errors import Misread, nearest, shown
 from flussdvr.config.lexer import Word, quote, quote_value
@@ -159,8 +160,10 @@ _AUTH = {
     "session_keys": listed("session_keys"),
     "max_sessions": simple("max_sessions", integer(1, 1_000_000)),
     "soft_limitation": flag("soft_limitation"),
+    "allowed_countries": listed("allowed_countries", COUNTRY),
+    "disallowed_countries": listed("disallowed_countries", COUNTRY),
 }
-_AUTH_UNSUPPORTED = dict.fromkeys("domains allowed_countries disallowed_countries".split(), "")
+_AUTH_UNSUPPORTED = {"domains": ""}
 
 
 def _auth(field: str) -> Rule:
@@ -189,7 +192,9 @@ def _auth(field: str) -> Rule:
             else:
                 take(option)
 
-        values, _ = read_fields(_AUTH, directive.fields, "option", reading, other=other)
+        values, places = read_fields(_AUTH, directive.fields, "option", reading, other=other)
+        for countries in places.keys() & {"allowed_countries", "disallowed_countries"}:
+            reading.need_geoip(places[countries])
         return AuthSettings(url, **values, extra=others)
 
     def write(name: str, value: AuthSettings | None, writing: Writing) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flussdvr.config.countries import COUNTRY
 from flussdvr.config.documents import (
     Document,
     Field,
@@ -209,6 +210,8 @@ _AUTH = {
     "session_keys": Field("session_keys", words()),
     "max_sessions": Field("max_sessions", number(1, 1_000_000)),
     "soft_limitation": Field("soft_limitation", boolean),
+    "allowed_countries": Field("allowed_countries", words(as_text(COUNTRY))),
+    "disallowed_countries": Field("disallowed_countries", words(as_text(COUNTRY))),
     "extra": Field("extra", mapping),
 }
 
@@ -233,7 +236,7 @@ def _write_auth(value: AuthSettings | None) -> Document | None:
         return None
     document = write_document(_AUTH, value, True)
     return {
-        key: list(one) if isinstance(one, tuple) else one for key, one in document.items() if one not in ({}, False)
+        key: list(one) if isinstance(one, tuple) else one for key, one in document.items() if one not in ({}, (), False)
     }
 
 

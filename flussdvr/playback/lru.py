@@ -42,6 +42,10 @@ class Lru(Generic[K, V]):
         if entry is not None:
             self.cost -= entry[1]
 
+    def items(self) -> list[tuple[K, V]]:
+        """All that is kept now; nothing counts as used by it."""
+        return [(key, value) for key, (value, _) in self._entries.items()]
+
     def __contains__(self, key: K) -> bool:
         return key in self._entries
 

@@ -148,7 +148,7 @@ class MediaSite:
             title = f"{request.method.decode()} is not possible here"
             return write_error(request, DvrError(Kind.BAD_REQUEST, "unknown_operation", title), 405)
         session, parsed = await self.admission.admit(request, parsed)
-        request.session_id = session.id
+        request.session_id, request.country = session.id, session.country
         request.setHeader(b"x-session", session.id.encode())
         source = source_of(self.streams, parsed.name)
         await self.answer(parsed, source, request, session)

@@ -107,7 +107,8 @@ def write_error(request: Request, error: DvrError, status: int | None = None) ->
 
 class DvrRequest(Request):
     """
-    One request; `sent` counts the content that has gone out, `session_id` is the viewer's once admitted.
+    One request; `sent` counts the content that has gone out, `session_id` and `country` are the viewer's once
+    admitted.
 
     For the usage events: `parsed` is the media URL, `live` says that a segment is from the live window, `source` where
     those bytes come from that are not sent from a file, `unsent` counts what was written and never left.
@@ -122,6 +123,7 @@ class DvrRequest(Request):
         self.sent = Sent()
         self.begun: float = channel.site.clock.seconds()
         self.session_id = ""
+        self.country: str | None = None
         self.on_sent: Callable[[int], None] | None = None
         self.parsed: MediaPath | None = None
         self.live = False

@@ -102,6 +102,7 @@ class WebRequests:
             "query_string": query or None,
             "status": request.code,
             "ip": client_address(request, self._trusted()),
+            "country": request.country or None,
             "id": request.session_id or None,
             "user_agent": request.getHeader("user-agent"),
             "referer": None if referer is None else shown(referer.encode("utf-8", "replace")),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from flussdvr.config import Config, parse_config
 from flussdvr.config.documents import merge, merge_patches
-from flussdvr.config.overrides import apply_overrides, apply_patch, check_neighbours, extend_patch
+from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.config.stream_document import configured, effective, read_stream
 from flussdvr.errors import DvrError
 
@@ -93,6 +94,7 @@ def test_patches(config: Config) -> None:
         ({"template": "none"}, "/template"),
         ({"on_play": {"url": "auth://none"}}, "/on_play/url"),
         ({"on_play": {}}, "/on_play"),
+        ({"on_play": {"url": "http://h/", "allowed_countries": ["UK"]}}, "/on_play/allowed_countries"),
         ({"protocols": {"hls": 1}}, "/protocols"),
         ({"labels": []}, "/labels"),
         ({"title": 1}, "/title"),
@@ -103,6 +105,17 @@ def test_what_is_wrong_is_named(config: Config, patch: dict[str, Any], pointer: 
     with pytest.raises(DvrError) as raised:
         apply_patch("new", patch, config)
     assert raised.value.status == 400 and raised.value.source == {"pointer": pointer}, raised.value
+
+
+def test_countries_need_a_database(config: Config) -> None:
+    patch = {"on_play": {"url": "http://h/", "disallowed_countries": ["ru", "BY"]}}
+    made = apply_patch("new", patch, config)
+    assert made.on_play is not None and made.on_play.disallowed_countries == ("RU", "BY")
+    assert effective(made, False)["on_play"] == {"url": "http://h/", "disallowed_countries": ["RU", "BY"]}
+    check_countries(made, replace(config, geoip="/x"))
+    with pytest.raises(DvrError) as raised:
+        check_countries(made, config)
+    assert raised.value.status == 400 and raised.value.source == {"pointer": "/on_play"}
 
 
 def test_overrides_that_do_not_fit_any_more_are_left_out(config: Config) -> None:

@@ -113,12 +113,15 @@ listeners = st.builds(
 )
 tls = st.builds(Listener, st.just(0), st.sampled_from(["", "::1"]), st.booleans(), paths, paths)
 extras = st.dictionaries(keys, texts, **several)
+countries = st.lists(st.sampled_from(["AT", "DE", "XK"]), max_size=2).map(tuple)
 auths = st.none() | st.builds(
     AuthSettings,
     st.sampled_from(["http://h/x?a=b", "auth://backend"]),
     st.none() | word_lists,
     st.none() | st.integers(1, 9),
     st.booleans(),
+    countries,
+    countries,
     extras,
 )
 inputs = st.lists(
@@ -212,7 +215,8 @@ def configs(draw: st.DrawFn) -> Config:
         st.just("backend"),
         *(tuples(filled) for _ in range(2)),
         *(tuples(networks) for _ in range(2)),
-        *(tuples(filled) for _ in range(4)),
+        *(countries for _ in range(2)),
+        *(tuples(filled) for _ in range(2)),
         tuples(urls),
         st.booleans(),
     )
@@ -237,6 +241,7 @@ def configs(draw: st.DrawFn) -> Config:
         auth_token=draw(texts),
         no_auto_token=draw(st.booleans()),
         session_keys=draw(word_lists),
+        geoip="/var/lib/GeoIP/GeoLite2-Country.mmdb",
         dvrs=roots,
         templates=templates,
         streams=streams,

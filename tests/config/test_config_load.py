@@ -160,7 +160,7 @@ def test_dvr(text: str, expected: DvrSettings | None) -> None:
         (
             "on_play http://a/b?c=d session_keys=ip,name max_sessions=2 soft_limitation=true group=vip;",
             "on_play",
-            AuthSettings("http://a/b?c=d", ("ip", "name"), 2, True, {"group": "vip"}),
+            AuthSettings("http://a/b?c=d", ("ip", "name"), 2, True, extra={"group": "vip"}),
         ),
         ("auth http://a;", "on_play", AuthSettings("http://a")),
         ("on_play securetoken://KEY;", "on_play", AuthSettings("securetoken://KEY")),
@@ -240,8 +240,9 @@ def test_event_sink() -> None:
 
 def test_auth_backend() -> None:
     config = parse_config("""
+        geoip /usr/share/GeoIP/GeoLite2-Country.mmdb;
         auth_backend b {
-          allow token a b; deny ip 10.0.0.0/8; allow country RU;
+          allow token a b; deny ip 10.0.0.0/8; allow country RU at;
           deny ua "Mozilla/5.0 (X11; Linux)"; backend http://a/; backend http://b/; allow default;
         }
         stream s { on_play auth://b; }
@@ -250,7 +251,7 @@ def test_auth_backend() -> None:
         "b",
         allow_tokens=("a", "b"),
         deny_ips=(ip_network("10.0.0.0/8"),),
-        allow_countries=("RU",),
+        allow_countries=("RU", "AT"),
         deny_uas=("Mozilla/5.0 (X11; Linux)",),
         backends=("http://a/", "http://b/"),
         allow_default=True,
@@ -376,6 +377,13 @@ def test_reload_can_compare_streams() -> None:
         ("event_sink s { url log://x; }", "expected the absolute path of a file as in log:///var/log/events.log"),
         ("event_sink s { url /x.lua; }", "scripts are not run here"),
         ("event_sink s { url http://h; only web_request; }", "expected key=value such as event=stream_*"),
+        ("auth_backend b { deny country RU; }", "f:1:23: error: countries need a database; say geoip FILE; for the"),
+        ("stream a { on_play http://h allowed_countries=RU; }", "f:1:29: error: countries need a database"),
+        ("template a { on_publish http://h { disallowed_countries RU BY; } }", "countries need a database"),
+        ("geoip /x; auth_backend b { deny country UK; }", "f:1:41: error: expected the two letters of a country"),
+        ("geoip /x; auth_backend b { deny country UK; }", "found 'UK'; did you mean 'GB'?"),
+        ("geoip /x; stream a { on_play http://h allowed_countries=Austria; }", "expected the two letters"),
+        ("geoip;", "expected a path after 'geoip'"),
         ("auth_backend b { allow x; }", "expected allow token|ip|country|ua VALUE or allow default"),
     ],
 )

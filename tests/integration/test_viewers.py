@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import av
 import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
 from lab.server import Server
 
@@ -75,6 +80,14 @@ class Backend:
         self._thread.join()
 
 
+def loopback_is_in(folder: Path, country: str) -> None:
+    """A new database of countries."""
+    database = MMDBWriter(6, "GeoLite2-Country", ipv4_compatible=True)
+    database.insert_network(IPSet(["127.0.0.0/8"]), {"country": {"iso_code": country}})
+    database.to_db_file(str(folder / "new.mmdb"))
+    (folder / "new.mmdb").rename(folder / "countries.mmdb")
+
+
 @pytest.fixture(scope="module")
 def backend() -> Iterator[Backend]:
     backend = Backend()
@@ -91,9 +104,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
         stream cam {{ {camera} {on_play} }}
         stream cam2 {{ {camera} {on_play} }}
         stream pushed {{ input publish://; on_publish http://127.0.0.1:{backend.port}/publish; }}
+        stream abroad {{ input publish://; {on_play[:-1]} disallowed_countries=AT; }}
         stream signed {{ {camera} on_play securetoken://SIGNINGKEY; }}
     """
-    server = Server(tmp_path_factory.mktemp("viewers"), streams)
+    folder = tmp_path_factory.mktemp("viewers")
+    loopback_is_in(folder, "AT")
+    server = Server(folder, streams, settings=f"geoip {folder}/countries.mmdb;")
     server.start()
     server.wait_recorded("free", 8)
     yield server
@@ -197,6 +213,27 @@ def test_a_token_that_expires_is_asked_about_again(server: Server, backend: Back
     assert seen[0] == 200 and seen[-1] == 403
     assert seen == sorted(seen)
     assert 3 <= len(backend.about(token)) <= 7
+
+
+def test_countries_and_a_new_database(server: Server, backend: Backend) -> None:
+    def answer() -> str:
+        with server.get("/abroad/index.m3u8?token=good-abroad") as response:
+            return str(json.loads(response.read())["error"])
+
+    assert answer() == "country_not_allowed"
+    assert not backend.about("good-abroad")
+    loopback_is_in(server.folder, "DE")
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGHUP)
+    deadline = time.monotonic() + 10
+    while f"reloaded {server.config}" not in server.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert answer() == "country_not_allowed", "it was decided a moment ago"
+    with server.get(f"{API}/sessions/reauth?name=abroad", ADMIN, "POST") as response:
+        assert response.status == 200
+    assert answer() == "no_recordings"
+    assert backend.about("good-abroad")[0]["country"] == "DE"
 
 
 def test_an_archive_that_is_not_allowed(server: Server, begin: int) -> None:

@@ -11,8 +11,8 @@ Secrets are compared in constant time.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from hashlib import sha1
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -60,19 +60,24 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """About one viewer. `parameters`: what a backend is told, `country` and the like included."""
+    """
+    About one viewer. `parameters`: what a backend is told. `country`: "" for an address that is in none, `None` if it
+    can't be known.
+    """
 
     name: str
     ip: str
     token: str
     user_agent: str
     parameters: tuple[tuple[str, str], ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
+    country: str | None = None
 
 
 async def decide(authority: Authority, question: Question, backend: Backend, now_ms: Callable[[], int]) -> Verdict:
     """Raises `BackendFailed` where nobody has decided."""
     on_play = authority.on_play
+    if _is_foreign(on_play, question.country):
+        return denied("country_not_allowed", "this may not be watched where you are")
     scheme, _, rest = on_play.url.partition("://")
     match scheme.lower():
         case "securetoken":
@@ -96,6 +101,13 @@ async def _ask(url: str, on_play: AuthSettings, question: Question, backend: Bac
             why=str(failure),
         )
         raise
+
+
+def _is_foreign(on_play: AuthSettings, country: str | None) -> bool:
+    """Whether nobody from there may watch, whoever he is. Where it can't be known, nobody may."""
+    if on_play.allowed_countries and country not in on_play.allowed_countries:
+        return True
+    return bool(on_play.disallowed_countries) and (country is None or country in on_play.disallowed_countries)
 
 
 # -- secure tokens ----------------------------------------------------------------------------------------------------
@@ -140,7 +152,8 @@ async def _lists(lists: AuthBackendSettings, on_play: AuthSettings, question: Qu
     """
     allow token, deny token, allow ip, deny ip, allow country, deny country, allow ua, deny ua, backends, default.
 
-    Where an address is, is not known: no country is ever allowed by its name, and a list of denied ones denies all.
+    Where it can't be known in which country an address is, none is allowed by its name, and a list of denied ones
+    denies all.
     """
     inside = _address(question.ip)
     steps = (
@@ -148,7 +161,8 @@ async def _lists(lists: AuthBackendSettings, on_play: AuthSettings, question: Qu
         (_has(lists.deny_tokens, question.token), False),
         (_inside(inside, lists.allow_ips), True),
         (_inside(inside, lists.deny_ips), False),
-        (bool(lists.deny_countries), False),
+        (question.country in lists.allow_countries, True),
+        (bool(lists.deny_countries) and (question.country is None or question.country in lists.deny_countries), False),
         (_agent(lists.allow_uas, question.user_agent), True),
         (_agent(lists.deny_uas, question.user_agent), False),
     )

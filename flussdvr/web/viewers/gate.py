@@ -82,13 +82,13 @@ class Viewer:
     user_agent: str
     referer: str
     query: str
-    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A verdict against a viewer; `authority` is `None` if an administrator has sent him away."""
+    """A verdict against a viewer of `name`; `authority` is `None` if an administrator has sent him away."""
 
+    name: str
     verdict: Verdict
     authority: Authority | None
     expires_s: float
@@ -97,7 +97,7 @@ class Refusal:
 class ViewersGate:
     """
     `config()`: the configuration of this moment. `streams`: those that exist. `worker` is for long lists of them.
-    `passes` are looked at in their order, before anybody is asked.
+    `passes` are looked at in their order, before anybody is asked. `country(ip)`: "" for none, `None` for not known.
     """
 
     log = Logger()
@@ -112,6 +112,7 @@ class ViewersGate:
         now_ms: Callable[[], int],
         worker: Worker | None = None,
         passes: Sequence[Pass] = (),
+        country: Callable[[str], str | None] = lambda ip: None,
     ) -> None:
         self.sessions = sessions
         self.worker = worker
@@ -121,6 +122,7 @@ class ViewersGate:
         self._clock = clock
         self._now_ms = now_ms
         self._passes = passes
+        self._country = country
         self._key = secrets.token_bytes(32)
         self._refusals: Lru[tuple[str, bool], Refusal] = Lru(DENIALS)
         self._flights: dict[tuple[str, bool], list[Deferred[None]]] = {}
@@ -344,7 +346,7 @@ class ViewersGate:
             verdict = denied("too_many_sessions", "you are watching too much at the same time", verdict.duration_s)
         expires_s = self._clock.seconds() + verdict.duration_s
         if not verdict.allowed:
-            self._refusals.put((viewer.id, dvr), Refusal(verdict, authority, expires_s), 1)
+            self._refusals.put((viewer.id, dvr), Refusal(viewer.name, verdict, authority, expires_s), 1)
             self._withdraw(viewer.id, dvr)
             return
         self._refusals.pop((viewer.id, dvr))
@@ -395,15 +397,16 @@ class ViewersGate:
             ("type", viewer.proto),
             ("qs", viewer.query),
         ]
-        optional = (("user_agent", viewer.user_agent), ("referer", viewer.referer))
+        country = self._country(viewer.ip)
+        optional = (("user_agent", viewer.user_agent), ("referer", viewer.referer), ("country", country or ""))
         parameters += [pair for pair in optional if pair[1]]
-        return Question(viewer.name, viewer.ip, viewer.token, viewer.user_agent, tuple(parameters))
+        return Question(viewer.name, viewer.ip, viewer.token, viewer.user_agent, tuple(parameters), country)
 
     def _open(self, viewer: Viewer, grant: Grant | None = None) -> Session:
         now = self._now_ms()
         session = Session(viewer.id, viewer.name, viewer.proto, now, now, viewer.ip, viewer.token)
         session.user_agent, session.referer = viewer.user_agent[:KEPT], viewer.referer[:KEPT]
-        session.query = viewer.query[:KEPT]
+        session.query, session.country = viewer.query[:KEPT], self._country(viewer.ip)
         if grant is not None:
             session.pass_key, session.user_id = grant.key, grant.user_id
         self.sessions.add(session)
@@ -494,7 +497,7 @@ class ViewersGate:
         """End a session: what is being answered is broken off, and its next request is refused."""
         verdict = denied("session_closed", "this session has been ended")
         for dvr in (False, True):
-            refusal = Refusal(verdict, None, self._clock.seconds() + self._ban_s(session))
+            refusal = Refusal(session.name, verdict, None, self._clock.seconds() + self._ban_s(session))
             self._refusals.put((session.id, dvr), refusal, 1)
         self.sessions.close(session, reason)
 
@@ -511,8 +514,18 @@ class ViewersGate:
         return len(found)
 
     def reauthorize(self, name: str | None) -> int:
-        """Have the viewers of a stream (`None`: all) decided anew at their next request; how many they are."""
-        count = 0
+        """
+        Have the viewers of a stream (`None`: all) decided anew at their next request, and those who were refused;
+        how many they are. Who was sent away stays away.
+        """
+        refused = [
+            key
+            for key, refusal in self._refusals.items()
+            if name in (None, refusal.name) and refusal.authority is not None
+        ]
+        for key in refused:
+            self._refusals.pop(key)
+        count = len({id for id, _ in refused if self.sessions.get(id) is None})
         for session in list(self.sessions):
             if name is not None and session.name != name:
                 continue

@@ -33,12 +33,19 @@ class _Posting:
 
 
 class PublishersGate:
-    """`config()`: the configuration of this moment."""
+    """`config()`: the configuration of this moment; `country(ip)` as for `ViewersGate`."""
 
-    def __init__(self, config: Callable[[], Config], backend: PostedBackend, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        backend: PostedBackend,
+        now_ms: Callable[[], int],
+        country: Callable[[str], str | None] = lambda ip: None,
+    ) -> None:
         self._config = config
         self._backend = _Posting(backend)
         self._now_ms = now_ms
+        self._country = country
 
     async def permit(
         self, on_publish: AuthSettings, name: str, proto: str, peer: str, password: str | None
@@ -50,12 +57,11 @@ class PublishersGate:
         parameters = (
             *(("name", name), ("proto", proto), ("ip", ip), ("token", password or "")),
             *(("request_type", "publish"), ("type", proto)),
+            *((("country", country),) if (country := self._country(ip)) else ()),
         )
-        authority = Authority(on_publish, lists)
+        authority, question = Authority(on_publish, lists), Question(name, ip, password or "", "", parameters, country)
         try:
-            verdict = await decide(
-                authority, Question(name, ip, password or "", "", parameters), self._backend, self._now_ms
-            )
+            verdict = await decide(authority, question, self._backend, self._now_ms)
         except BackendFailed:
             return None if authority.allow_default else "nobody can be asked now"
         return None if verdict.allowed else f"publishing {name} is not allowed"

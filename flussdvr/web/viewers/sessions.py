@@ -60,6 +60,7 @@ class Session:
     user_agent: str = ""
     referer: str = ""
     query: str = ""
+    country: str | None = None
     used_s: float = 0.0
     bytes: int = 0
     questions: int = 0
@@ -89,6 +90,7 @@ class Session:
             "name": self.name,
             "proto": self.proto,
             "ip": self.ip,
+            "country": self.country or None,
             "user_id": self.user_id,
             "max_sessions": self.max_sessions,
             "user_agent": self.user_agent,

@@ -39,7 +39,13 @@ def verdict(authority: Authority, question: Question, backends: Any = None) -> V
 
 
 def question(**changes: Any) -> Question:
-    values: dict[str, Any] = {"name": "ort", "ip": "192.0.2.7", "token": "t", "user_agent": "VLC/3.0.18"}
+    values: dict[str, Any] = {
+        "name": "ort",
+        "ip": "192.0.2.7",
+        "token": "t",
+        "user_agent": "VLC/3.0.18",
+        "country": "AT",
+    }
     return Question(**{**values, **changes})
 
 
@@ -112,8 +118,13 @@ HERE, ELSEWHERE = (ip_network("192.0.2.0/24"),), (ip_network("198.51.100.0/24"),
         ({"deny_ips": HERE, "allow_uas": ("VLC",)}, False),
         ({"allow_ips": ELSEWHERE}, False),
         ({"deny_ips": ELSEWHERE, "allow_default": True}, True),
-        ({"allow_countries": ("AT",)}, False),
-        ({"deny_countries": ("AT",), "allow_default": True}, False),
+        ({"allow_countries": ("DE", "AT")}, True),
+        ({"allow_countries": ("DE",)}, False),
+        ({"deny_countries": ("DE", "AT"), "allow_default": True}, False),
+        ({"deny_countries": ("DE",), "allow_default": True}, True),
+        ({"deny_ips": HERE, "allow_countries": ("AT",)}, False),
+        ({"allow_countries": ("AT",), "deny_countries": ("AT",)}, True),
+        ({"deny_countries": ("AT",), "allow_uas": ("VLC",)}, False),
         ({"allow_uas": ("VLC",), "deny_uas": ("VLC",)}, True),
         ({"deny_uas": ("VLC/3",), "allow_default": True}, False),
         ({"allow_uas": ("mpv",)}, False),
@@ -122,6 +133,37 @@ HERE, ELSEWHERE = (ip_network("192.0.2.0/24"),), (ip_network("198.51.100.0/24"),
 )
 def test_the_order_of_the_lists(values: dict[str, Any], allowed: bool) -> None:
     assert verdict(lists(**values), question()).allowed is allowed
+
+
+@pytest.mark.parametrize("country", ["", None])
+def test_whoever_is_in_no_country_or_in_nobody_knows_which(country: str | None) -> None:
+    somebody = question(country=country)
+    assert not verdict(lists(allow_countries=("AT",)), somebody).allowed
+    allowed = verdict(lists(deny_countries=("AT",), allow_default=True), somebody).allowed
+    assert allowed is (country is not None), "a rule that can't be applied lets nobody in"
+
+
+@pytest.mark.parametrize(
+    ("countries", "where", "allowed"),
+    [
+        ({"allowed_countries": ("AT", "DE")}, "AT", True),
+        ({"allowed_countries": ("DE",)}, "AT", False),
+        ({"allowed_countries": ("AT",)}, "", False),
+        ({"allowed_countries": ("AT",)}, None, False),
+        ({"disallowed_countries": ("AT",)}, "AT", False),
+        ({"disallowed_countries": ("DE",)}, "AT", True),
+        ({"disallowed_countries": ("AT",)}, "", True),
+        ({"disallowed_countries": ("AT",)}, None, False),
+        ({"allowed_countries": ("AT",), "disallowed_countries": ("AT",)}, "AT", False),
+    ],
+)
+@pytest.mark.parametrize("url", ["http://x/a", "auth://people", "securetoken://KEY"])
+def test_countries_of_on_play(url: str, countries: dict[str, Any], where: str | None, allowed: bool) -> None:
+    authority = Authority(AuthSettings(url, **countries), AuthBackendSettings("people", allow_default=True))
+    backends = Backends(a=Reply(200, {}))
+    found = verdict(authority, question(country=where, token=token()), backends)
+    assert found.allowed is allowed and (allowed or found.code == "country_not_allowed")
+    assert allowed or not backends.asked
 
 
 def test_one_backend_that_allows_is_enough() -> None:

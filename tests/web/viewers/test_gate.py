@@ -228,6 +228,20 @@ def test_what_a_backend_is_told(server: Guarded) -> None:
     assert int(told["bytes"]) > 500
 
 
+def test_the_country_of_a_viewer(server: Guarded) -> None:
+    server.gate._country = {"192.168.1.1": "AT"}.get
+    assert server.status(f"{PLAYLIST}?token=a") == 200
+    assert server.backend.asked[0]["country"] == "AT"
+    assert next(iter(server.sessions)).document(False)["country"] == "AT" == server.events[0]["country"]
+    server.configure(AuthSettings(URL, disallowed_countries=("AT",)))
+    assert server.get(f"{PLAYLIST}?token=a").json["error"] == "country_not_allowed"
+    assert len(server.backend.asked) == 1
+    server.gate._country = lambda ip: ""
+    server.configure(None)
+    server.get(f"{PLAYLIST}?token=b")
+    assert server.events[-1]["country"] is None
+
+
 def test_how_long_a_verdict_holds(server: Guarded) -> None:
     server.backend.allow(x_authduration="10")
     for second in range(31):
@@ -406,6 +420,30 @@ def test_decided_anew(server: Guarded) -> None:
     assert server.gate.reauthorize("ort") == 1
     server.backend.reply = Reply(403, {})
     assert server.status(f"{SEGMENT}?token=a") == 403
+
+
+def test_who_was_refused_is_decided_anew_as_well(server: Guarded) -> None:
+    server.backend.reply = Reply(403, {"x-authduration": "600"})
+    assert server.status(f"{SEGMENT}?token=paid") == server.status("/ort/media_info.json?token=paid") == 403
+    server.backend.allow()
+    assert server.status(f"{SEGMENT}?token=paid") == 403, "still the first answer"
+    asked = len(server.backend.asked)
+    assert server.gate.reauthorize("other") == 0
+    assert server.status(f"{SEGMENT}?token=paid") == 403
+    assert server.gate.reauthorize("ort") == 1, "one viewer"
+    assert server.status(f"{SEGMENT}?token=paid") == server.status("/ort/media_info.json?token=paid") == 200
+    assert len(server.backend.asked) == asked + 1, "the archive is enough for both"
+    server.gate.send_away(next(iter(server.sessions)))
+    assert server.gate.reauthorize(None) == 0
+    assert server.get(f"{SEGMENT}?token=paid").json["error"] == "session_closed", "that was no backend's decision"
+
+
+def test_who_had_too_many_sessions_is_decided_anew(server: Guarded) -> None:
+    server.backend.allow(x_userid="ann", x_max_sessions="1", x_authduration="600")
+    assert [server.status(f"{SEGMENT}?token={token}") for token in "ab"] == [200, 403]
+    server.backend.allow(x_userid="ann", x_max_sessions="2", x_authduration="600")
+    assert server.gate.reauthorize("ort") == 2
+    assert server.status(f"{SEGMENT}?token=b") == 200
 
 
 def test_another_on_play_is_asked_at_once(server: Guarded) -> None:
