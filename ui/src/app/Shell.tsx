@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 
 import { account } from "../api/http";
 import { signOut } from "../api/signin";
+import { AlarmBadge } from "../events/AlarmBadge";
 import { Icon } from "../shared/Icon";
 import { address, place } from "./router";
 import { isDark, theme } from "./theme";
@@ -29,6 +30,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           {SCREENS.map(([path, title]) => (
             <a key={path} href={address([path])} aria-current={here === path ? "page" : undefined}>
               {title}
+              {path === "events" && <AlarmBadge />}
             </a>
           ))}
         </nav>

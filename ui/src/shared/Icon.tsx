@@ -24,6 +24,8 @@ const PATHS = {
   mute: "M4 9h4l5-4v14l-5-4H4zM15.5 9.9l1.4-1.4 5.6 5.6-1.4 1.4z",
   more: "M5 10.5h3v3H5zM10.5 10.5h3v3h-3zM16 10.5h3v3h-3z",
   warning: "M12 3 1.5 21h21zm-1 7h2v5h-2zm0 6.5h2v2h-2z",
+  critical: "M8 2.5h8L21.5 8v8L16 21.5H8L2.5 16V8zm3 4.5h2v7h-2zm0 8.5h2v2h-2z",
+  good: "M12 2.5a9.5 9.5 0 1 1 0 19 9.5 9.5 0 0 1 0-19m4.8 5.8-6.3 6.3-3.3-3.3-1.4 1.4 4.7 4.7 7.7-7.7z",
 } as const;
 
 export type IconName = keyof typeof PATHS;

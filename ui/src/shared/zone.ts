@@ -8,6 +8,8 @@
  */
 import { effect, signal } from "@preact/signals";
 
+import { keep, kept } from "./kept";
+
 /** What the page shows: the browser's own time, or UTC. */
 export type Zone = "local" | "utc";
 /** The same, or a zone by its IANA name ("Europe/Berlin"). */
@@ -131,8 +133,8 @@ export function zoneTitle(ms: number, zone: AnyZone): string {
 const KEY = "flussdvr.zone";
 
 /** The zone that times are shown in; kept in this browser. */
-export const shownZone = signal<Zone>(localStorage.getItem(KEY) === "utc" ? "utc" : "local");
+export const shownZone = signal<Zone>(kept(KEY) === "utc" ? "utc" : "local");
 
 effect(() => {
-  localStorage.setItem(KEY, shownZone.value);
+  keep(KEY, shownZone.value);
 });

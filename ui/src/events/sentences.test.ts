@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+
+import type { ServerEvent } from "../api/types";
+import { searched, sentence } from "./sentences";
+
+const told = (fields: Partial<ServerEvent> & { event: string }): string =>
+  sentence({ event_id: "1", utc_ms: 0, ...fields })
+    .map((part) => (typeof part === "string" ? part : "stream" in part ? `<${part.stream}>` : `@${part.moment}`))
+    .join("");
+
+describe("sentences", () => {
+  it("say what was deleted and why", () => {
+    const blob = "/storage/ort/2026/11/20/17/1795193103250.mp4";
+    expect(
+      told({ event: "dvr_blob_deleted", media: "ort", blob, disk_size: 1_230_000_000, reason: "expiration" }),
+    ).toBe("Deleted the recording of <ort> from @1795193103250 (expired), 1.23 GB");
+  });
+
+  it("say who watches, and why not any more", () => {
+    const viewer = { media: "ort", ip: "10.0.0.1", user_id: "anna", proto: "hls", opened_at: 0 };
+    expect(told({ event: "play_opened", ...viewer, dvr: true })).toBe(
+      "anna (10.0.0.1) watches <ort>, from the archive by HLS",
+    );
+    expect(
+      told({ event: "play_closed", ...viewer, user_id: "", closed_at: 65_000, bytes: 5000, reason: "kicked" }),
+    ).toBe("10.0.0.1 has left <ort> (sent away), 1 min 05 s, 5 kB");
+  });
+
+  it("say why a source is lost", () => {
+    expect(told({ event: "source_lost", media: "a/b", reason: "timestamp_jump" })).toBe(
+      "<a/b> has lost its source: timestamp jump",
+    );
+  });
+
+  it("do with what is missing", () => {
+    for (const event of [
+      "dvr_blob_closed",
+      "dvr_blob_deleted",
+      "dvr_drop_write",
+      "play_closed",
+      "config_reload_failed",
+    ]) {
+      expect(told({ event })).not.toMatch(/undefined|null|NaN|: *$/);
+    }
+  });
+
+  it("have a word for what is new", () => {
+    expect(told({ event: "dvr_link_made", media: "ort" })).toBe("Dvr link made: <ort>");
+    expect(told({ event: "constructor" })).toBe("Constructor");
+  });
+
+  it("are searched with their fields", () => {
+    const text = searched({ event: "source_lost", event_id: "1", utc_ms: 0, media: "Ort", reason: "timeout" });
+    expect(text).toContain("ort has lost its source");
+    expect(text).toContain('"reason":"timeout"');
+  });
+});

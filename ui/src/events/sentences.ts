@@ -1,0 +1,143 @@
+/**
+ * Events as sentences: words, and in between what a screen shows its own way.
+ *
+ *     {event: "source_lost", media: "ort", reason: "timeout"}   ->   [{stream: "ort"}, " has lost its source: timeout"]
+ *
+ * An event of a name that is not known here is its name and its stream; a field that is missing is left out.
+ */
+import { formatBytes } from "../shared/bytes";
+import { formatSpan } from "../shared/time";
+import type { ServerEvent } from "../api/types";
+
+export type Part = string | { stream: string } | { moment: number };
+
+type Say = (event: ServerEvent) => (Part | Part[] | false | undefined)[];
+
+const SENTENCES: Record<string, Say> = {
+  config_reload_failed: ({ error }) => ["The configuration was not taken", because(error)],
+  config_reloaded: ({ streams }) => ["The configuration was read again", counted(streams, ": # streams")],
+  dvr_blob_closed: (event) => ["Recorded ", of(event), from(event.begin_ms), much(event.duration_ms, event.size)],
+  dvr_blob_deleted: (event) => [
+    "Deleted the recording of ",
+    of(event),
+    from(beginOf(event.blob)),
+    ...[` (${DELETED[text(event.reason)] ?? words(event.reason)})`, much(undefined, event.disk_size)],
+  ],
+  dvr_drop_write: (event) => [
+    "A second of ",
+    of(event),
+    " was not written",
+    at(event.begin_ms),
+    `: the disk of ${text(event.path)} is too slow`,
+  ],
+  dvr_export_finished: (event) => [
+    "Exported ",
+    of(event),
+    from(event.begin_ms),
+    much(event.duration_ms, event.size),
+    ` to ${text(event.path)}`,
+  ],
+  dvr_root_failed: ({ path, error }) => [`Nothing can be recorded on ${text(path)}`, because(error)],
+  dvr_root_recovered: ({ path }) => [`${text(path)} can be recorded on again`],
+  dvr_write_failed: (event) => [of(event), ` can't be recorded on ${text(event.path)}`, because(event.error)],
+  dvr_write_resumed: (event) => [of(event), ` is recorded on ${text(event.path)} again`],
+  events_dropped: ({ sink, count }) => [`${text(count)} events are lost to the sink ${text(sink)}`],
+  play_closed: (event) => [
+    viewer(event),
+    " has left ",
+    of(event),
+    ` (${LEFT[text(event.reason)] ?? words(event.reason)})`,
+    much(number(event.closed_at) - number(event.opened_at), event.bytes),
+  ],
+  play_opened: (event) => [
+    viewer(event),
+    " watches ",
+    of(event),
+    event.dvr === true && ", from the archive",
+    by(event),
+  ],
+  server_started: ({ version }) => ["The server has started", version !== undefined && `, version ${text(version)}`],
+  server_stopped: () => ["The server was stopped"],
+  source_lost: (event) => [of(event), " has lost its source", because(words(event.reason))],
+  source_started: (event) => [of(event), " has a source"],
+  stream_closed: (event) => [of(event), " was stopped", counted(event.bytes_in, " after #", formatBytes)],
+  stream_opened: (event) => [of(event), " was started"],
+  thumbnail_failed: (event) => ["No thumbnail of ", of(event), at(event.begin_ms), because(words(event.reason))],
+};
+
+const DELETED: Record<string, string> = {
+  deleted: "by request",
+  disk_full: "the disk was full",
+  disk_usage_limit: "the disk was too full",
+  expiration: "expired",
+  storage_limit: "over its storage limit",
+};
+
+const LEFT: Record<string, string> = {
+  denied: "no longer allowed",
+  kicked: "sent away",
+  limit: "too many viewers",
+  silence: "asked for nothing more",
+  too_many_sessions: "watches elsewhere",
+};
+
+const PROTOCOLS: Record<string, string> = {
+  download: "as a download",
+  hls: "by HLS",
+  jpeg: "in pictures",
+  mp4: "in pictures",
+  tshttp: "as MPEG-TS",
+};
+
+export function sentence(event: ServerEvent): Part[] {
+  const say = Object.hasOwn(SENTENCES, event.event) ? SENTENCES[event.event] : undefined;
+  if (say === undefined) return unknown(event);
+  return say(event)
+    .flat()
+    .filter((part): part is Part => part !== undefined && part !== false && part !== "");
+}
+
+function unknown(event: ServerEvent): Part[] {
+  const said = words(event.event);
+  const name = said.charAt(0).toUpperCase() + said.slice(1);
+  return event.media === undefined ? [name] : [`${name}: `, of(event)];
+}
+
+/** What a search looks through: the sentence's words and every field. */
+export function searched(event: ServerEvent): string {
+  const said = sentence(event).map((part) => (typeof part === "string" ? part : "stream" in part ? part.stream : ""));
+  return `${said.join("")} ${JSON.stringify(event)}`.toLowerCase();
+}
+
+const of = ({ media }: ServerEvent): Part => (media === undefined ? "a stream" : { stream: media });
+const because = (why: unknown) => (text(why) === "" ? undefined : `: ${text(why)}`);
+const text = (value: unknown): string => (value === undefined || value === null ? "" : String(value));
+const words = (value: unknown): string => text(value).replaceAll("_", " ");
+const number = (value: unknown): number => (typeof value === "number" ? value : NaN);
+
+function counted(value: unknown, said: string, shown: (count: number) => string = String): string | undefined {
+  return typeof value === "number" ? said.replace("#", () => shown(value)) : undefined;
+}
+
+function viewer({ user_id, ip }: ServerEvent): string {
+  return text(user_id) === "" ? text(ip) || "A viewer" : `${text(user_id)} (${text(ip)})`;
+}
+
+function by({ proto }: ServerEvent): string | undefined {
+  return PROTOCOLS[text(proto)] && ` ${PROTOCOLS[text(proto)]}`;
+}
+
+const from = (ms: unknown): Part[] => (typeof ms === "number" ? [" from ", { moment: ms }] : []);
+const at = (ms: unknown): Part[] => (typeof ms === "number" ? [" at ", { moment: ms }] : []);
+
+/** ", 59 min 58 s, 1.2 GB". */
+function much(ms: unknown, bytes: unknown): string {
+  const span = Number.isFinite(ms) ? `, ${formatSpan(number(ms))}` : "";
+  return span + (typeof bytes === "number" ? `, ${formatBytes(bytes)}` : "");
+}
+
+/** A blob is called by its beginning: `.../17/1795193103250.mp4`. */
+function beginOf(blob: unknown): number | undefined {
+  const name = /(?:^|\/)(\d+)\.mp4$/.exec(text(blob));
+  return name === null ? undefined : Number(name[1]);
+}
