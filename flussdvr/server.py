@@ -41,18 +41,23 @@ from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
 from flussdvr.metrics import Metrics
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
+from flussdvr.secret import Secret
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, reloading, watchdog_interval_s
 from flussdvr.threads import Pool
-from flussdvr.web.admin import AdminSite, Root
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate
 from flussdvr.web.media import MediaSite
 from flussdvr.web.metrics import metrics_resource
 from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
+from flussdvr.web.root import Root
 from flussdvr.web.sender import Sender
-from flussdvr.web.site import DvrRequest, Site
+from flussdvr.web.site import Site
+from flussdvr.web.ui.files import BUILT, read_files
+from flussdvr.web.ui.pages import Pages
+from flussdvr.web.ui.session import session_resource
+from flussdvr.web.ui.signin import SignedIn, SignIns
 from flussdvr.web.usage import WebRequests
 from flussdvr.web.viewers.backend import HttpBackend
 from flussdvr.web.viewers.gate import ViewersGate
@@ -171,8 +176,13 @@ class Server(MultiService):
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
         self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms, self.countries.of).permit
+        secret = await self.cpu.do(Secret.load, self.config.state_dir)
+        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
+        await sign_ins.load()
+        gate = Gate(lambda: self.config, self.cpu, sign_ins)
         viewers = ViewersGate(
             *(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms, self.cpu),
+            passes=[SignedIn(sign_ins, gate)],
             country=self.countries.of,
         )
         pictures = PictureSite(
@@ -181,8 +191,6 @@ class Server(MultiService):
         media = MediaSite(
             *(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings, pictures)
         )
-        gate = Gate(lambda: self.config, self.cpu)
-        admin = AdminSite(self.streams, utc_ms, lambda request: self._may_look(gate, request))
         publishers = HttpPublishers(self.streams.points, self._reactor)
         exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots, self.events.emit)
         api, jobs = make_api(
@@ -193,13 +201,12 @@ class Server(MultiService):
         )
         await jobs.load()
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)
-        return Site(Root(admin.resource(), media.resource(), api, metrics), self._reactor, publishers, self.usage)
-
-    async def _may_look(self, gate: Gate, request: DvrRequest) -> None:
-        """The page of streams: for everybody as long as the configuration names nobody."""
-        config = self.config
-        if config.edit_auth or config.view_auth or config.api_tokens:
-            await gate.admit(request, False)
+        files = await self.cpu.do(read_files, BUILT)
+        session = session_resource(
+            *(sign_ins, gate, lambda: self.config, self._reactor, utc_ms), on_end=lambda one: viewers.withdraw(one.key)
+        )
+        root = Root(media.resource(), api, metrics, Pages(files, sender, gate.hides), session)
+        return Site(root, self._reactor, publishers, self.usage)
 
     def _export_roots(self) -> set[str]:
         return {self.config.export_root, *self.config.roots}

@@ -194,6 +194,7 @@ class Config:
     edit_auth: Credentials | None = None
     view_auth: Credentials | None = None
     api_tokens: tuple[ApiToken, ...] = ()
+    sign_in_lifetime_s: int = 43_200
     api_allowed_from: tuple[IPNetwork, ...] = ()
     trusted_proxies: tuple[IPNetwork, ...] = ()
     state_dir: str = "/var/lib/flussdvr"

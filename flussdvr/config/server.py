@@ -2,7 +2,7 @@
 What the server as a whole is told: where to listen, who may do what, where events go.
 
     http 8080;  http 127.0.0.1:8080;  https 443 { certificate F; certificate_key F; api off; }  rtmp 1935;
-    edit_auth USER PASSWORD;  view_auth USER PASSWORD;  api_token NAME KEY;
+    edit_auth USER PASSWORD;  view_auth USER PASSWORD;  api_token NAME KEY;  sign_in_lifetime 12h;
     event_sink NAME { url http://...; only event=a,b media=cam*; except media=test; }
     auth_backend NAME { allow ip 10.0.0.0/8; deny ua "Mozilla/5.0 (X11)"; backend http://...; allow default; }
 """
@@ -44,7 +44,7 @@ from flussdvr.config.reading import (
     written,
 )
 from flussdvr.config.urls import mask_url, read_scheme
-from flussdvr.config.values import ADDRESS, DURATION, HTTP_URL, NETWORK, SIZE, Kind, choice, integer, split
+from flussdvr.config.values import ADDRESS, DURATION, HTTP_URL, NETWORK, SIZE, Kind, choice, duration, integer, split
 
 PORT = integer(0, 65535)
 
@@ -137,6 +137,7 @@ SERVER_RULES: dict[str, Rule] = {
     "edit_auth": _credentials("edit_auth"),
     "view_auth": _credentials("view_auth"),
     "api_token": _API_TOKEN,
+    "sign_in_lifetime": simple("sign_in_lifetime_s", duration(60, 365 * 86_400)),
     "api_allowed_from": listed("api_allowed_from", NETWORK, repeated=True),
     "trusted_proxy": listed("trusted_proxies", NETWORK, repeated=True),
     "state_dir": path("state_dir"),

@@ -104,6 +104,18 @@ def is_off(text: str) -> bool:
     return text in _FALSE
 
 
+def duration(least: int, most: int) -> Kind:
+    """Seconds."""
+
+    def read(text: str) -> int:
+        seconds = read_duration(text)
+        if not least <= seconds <= most:
+            raise _expected(f"a duration from {write_duration(least)} to {write_duration(most)}", text)
+        return seconds
+
+    return Kind(read, write_duration)
+
+
 def integer(least: int, most: int) -> Kind:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:

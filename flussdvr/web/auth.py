@@ -8,6 +8,7 @@ Who may use the API.
     edit_auth USER PASSWORD     everything            Basic, or Bearer base64(user:password)
     view_auth USER PASSWORD     what only reads
     api_token NAME KEY          everything            Bearer KEY
+    signed in to the web page   what the account may  cookie (`ui.signin`), looked at where no credentials are good
 
 A password in the file may be a hash in the form of werkzeug.security (`scrypt:...$salt$hash`, `pbkdf2:...`). Secrets
 are compared in constant time, every account is always looked at.  RFC 7617 (Basic), RFC 6750 (Bearer).
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 from werkzeug.security import check_password_hash
 
@@ -35,6 +36,7 @@ from flussdvr.web.site import DvrRequest
 
 REALM = b'Basic realm="flussdvr", charset="UTF-8"'
 REMEMBERED = 1000
+READING = (b"GET", b"HEAD")
 _HASHED = re.compile(r"(?:scrypt|pbkdf2)(?::[\w.-]+)*\$[^$]+\$[0-9a-f]+")
 
 
@@ -49,20 +51,30 @@ class Account:
 class Unauthorized(DvrError):
     """401: no credentials, or wrong ones."""
 
-    def __init__(self, title: str) -> None:
-        super().__init__(Kind.DENIED, "authorization_failed", title)
+    def __init__(self, title: str, code: str = "authorization_failed") -> None:
+        super().__init__(Kind.DENIED, code, title)
 
     @property
     def status(self) -> int:
         return 401
 
 
+class SignIns(Protocol):
+    def account(self, request: DvrRequest, changes: bool) -> Account | None:
+        """
+        Whose sign-in a request shows, `None` if it shows no good one.
+
+        `changes`: it may change something. Raises `DvrError` DENIED where it was not the page that has sent it.
+        """
+
+
 class Gate:
     """The one gate of the API. `config()` is the configuration of this moment; `worker` checks hashed passwords."""
 
-    def __init__(self, config: Callable[[], Config], worker: Worker) -> None:
+    def __init__(self, config: Callable[[], Config], worker: Worker, sign_ins: SignIns | None = None) -> None:
         self._config = config
         self._worker = worker
+        self._sign_ins = sign_ins
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, None] = {}
 
@@ -71,26 +83,32 @@ class Gate:
         The account of a request that reads, or changes something (`edit`).
 
         DvrError: 401 `authorization_failed` without right credentials, 403 `not_allowed_from_here` from a foreign
-        address, 403 `read_only_account` for a viewer who edits, 404 on a listener with `api off`.
+        address, 403 `read_only_account` for a viewer who edits, 404 on a listener with `api off`, and what `SignIns`
+        raises.
         """
         config = self._config()
-        self._check_listener(config, request)
-        self._check_address(config, request)
+        self.check_place(request)
         account = await self._account(config, request.getHeader("authorization"))
+        if account is None and self._sign_ins is not None:
+            account = self._sign_ins.account(request, edit or request.method not in READING)
         if account is None:
-            request.setHeader(b"www-authenticate", REALM)
+            if request.getHeader("x-requested-with") is None:  # a page asks by itself, not by the browser's dialogue
+                request.setHeader(b"www-authenticate", REALM)
             raise Unauthorized("the API needs the credentials of edit_auth or view_auth")
         if edit and not account.edit:
             raise DvrError(Kind.DENIED, "read_only_account", f"{account.name} may look, not change")
         return account
 
-    def _check_listener(self, config: Config, request: DvrRequest) -> None:
-        port = getattr(request.getHost(), "port", None)
-        hidden = [one.port for one in (*config.http, *config.https) if not one.api]
-        if port in hidden:
-            raise DvrError(Kind.NOT_FOUND, "not_found", "there is no API here")
+    def hides(self, request: DvrRequest) -> bool:
+        """Whether a request came to a listener with `api off`."""
+        config, port = self._config(), getattr(request.getHost(), "port", None)
+        return port in [one.port for one in (*config.http, *config.https) if not one.api]
 
-    def _check_address(self, config: Config, request: DvrRequest) -> None:
+    def check_place(self, request: DvrRequest) -> None:
+        """DvrError NOT_FOUND or DENIED where neither the API nor a sign-in may be used, whoever asks."""
+        config = self._config()
+        if self.hides(request):
+            raise DvrError(Kind.NOT_FOUND, "not_found", "there is no API here")
         if config.api_allowed_from:
             address = client_address(request, config.trusted_proxies)
             if not _inside(address, config.api_allowed_from):
@@ -104,11 +122,16 @@ class Gate:
                 if _equal(given.strip(), token.key):
                     found = Account(token.name, True)
         if found is None and scheme.lower() in ("basic", "bearer") and (pair := _pair(given)) is not None:
-            user, password = pair
-            for credentials, edit in _accounts(config):
-                same = _equal(user, credentials.user)
-                if await self._matches(password, credentials) and same and (found is None or edit):
-                    found = Account(credentials.user, edit)
+            found = await self.known(config, *pair)
+        return found
+
+    async def known(self, config: Config, user: str, password: str) -> Account | None:
+        """The account that these are the credentials of; the one that may edit if they are two's."""
+        found: Account | None = None
+        for credentials, edit in accounts(config):
+            same = _equal(user, credentials.user)
+            if await self._matches(password, credentials) and same and (found is None or edit):
+                found = Account(credentials.user, edit)
         return found
 
     async def _matches(self, password: str, credentials: Credentials) -> bool:
@@ -128,7 +151,7 @@ class Gate:
 def client_address(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> str:
     """Where a request comes from; a trusted proxy is believed about it (`X-Real-IP`, last of `X-Forwarded-For`)."""
     address = str(getattr(request.getClientAddress(), "host", ""))
-    if _inside(address, trusted):
+    if is_forwarded(request, trusted):
         forwarded = (request.getHeader("x-forwarded-for") or "").rpartition(",")[2]
         told = (request.getHeader("x-real-ip") or forwarded).strip()
         try:
@@ -136,6 +159,11 @@ def client_address(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> str:
         except ValueError:
             return address
     return address
+
+
+def is_forwarded(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> bool:
+    """Whether a trusted proxy has sent a request, so that its `X-Forwarded-*` are believed."""
+    return _inside(str(getattr(request.getClientAddress(), "host", "")), trusted)
 
 
 def _inside(address: str, networks: tuple[IPNetwork, ...]) -> bool:
@@ -147,7 +175,8 @@ def _inside(address: str, networks: tuple[IPNetwork, ...]) -> bool:
     return any(parsed in network for network in networks)
 
 
-def _accounts(config: Config) -> Iterator[tuple[Credentials, bool]]:
+def accounts(config: Config) -> Iterator[tuple[Credentials, bool]]:
+    """Who has a password, and may he edit?"""
     if config.edit_auth is not None:
         yield config.edit_auth, True
     if config.view_auth is not None:

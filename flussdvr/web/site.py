@@ -18,7 +18,7 @@ import inspect
 import json
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, AnyStr, Protocol
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet import tcp
@@ -112,6 +112,8 @@ class DvrRequest(Request):
 
     For the usage events: `parsed` is the media URL, `live` says that a segment is from the live window, `source` where
     those bytes come from that are not sent from a file, `unsent` counts what was written and never left.
+
+    `private`: the answer is for nobody else, so no cache between may keep it.
     """
 
     defaultContentType = None
@@ -128,6 +130,7 @@ class DvrRequest(Request):
         self.parsed: MediaPath | None = None
         self.live = False
         self.source = RAM
+        self.private = False
         self.finished_s = self.begun
         self.unsent = 0
         self.answered = False
@@ -137,6 +140,13 @@ class DvrRequest(Request):
             before.settle()
         self._publication: Publication | None = None
         self._logged = False
+
+    def getHeader(self, key: AnyStr) -> AnyStr | None:
+        """As that of twisted.web, for whatever bytes a client may send."""
+        if isinstance(key, bytes):
+            return super().getHeader(key)
+        value = super().getHeader(key.encode("ascii"))
+        return None if value is None else value.decode("utf-8", "replace")
 
     # -- the body on its way in ---------------------------------------------------------------------------------------
 
@@ -234,6 +244,9 @@ class DvrRequest(Request):
     def write(self, data: bytes) -> None:
         if not self.startedWriting:
             self.setHeader(b"server", SERVER)  # twisted.web's process() has put its own name there
+            kept: bytes = (self.responseHeaders.getRawHeaders(b"cache-control") or [b""])[0]
+            if self.private and kept.startswith(b"public"):
+                self.setHeader(b"cache-control", kept.replace(b"public", b"private", 1))
         super().write(data)
 
     def processingFailed(self, reason: Failure) -> Any:

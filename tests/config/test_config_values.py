@@ -18,9 +18,11 @@ from flussdvr.config.values import (
     PERCENT,
     SIZE,
     Kind,
+    duration,
     milliseconds,
 )
 
+LIFETIME = duration(60, 86_400)
 SECONDS = milliseconds(1000, 15_000)
 
 
@@ -34,6 +36,8 @@ SECONDS = milliseconds(1000, 15_000)
         (DURATION, "2w", 1_209_600, "14d"),
         (DURATION, "1d12h", 129_600, "36h"),
         (DURATION, "0", 0, "0"),
+        (LIFETIME, "60", 60, "1m"),
+        (LIFETIME, "1d", 86_400, "1d"),
         (SIZE, "400G", 400 << 30, "400G"),
         (SIZE, "1024K", 1 << 20, "1M"),
         (SIZE, "2T", 2 << 40, "2T"),
@@ -69,6 +73,7 @@ def test_network() -> None:
     ("kind", "text"),
     [
         *((DURATION, text) for text in ("", "s", "7x", "-1", "1.5h", "7 d", "٣", "1" * 5000, "99999999w")),
+        *((LIFETIME, text) for text in ("0", "59s", "86401", "x")),
         *((SIZE, text) for text in ("", "G", "400GB", "400g", "1.5T", "9" * 16 + "T")),
         *((PERCENT, text) for text in ("", "%", "101%", "9.5%")),
         *((SECONDS, text) for text in ("0", "0.999", "15.001", "5.", ".5", "2.5ms", "1m")),

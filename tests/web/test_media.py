@@ -17,9 +17,9 @@ from twisted.python.failure import Failure
 
 from flussdvr.playback.playback import make_playback
 from flussdvr.threads import InlineWorker
-from flussdvr.web.admin import AdminSite, Root
 from flussdvr.web.admission import Everybody
 from flussdvr.web.media import MediaSite
+from flussdvr.web.root import Root
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site
 
@@ -69,10 +69,9 @@ class Server:
         sender = Sender(self.clock, lambda path: worker, worker)
         admission = Everybody(lambda: self.now_ms)
         self.media = MediaSite(self.streams, playback, sender, admission, lambda: self.now_ms, worker)
-        admin = AdminSite(self.streams, lambda: self.now_ms)
         self.accessed: list[Any] = []
         self.protocols: list[Any] = []
-        root = Root(admin.resource(), self.media.resource())
+        root = Root(self.media.resource())
         self.site = Site(root, self.clock, None, lambda request, aborted: self.accessed.append(request))
 
     def open(self, url: str, *headers: str, method: str = "GET") -> StringTransport:
@@ -528,10 +527,3 @@ def test_b_frames(tmp_path: Path) -> None:
         times = decoded(resource(server, f"/ort/mono-{S}-10.{container}.m3u8"))
         assert len(times) == 100
         assert times == sorted(times)
-
-
-def test_page_and_liveness(server: Server) -> None:
-    page = server.get("/")
-    assert "/ort/index.m3u8" in page.text
-    for base in ("/streamer", "/flussonic"):
-        assert server.get(f"{base}/api/v3/monitoring/liveness").json["now"] == server.now_ms

@@ -207,3 +207,12 @@ def test_a_publisher_that_is_kicked() -> None:
     request.kicked("again")
     connection.send(b"3\r\nabc\r\n0\r\n\r\n")
     assert connection.transport.value() == b""
+
+
+def test_a_header_may_be_any_bytes() -> None:
+    connection = Connection()
+    connection.send(b"GET /x HTTP/1.1\r\nHost: x\r\nReferer: \xff/\xc3\xa9\r\n\r\n")
+    request, _ = connection.accessed[0]
+    assert request.getHeader("referer") == "\ufffd/é"
+    assert request.getHeader(b"referer") == b"\xff/\xc3\xa9"
+    assert request.getHeader("range") is None is request.getHeader(b"range")

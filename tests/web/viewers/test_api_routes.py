@@ -13,10 +13,10 @@ from twisted.internet.testing import StringTransport
 
 from flussdvr.config.model import Config, Credentials
 from flussdvr.threads import InlineWorker
-from flussdvr.web.admin import Root
 from flussdvr.web.api import site as api_site
 from flussdvr.web.api.router import Router
 from flussdvr.web.auth import Gate
+from flussdvr.web.root import Root
 from flussdvr.web.site import Site
 
 PUBLIC = {"/monitoring/liveness", "/monitoring/readiness", "/schema", "/schema.html", "/schema/html"}
@@ -44,7 +44,7 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> tuple[Site, list[tuple[str, str]]
         for rule in router.app.url_map.iter_rules():
             for method in sorted((rule.methods or set()) - {"OPTIONS"}):
                 found.append((method, base + rule.rule))
-    return Site(Root(resource, resource, resource), known["clock"]), found
+    return Site(Root(resource, resource), known["clock"]), found
 
 
 def status(site: Site, method: str, path: str, *headers: str) -> int:
