@@ -22,7 +22,7 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "^/(streamer|ui/session|.*\\.(m3u8|m4s|mp4|jpg|ts|json)($|\\?))": { target: SERVER, changeOrigin: false },
+      "^/(streamer|ui/session|(?!ui/).*\\.(m3u8|m4s|mp4|jpg|ts|json)($|\\?))": { target: SERVER, changeOrigin: false },
     },
   },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },

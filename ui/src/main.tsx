@@ -6,6 +6,9 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/signin.css";
 import "./styles/events.css";
+import "./styles/streams.css";
+import "./styles/stream.css";
+import "./styles/settings.css";
 
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

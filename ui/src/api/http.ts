@@ -3,9 +3,9 @@
  *
  *     request("PUT", "streams/ort", {...}) -> document | ApiError
  *
- * A 401 anywhere sets `signedOut`: the sign-in screen comes, and the page is where it was afterwards.
+ * A 401 anywhere unsets `account`: the sign-in comes over the screen, which is afterwards as it was, typed words and all.
  */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 export const API = "/streamer/api/v3";
 
@@ -20,6 +20,9 @@ export interface Account {
 }
 
 export const account = signal<Account | null>(null);
+/** Whose screen this is: also while that sign-in has ended and its user has not yet come back. */
+export const held = signal<Account | null>(null);
+export const mayEdit = computed(() => held.value?.edit ?? false);
 /** Server clock minus this browser's, ms: "now" on every screen is the server's. */
 export const clockOffsetMs = signal(0);
 

@@ -1,5 +1,7 @@
 /** Signing in and out: a cookie that scripts can't read, and the token that changes need (docs/api.md). */
-import { account, clockOffsetMs, request, type Account } from "./http";
+import { batch } from "@preact/signals";
+
+import { account, clockOffsetMs, held, request, type Account } from "./http";
 
 const PATH = "/ui/session";
 
@@ -19,10 +21,16 @@ export async function signIn(user: string, password: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await request("DELETE", PATH);
-  account.value = null;
+  batch(() => {
+    account.value = null;
+    held.value = null;
+  });
 }
 
 function take(given: Account): void {
   clockOffsetMs.value = given.now - Date.now();
-  account.value = given;
+  batch(() => {
+    account.value = given;
+    held.value = given;
+  });
 }

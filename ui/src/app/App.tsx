@@ -2,10 +2,12 @@
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 
-import { account } from "../api/http";
+import { account, held } from "../api/http";
 import { resume } from "../api/signin";
 import { EventsScreen } from "../events/EventsScreen";
 import { SignIn } from "../signin/SignIn";
+import { SignInAgain } from "../signin/SignInAgain";
+import { AddStream } from "../stream/settings/AddStream";
 import { StreamScreen } from "../stream/StreamScreen";
 import { StreamsScreen } from "../streams/StreamsScreen";
 import { Shell } from "./Shell";
@@ -21,9 +23,11 @@ export function App() {
     });
   }, []);
   if (!asked.value) return null;
+  const whose = held.value;
   return (
     <>
-      {account.value === null ? <SignIn /> : <Shell>{screen()}</Shell>}
+      {whose === null ? <SignIn /> : <Shell key={whose.user}>{screen()}</Shell>}
+      {whose !== null && account.value === null && <SignInAgain user={whose.user} />}
       <Toasts />
     </>
   );
@@ -32,6 +36,7 @@ export function App() {
 function screen() {
   const [first, name] = place.value.path;
   if (first === "events") return <EventsScreen />;
+  if (first === "add-stream") return <AddStream />;
   if (first === "streams" && name !== undefined) return <StreamScreen key={name} name={name} />;
   return <StreamsScreen />;
 }

@@ -1,7 +1,8 @@
 /** The bar with the screens' names, the theme and who is signed in; the screen below. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
-import { account } from "../api/http";
+import { held } from "../api/http";
 import { signOut } from "../api/signin";
 import { AlarmBadge } from "../events/AlarmBadge";
 import { Icon } from "../shared/Icon";
@@ -15,7 +16,8 @@ const SCREENS = [
 ] as const;
 
 export function Shell({ children }: { children: ComponentChildren }) {
-  const here = place.value.path[0];
+  const [here = "", name = ""] = place.value.path;
+  const room = useScreens(`${here} ${name}`);
   return (
     <div class="shell">
       <a class="skip" href="#room" onClick={skip}>
@@ -28,7 +30,11 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </a>
         <nav class="tabs grow" aria-label="Screens">
           {SCREENS.map(([path, title]) => (
-            <a key={path} href={address([path])} aria-current={here === path ? "page" : undefined}>
+            <a
+              key={path}
+              href={address([path])}
+              aria-current={here === path && name === "" ? "page" : here === path ? "true" : undefined}
+            >
               {title}
               {path === "events" && <AlarmBadge />}
             </a>
@@ -37,16 +43,39 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <button class="quiet icon" aria-label={isDark() ? "Light colours" : "Dark colours"} onClick={turn}>
           <Icon name={isDark() ? "sun" : "moon"} />
         </button>
-        <span class="soft small">{account.value?.user}</span>
+        <span class="soft small bar-user" title={held.value?.edit ? undefined : "may only look"}>
+          <bdi>{held.value?.user}</bdi>
+        </span>
         <button class="quiet" onClick={() => void signOut().catch(sayWhy)}>
           Sign out
         </button>
       </header>
-      <main class="room" id="room" tabIndex={-1}>
+      <main class="room" id="room" ref={room} tabIndex={-1}>
         {children}
       </main>
     </div>
   );
+}
+
+/**
+ * Another screen begins where a keyboard and a screen reader expect it, at its top; one that was left is where it was.
+ */
+function useScreens(screen: string) {
+  const room = useRef<HTMLElement>(null);
+  const left = useRef(new Map<string, number>());
+  const shown = useRef(screen);
+  useEffect(() => {
+    const keep = () => void left.current.set(shown.current, scrollY);
+    addEventListener("scroll", keep, { passive: true });
+    return () => removeEventListener("scroll", keep);
+  }, []);
+  useEffect(() => {
+    if (shown.current === screen) return;
+    shown.current = screen;
+    room.current?.focus({ preventScroll: true });
+    scrollTo(0, left.current.get(screen) ?? 0);
+  }, [screen]);
+  return room;
 }
 
 function turn(): void {

@@ -28,7 +28,16 @@ export function address(path: readonly string[], query: Record<string, string> =
 
 const hash = signal(location.hash);
 window.addEventListener("hashchange", () => {
-  hash.value = location.hash;
+  const wanted = location.hash;
+  if (guard !== null && !samePath(wanted, hash.value)) {
+    history.replaceState(null, "", address(place.value.path, Object.fromEntries(place.value.query)));
+    guard(() => {
+      guard = null;
+      location.hash = wanted;
+    });
+  } else {
+    hash.value = wanted;
+  }
 });
 
 export const place = computed(() => readPlace(hash.value));
@@ -41,6 +50,25 @@ export function go(path: readonly string[], query: Record<string, string> = {}):
 export function amend(query: Record<string, string>): void {
   history.replaceState(null, "", address(place.value.path, query));
   hash.value = location.hash;
+}
+
+type Guard = (leave: () => void) => void;
+let guard: Guard | null = null;
+
+/** While something is not saved: `ask` decides whether the screen may be left. Returns what ends that. */
+export function guardLeaving(ask: Guard): () => void {
+  guard = ask;
+  window.addEventListener("beforeunload", refuse);
+  return () => {
+    if (guard === ask) guard = null;
+    window.removeEventListener("beforeunload", refuse);
+  };
+}
+
+const refuse = (event: Event): void => event.preventDefault();
+
+function samePath(one: string, other: string): boolean {
+  return address(readPlace(one).path) === address(readPlace(other).path);
 }
 
 function decode(part: string): string {

@@ -1,0 +1,3 @@
+export function LinksTab({ name }: { name: string }) {
+  return <p>{name}: not yet</p>;
+}

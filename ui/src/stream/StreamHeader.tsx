@@ -1,0 +1,37 @@
+/** The head of a stream's screen: its name, and what it does now. */
+import type { ReadonlySignal } from "@preact/signals";
+
+import type { Stream } from "../api/types";
+import { formatBytes } from "../shared/bytes";
+import { formatBitrate, formatDepth } from "../streams/figures";
+import { toRow } from "../streams/row";
+import { State } from "../streams/State";
+
+export function StreamHeader({ name, stream }: { name: string; stream: ReadonlySignal<Stream | null> }) {
+  const row = stream.value === null ? null : toRow(stream.value);
+  return (
+    <header class="stream-header">
+      <h1 class="stream-heading" title={name}>
+        <bdi>{name}</bdi>
+        {row !== null && row.title !== "" && (
+          <span class="soft">
+            <bdi>{row.title}</bdi>
+          </span>
+        )}
+      </h1>
+      {row !== null && (
+        <div class="stream-facts">
+          <State state={row.state} reason={row.reason} />
+          {row.bitrate > 0 && <span class="num">{formatBitrate(row.bitrate)}</span>}
+          {row.codecs !== "" && <span class="soft">{row.codecs}</span>}
+          {row.depth > 0 && (
+            <span class="num" title="from the oldest recording to the newest, and how much it is on the disk">
+              {formatDepth(row.depth)} recorded <span class="soft">({formatBytes(row.bytes)})</span>
+            </span>
+          )}
+          <span class="num">{row.viewers === 1 ? "1 viewer" : `${row.viewers} viewers`}</span>
+        </div>
+      )}
+    </header>
+  );
+}

@@ -1,0 +1,3 @@
+export function AddStream() {
+  return <p>not yet</p>;
+}

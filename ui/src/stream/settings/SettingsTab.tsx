@@ -1,0 +1,3 @@
+export function SettingsTab({ name }: { name: string }) {
+  return <p>{name}: not yet</p>;
+}

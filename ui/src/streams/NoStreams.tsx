@@ -1,0 +1,30 @@
+/** What a server without streams says: how to get the first. */
+import { mayEdit } from "../api/http";
+import { address } from "../app/router";
+import { Icon } from "../shared/Icon";
+
+export function NoStreams() {
+  return (
+    <section class="empty card">
+      <h2>There are no streams yet</h2>
+      <p>
+        A stream takes its media from inputs, such as a multicast group or another server, or is published to by an
+        encoder. It can be added here or in the configuration file:
+      </p>
+      <pre class="mono">{`stream ort {\n  input udp://239.0.0.1:1234;\n  dvr /storage 7d;\n}`}</pre>
+      {mayEdit.value ? (
+        <p>
+          <a class="button primary" href={address(["add-stream"])}>
+            <Icon name="plus" /> Add a stream
+          </a>
+        </p>
+      ) : (
+        <p class="soft">Your account may only look; an administrator can add one.</p>
+      )}
+      <p class="soft small">
+        To publish, add a stream whose input is <code>publish://</code>, then send to it:
+      </p>
+      <pre class="mono">{`ffmpeg -re -i FILE -c copy -f flv rtmp://${location.hostname}/live/NAME`}</pre>
+    </section>
+  );
+}

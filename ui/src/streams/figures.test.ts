@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+
+import { formatBitrate, formatDepth } from "./figures";
+
+it("depths have two units", () => {
+  expect([0, 59, 60, 3660, 273_600, 8_640_000].map(formatDepth)).toEqual([
+    "–",
+    "59 s",
+    "1 min",
+    "1 h 01 min",
+    "3 d 04 h",
+    "100 d 00 h",
+  ]);
+});
+
+it("bitrates grow", () => {
+  expect([0, 502, 2449, 99_949, 120_000, 1_500_000].map(formatBitrate)).toEqual([
+    "–",
+    "502 kbit/s",
+    "2.4 Mbit/s",
+    "99.9 Mbit/s",
+    "120 Mbit/s",
+    "1.50 Gbit/s",
+  ]);
+});
