@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, AnyStr, Protocol
 from urllib.parse import unquote_to_bytes
@@ -95,7 +96,8 @@ def error_body(error: DvrError, status: int | None = None) -> bytes:
 
 def write_error(request: Request, error: DvrError, status: int | None = None) -> bytes:
     """Set status and headers for an error; returns its body (empty for HEAD)."""
-    request.setResponseCode(status or error.status)
+    code = status or error.status
+    request.setResponseCode(code, HTTPStatus(code).phrase.encode())  # Twisted does not know all of them
     for name in (b"etag", b"content-disposition", b"content-encoding", b"last-modified", b"accept-ranges"):
         request.responseHeaders.removeHeader(name)
     body = error_body(error, status)

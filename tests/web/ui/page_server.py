@@ -119,6 +119,10 @@ class PageServer(Server):
 
 
 class Visit(Answer):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reason = data.partition(b"\r\n")[0].decode().split(" ", 2)[2]
+
     @property
     def code(self) -> str:
         return str(self.json["error"])

@@ -230,6 +230,7 @@ def test_after_ten_wrong_passwords_an_address_waits(server: PageServer) -> None:
     server.clock.advance(20.5)
     answer = guesser.sign_in()
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (429, "too_many_attempts", "40")
+    assert answer.reason == "Too Many Requests"
     assert other.sign_in().status == 200
     server.clock.advance(39.5)
     assert guesser.sign_in().status == 200
