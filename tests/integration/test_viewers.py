@@ -170,6 +170,31 @@ def test_signed_tokens(server: Server, begin: int) -> None:
             assert status(server, f"{url}?token={token}") == 403
 
 
+def test_who_has_signed_in_watches_without_a_question(server: Server, begin: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=30)
+    body = json.dumps({"user": "viewer", "password": "look"})
+    page = {"X-Requested-With": "flussdvr", "Content-Type": "application/json"}
+    connection.request("POST", "/ui/session", body, page)
+    answer = connection.getresponse()
+    assert answer.status == 200 and json.load(answer)["user"] == "viewer"
+    cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
+    page["Cookie"] = cookie
+
+    def watched() -> list[int]:
+        # A token of a kind that the stream would refuse: it is not asked about.
+        urls = [f"/signed/{family}?token=no" for family in ("index.m3u8", f"archive-{begin}-3.mp4", "media_info.json")]
+        return [server.get(url, {"Cookie": cookie}, "HEAD").status for url in urls]
+
+    assert watched() == [200, 200, 200]
+    assert server.get(f"{API}/streams/signed", {"Cookie": cookie}).status == 200
+    connection.request("DELETE", "/ui/session", headers=page)
+    assert connection.getresponse().status == 204
+    connection.close()
+    assert watched() == [403, 403, 403]
+    assert server.get(f"{API}/streams/signed", {"Cookie": cookie}).status == 401
+    assert cookie.partition("=")[2] not in server.log.read_text()
+
+
 def test_a_thousand_requests_are_one_question(server: Server, backend: Backend, begin: int) -> None:
     path = segment(server, "good-cam-thousand", begin)
     failures: list[int] = []
