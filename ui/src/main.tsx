@@ -4,6 +4,7 @@ import { App } from "./app/App";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
+import "./styles/timeline.css";
 import "./styles/signin.css";
 import "./styles/events.css";
 import "./styles/streams.css";
