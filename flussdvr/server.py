@@ -37,6 +37,7 @@ from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
 from flussdvr.export import Exporter
 from flussdvr.ingest.rtmp import PublisherFactory
+from flussdvr.links import Links
 from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
 from flussdvr.metrics import Metrics
 from flussdvr.playback.pictures.pictures import Pictures
@@ -62,6 +63,7 @@ from flussdvr.web.usage import WebRequests
 from flussdvr.web.viewers.backend import HttpBackend
 from flussdvr.web.viewers.gate import ViewersGate
 from flussdvr.web.viewers.geoip import Countries
+from flussdvr.web.viewers.links import LinkPass
 from flussdvr.web.viewers.publishing import PublishersGate
 from flussdvr.web.viewers.sessions import Sessions
 
@@ -176,13 +178,16 @@ class Server(MultiService):
         sender = Sender(self._reactor, self.archive.reader, self._senders)
         sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
         self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms, self.countries.of).permit
-        secret = await self.cpu.do(Secret.load, self.config.state_dir)
+        secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
         await sign_ins.load()
         gate = Gate(lambda: self.config, self.cpu, sign_ins)
+        links = Links(secret.derive("links"), self.archive.catalog, utc_ms)
+        await links.load()
+        link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
         viewers = ViewersGate(
             *(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms, self.cpu),
-            passes=[SignedIn(sign_ins, gate)],
+            passes=[link_pass, SignedIn(sign_ins, gate)],  # what a URL shows comes before what a browser sends unasked
             country=self.countries.of,
         )
         pictures = PictureSite(
@@ -196,6 +201,7 @@ class Server(MultiService):
         api, jobs = make_api(
             *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms),
             viewers=viewers,
+            links=links,
             events=self.events,
             alarms=self.alarms,
         )

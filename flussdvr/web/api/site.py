@@ -22,6 +22,7 @@ from flussdvr.archive.archive import Archive
 from flussdvr.events.events import Events
 from flussdvr.export import Exporter
 from flussdvr.export_jobs import ExportJobs
+from flussdvr.links import Links
 from flussdvr.threads import Worker
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.dvr import add_dvr
@@ -29,6 +30,7 @@ from flussdvr.web.api.dvrs import add_dvrs
 from flussdvr.web.api.events import add_alarms, add_events
 from flussdvr.web.api.exports import add_exports, make_export
 from flussdvr.web.api.legacy import add_legacy
+from flussdvr.web.api.links import add_links
 from flussdvr.web.api.monitoring import add_monitoring
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
@@ -67,6 +69,7 @@ def make_api(
     now_ms: Callable[[], int],
     clients: Clients | None = None,
     viewers: ViewersGate | None = None,
+    links: Links | None = None,
     events: Events | None = None,
     alarms: Alarms | None = None,
 ) -> tuple[ApiResource, ExportJobs]:
@@ -83,6 +86,8 @@ def make_api(
     add_dvrs(v3, administration, archive)
     if viewers is not None:
         add_sessions(v3, viewers)
+    if viewers is not None and links is not None:
+        add_links(v3, links, streams, viewers)
     if events is not None:
         add_events(v3, events)
     if alarms is not None:

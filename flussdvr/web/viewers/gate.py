@@ -17,6 +17,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ from flussdvr.web.admission import protocol_of, session_id
 from flussdvr.web.auth import client_address
 from flussdvr.web.paths import LiveTs, MediaPath, Mp4Export, TimeshiftAbsTs, TimeshiftRelTs, TsExport
 from flussdvr.web.sender import abort
+from flussdvr.web.shown import shown
 from flussdvr.web.site import DvrRequest
 from flussdvr.web.viewers.asked import Asked, asked
 from flussdvr.web.viewers.authority import MAX_TOKEN, Authority, Backend, Question, decide
@@ -235,6 +237,7 @@ class ViewersGate:
         """The session of a viewer with a pass."""
         what = asked(parsed, self._now_ms(), self._live_since(parsed.name))
         session = self._unasked(viewer, grant)
+        session.archive = Held(Verdict(True, spans=grant.spans), grant, inf)
         session.dvr = session.dvr or what.dvr
         return session
 
@@ -405,7 +408,8 @@ class ViewersGate:
     def _open(self, viewer: Viewer, grant: Grant | None = None) -> Session:
         now = self._now_ms()
         session = Session(viewer.id, viewer.name, viewer.proto, now, now, viewer.ip, viewer.token)
-        session.user_agent, session.referer = viewer.user_agent[:KEPT], viewer.referer[:KEPT]
+        session.user_agent = viewer.user_agent[:KEPT]
+        session.referer = shown(viewer.referer.encode("utf-8", "replace"))[:KEPT]
         session.query, session.country = viewer.query[:KEPT], self._country(viewer.ip)
         if grant is not None:
             session.pass_key, session.user_id = grant.key, grant.user_id

@@ -18,6 +18,7 @@ from typing import Protocol
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.paths import MediaPath
 from flussdvr.web.site import DvrRequest
+from flussdvr.web.viewers.verdict import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ class Grant:
     """
     Somebody is let in by a pass: `key` (no secret) tells his sessions from those of others, `user_id` is shown in
     sessions and events. `expires_ms`: UTC, when an answer that lasts has to be asked about, `None`: now and then.
+    `spans`: what of the archive is let out, where a moment is found near the one that was asked for; `None` is all.
     """
 
     key: str
     user_id: str
     expires_ms: int | None = None
+    spans: Spans | None = None
 
 
 class Pass(Protocol):
