@@ -105,6 +105,26 @@ class RangeSet(Sequence[Range]):
         result._ends = [min(end, window.end_ms) for end in self._ends[first:last]]
         return result
 
+    def overlapping(self, window: Range) -> RangeSet:
+        """The ranges of this set that overlap `window`, whole."""
+        first = bisect_right(self._ends, window.begin_ms)
+        last = bisect_left(self._begins, window.end_ms)
+        result = RangeSet()
+        result._begins, result._ends = self._begins[first:last], self._ends[first:last]
+        return result
+
+    def around(self, window: Range) -> RangeSet:
+        """The ranges whose gaps can overlap `window`: from the last before it to the first after it."""
+        first = bisect_right(self._begins, window.begin_ms) - 1
+        last = bisect_left(self._ends, window.end_ms) + 1
+        result = RangeSet()
+        result._begins, result._ends = self._begins[max(0, first) : last], self._ends[max(0, first) : last]
+        return result
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """(begin_ms, end_ms) of each."""
+        return list(zip(self._begins, self._ends, strict=True))
+
     def gaps(self) -> RangeSet:
         """What lies between the ranges."""
         result = RangeSet()

@@ -36,6 +36,14 @@ def test_a_range_set_is_a_set_of_moments(steps: list[tuple[bool, Range]], window
         assert set().union(*(moments(item) for item in subject.gaps())) == moments(bounds) - model
 
 
+@given(st.lists(ranges, max_size=15), ranges.filter(bool))
+def test_what_of_a_set_overlaps_a_window(items: list[Range], window: Range) -> None:
+    subject = RangeSet(items)
+    assert list(subject.overlapping(window)) == [item for item in subject if item.overlaps(window)]
+    assert list(subject.around(window).gaps()) == [gap for gap in subject.gaps() if gap.overlaps(window)]
+    assert subject.pairs() == [(item.begin_ms, item.end_ms) for item in subject]
+
+
 def test_ranges_that_touch_become_one() -> None:
     assert list(RangeSet([Range(0, 5), Range(5, 9)])) == [Range(0, 9)]
 

@@ -76,10 +76,14 @@ class StreamArchive:
             return self.ranges().bounds
         return Range(self._blobs[0].begin_ms, self._blobs[-1].end_ms)
 
-    def gaps(self) -> list[tuple[Range, str]]:
-        """What is missing between the recorded ranges, and why: `deleted`, or what the recorder was told."""
+    def gaps(self, within: Range | None = None) -> list[tuple[Range, str]]:
+        """
+        What is missing between the recorded ranges, and why: `deleted`, or what the recorder was told. All, or those
+        that overlap `within`, whole.
+        """
         gaps = []
-        for gap in self.ranges().gaps():
+        ranges = self.ranges()
+        for gap in (ranges if within is None else ranges.around(within)).gaps():
             index = bisect_left(self._blobs, gap.end_ms - JOIN_MS, key=_begin)
             follows = index < len(self._blobs) and self._blobs[index].begin_ms <= gap.end_ms
             after = self._blobs[index].after if follows else None

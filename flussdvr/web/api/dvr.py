@@ -41,7 +41,7 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
         answer = range_page(ranges, call.query, other=("gaps",)).document("ranges")
         if call.query.get("gaps") == "true":
             gaps = found.gaps() if found is not None else []
-            answer["gaps"] = [{**document(gap), "reason": REASONS.get(reason, "source_lost")} for gap, reason in gaps]
+            answer["gaps"] = [{**document(gap), "reason": reason_of(reason)} for gap, reason in gaps]
         return answer
 
     @router.delete("/streams/<path:name>/dvr/ranges")
@@ -72,6 +72,11 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
             await archive.unlock(name, within)
 
 
+def reason_of(reason: str) -> str:
+    """Of a gap, as clients know it."""
+    return REASONS.get(reason, "source_lost")
+
+
 def check_copy(streams: StreamDocuments, name: str) -> None:
     """DvrError CONFLICT for a stream whose recordings are copied to an object store."""
     settings = streams.administration.config.stream_for(name)
@@ -79,4 +84,4 @@ def check_copy(streams: StreamDocuments, name: str) -> None:
         raise DvrError(Kind.CONFLICT, "locks_not_supported_with_copy", f"{name} is recorded with copy")
 
 
-__all__ = ["add_dvr", "check_copy", "not_found"]
+__all__ = ["add_dvr", "check_copy", "not_found", "reason_of"]

@@ -20,13 +20,14 @@ MAX_MS = 1 << 52
 def window(call: Call) -> Range:
     """The range of a request. DvrError BAD_REQUEST: missing in both places, or no range."""
     given: Mapping[str, Any] = call.body if isinstance(call.body, dict) and call.body else call.query
-    begin_ms, duration_ms = _moment(given, "from"), _moment(given, "duration")
+    begin_ms, duration_ms = moment(given, "from"), moment(given, "duration")
     if duration_ms <= 0:
         raise _bad("duration", "expected more than nothing")
     return Range(begin_ms, min(begin_ms + duration_ms, MAX_MS))
 
 
-def _moment(given: Mapping[str, Any], name: str) -> int:
+def moment(given: Mapping[str, Any], name: str) -> int:
+    """One of these numbers in milliseconds. DvrError BAD_REQUEST."""
     value = given.get(name)
     if value is None:
         raise DvrError(Kind.BAD_REQUEST, "missing_parameter", f"{name} is missing", {"parameter": name})

@@ -61,6 +61,14 @@ class Text:
     content_type: str = "text/plain; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """JSON that was written and compressed elsewhere, as it is too much for the reactor."""
+
+    data: bytes
+    gzip: bytes
+
+
 Handler = Callable[..., Awaitable[Any]]
 
 
@@ -181,6 +189,8 @@ def _write(request: DvrRequest, answer: Any) -> bytes:
         return b""
     if isinstance(answer, Text):
         data, content_type = answer.data, answer.content_type
+    elif isinstance(answer, Packed):
+        data, content_type = answer.data, "application/json"
     else:
         data, content_type = (
             json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace") + b"\n",
@@ -191,9 +201,9 @@ def _write(request: DvrRequest, answer: Any) -> bytes:
     request.setHeader(b"vary", b"Accept-Encoding")
     if len(data) >= GZIP_FROM and "gzip" in (request.getHeader("accept-encoding") or ""):
         request.setHeader(b"content-encoding", b"gzip")
-        data = gzip.compress(data, 1, mtime=0)
+        data = answer.gzip if isinstance(answer, Packed) else gzip.compress(data, 1, mtime=0)
     request.setHeader(b"content-length", str(len(data)).encode())
     return b"" if request.method == b"HEAD" else data
 
 
-__all__ = ["ANONYMOUS", "Call", "Router", "Text"]
+__all__ = ["ANONYMOUS", "Call", "Packed", "Router", "Text"]

@@ -37,6 +37,7 @@ from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.sessions import add_legacy_sessions, add_sessions
 from flussdvr.web.api.stats import Clients, Nobody
 from flussdvr.web.api.streams import StreamDocuments, add_streams
+from flussdvr.web.api.timeline import add_timeline
 from flussdvr.web.auth import Gate
 from flussdvr.web.viewers.gate import ViewersGate
 
@@ -82,6 +83,7 @@ def make_api(
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams)
     add_dvr(v3, archive, streams)
+    add_timeline(v3, archive, streams, now_ms, viewers.worker if viewers is not None else None)
     add_exports(v3, export, jobs)
     add_dvrs(v3, administration, archive)
     if viewers is not None:
