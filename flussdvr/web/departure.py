@@ -26,8 +26,8 @@ from twisted.web.http import HTTPChannel
 SIOCOUTQNSD = 0x894B
 CLOSE = 7
 """The state of a TCP connection that is over, by a reset or in the end."""
-SMALL = 64 << 10
-"""What remains of an answer that is smaller than this counts as sent once it is written: it would be seen too late."""
+SMALL = 10 * 1460
+"""An answer that is no longer than this counts as sent once it is written: it leaves in the first flight (RFC 6928)."""
 FIRST_LOOK_S = 0.05
 LAST_LOOK_S = 5.0
 PATIENCE_S = 300.0

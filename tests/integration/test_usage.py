@@ -1,12 +1,14 @@
-"""`web_request` tells how many bytes left the server: 60 downloads, ranged and aborted, through a proxy that counts."""
+"""`web_request` tells how many bytes left the server: 200 requests, ranged and aborted, by a proxy that counts."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import random
 import re
 import socket
 import struct
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ import pytest
 
 from lab.server import Server
 
-DOWNLOADS = 60
+DOWNLOADS = 200
+AT_ONCE = 20
 SOURCES = ("bytes_from_ram", "bytes_from_dvr_cache", "bytes_from_dvr_disk", "bytes_from_dvr_remote")
 WINDOW = 32 << 10
 
@@ -26,24 +29,30 @@ class Download(threading.Thread):
     """
     One request, as a proxy makes it for a client who may leave after `stop` bytes of the body; `body` counts what came.
 
-    A client who leaves closes its side; the proxy reads what the server has sent until then. With `reset` it does not,
-    and the connection breaks.
+    A client who leaves closes its side; the proxy reads what the server has sent until then. With `reset` the
+    connection breaks; what had come until then and was not read is looked up, not read.
     """
 
-    def __init__(self, server: Server, path: str, headers: str, stop: int | None, reset: bool) -> None:
+    def __init__(self, server: Server, path: str, headers: str = "", method: str = "GET", version: str = "1.0") -> None:
         super().__init__(daemon=True)
-        self.server, self.path, self.headers = server, path, headers
-        self.leaves, self.reset = stop, reset
+        self.server, self.path = server, path
+        self.method, self.version, self.headers = method, version, headers
+        self.leaves: int | None = None
+        self.reset = False
         self.body = 0
         self.status = 0
         self.length: int | None = None
+        self._chunks: Chunks | None = None
 
     def run(self) -> None:
         with socket.socket() as upstream:
             upstream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
             upstream.settimeout(30)
             upstream.connect(("127.0.0.1", self.server.http))
-            upstream.sendall(f"GET {self.path} HTTP/1.0\r\nHost: x\r\n{self.headers}\r\n".encode())
+            head = (
+                f"{self.method} {self.path} HTTP/{self.version}\r\nHost: x\r\nConnection: close\r\n{self.headers}\r\n"
+            )
+            upstream.sendall(head.encode())
             self._receive(upstream)
 
     def _receive(self, upstream: socket.socket) -> None:
@@ -54,15 +63,17 @@ class Download(threading.Thread):
         self.status = int(head.split()[1])
         if found := re.search(rb"(?i)\r\ncontent-length: (\d+)", head):
             self.length = int(found[1])
-        self.body = len(rest)
+        if re.search(rb"(?i)\r\ntransfer-encoding: chunked", head):
+            self._chunks = Chunks()
+        self._count(rest)
         left = False
         while True:
             if self.leaves is not None and self.body >= self.leaves and not left:
                 left = True
-                time.sleep(0.05)
                 if self.reset:
-                    upstream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self._reset(upstream)
                     return
+                time.sleep(0.05)
                 upstream.shutdown(socket.SHUT_WR)
             try:
                 data = upstream.recv(8192)
@@ -70,15 +81,57 @@ class Download(threading.Thread):
                 return
             if not data:
                 return
-            self.body += len(data)
+            self._count(data)
+
+    def _count(self, data: bytes) -> None:
+        self.body += len(data) if self._chunks is None else self._chunks.feed(data)
+
+    def _reset(self, upstream: socket.socket) -> None:
+        """Once nothing more comes: all has come, or there is no room for more."""
+        came, quiet = -1, 0
+        while quiet < 24:
+            time.sleep(0.02)
+            now = struct.unpack("i", fcntl.ioctl(upstream.fileno(), termios.FIONREAD, b"\0\0\0\0"))[0]
+            is_all = self.length is not None and self.body + now >= self.length
+            is_sure = is_all or now >= WINDOW // 4
+            quiet = 0 if now != came else quiet + 4 if is_sure else quiet + 1
+            came = now
+        self._count(upstream.recv(came, socket.MSG_PEEK) if came else b"")
+        upstream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class Chunks:
+    """Counts the bytes inside of chunks (RFC 9112 §7.1)."""
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._left = 0
+
+    def feed(self, data: bytes) -> int:
+        inside = 0
+        while data:
+            if self._left:
+                taken = min(len(data), self._left)
+                self._left -= taken
+                inside += taken
+                data = data[taken:]
+                continue
+            line, ended, rest = data.partition(b"\n")
+            self._line += line
+            if not ended:
+                break
+            data = rest
+            text, self._line = self._line.strip(), b""
+            self._left = int(text, 16) if text else 0
+        return inside
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     folder = tmp_path_factory.mktemp("usage")
     log = folder / "usage.json"
-    settings = f"event_sink u {{ url jsonlog://{log}; only event=web_request media=cam; max_size 1G; }}"
-    stream = "stream cam { input fake://?size=1280x720&fps=10&gop=10; dvr @main; segment_duration 1; }"
+    settings = f"event_sink u {{ url jsonlog://{log}; only event=web_request; max_size 1G; }}"
+    stream = "stream cam { input fake://?size=1280x720&fps=10&gop=10; dvr @main; segment_duration 1; thumbnails; }"
     server = Server(folder, stream, settings=settings).start()
     server.wait_recorded("cam", 14)
     yield server, log
@@ -141,41 +194,82 @@ def test_where_the_bytes_come_from(recorded: tuple[Server, Path]) -> None:
         assert sources(live) == [0] and live["dvr_utc_ms"] is None, live
 
 
+def urls(server: Server, begin: int) -> list[str]:
+    """Of every kind; what is live is live now."""
+    paths = [
+        f"archive-{begin}-10.mp4",
+        f"archive-{begin}-8.mp4",
+        f"archive-{begin + 1}-9.ts",
+        f"archive/{begin}/7/mpegts",
+    ]
+    paths += [
+        f"timeshift_abs-{begin}.m3u8",
+        f"index-{begin}-8.m3u8",
+        f"mono-{begin}-8.m3u8",
+        "rewind-8.m3u8",
+        "index.m3u8",
+    ]
+    paths += ["mono.m3u8", "mono.ts.m3u8", "recording_status.json", "media_info.json", f"{begin + 3}-preview.mp4"]
+    paths += ["preview.mp4", f"{begin + 2}-preview.jpg?width=160", f"sprite-{begin}-8-2x2.vtt"]
+    paths += [f"{begin}.jpg", "archive-1-1.mp4", "index.m3u8?utc=soon", "init-0123456789abcdef.mp4", "nothing.here"]
+    recorded = segments(server, begin, "fmp4")[:4] + segments(server, begin, "ts")[:4]
+    live = [
+        "/cam/" + line.partition("?")[0]
+        for name in ("mono.m3u8", "mono.ts.m3u8")
+        for line in server.text(f"/cam/{name}").splitlines()
+        if line and line[0] != "#"
+    ]
+    return [f"/cam/{path}" for path in paths] + recorded + live[-3:] + live[:1]
+
+
+def some_downloads(server: Server, begin: int, first: int, count: int, chance: random.Random) -> list[Download]:
+    every = urls(server, begin)
+    large = [path for path in every if re.search(r"/archive-\d\d+-\d|/7/mpegts|\d\.(m4s|ts)$", path)]
+    made = []
+    for number in range(first, first + count):
+        path = every[number] if number < len(every) else chance.choice(large if chance.random() < 0.7 else every)
+        headers = f"Referer: {number}\r\n"
+        if chance.random() < 0.3:
+            at = chance.randrange(0, 200_000)
+            headers += f"Range: bytes={at}-{chance.choice(['', '', at + chance.randrange(1_000_000)])}\r\n"
+        if chance.random() < 0.3:
+            headers += "Accept-Encoding: gzip\r\n"
+        method = "HEAD" if chance.random() < 0.08 else "GET"
+        one = Download(server, path, headers, method, chance.choice(["1.0", "1.1"]))
+        if path in large and method == "GET" and number >= len(every) and chance.random() < 0.7:
+            one.leaves = chance.randrange(1, 200_000)
+            one.reset = chance.random() < 0.3
+        made.append(one)
+    endless = Download(server, "/cam/mpegts", f"Referer: {first + count}\r\n", version=chance.choice(["1.0", "1.1"]))
+    endless.leaves = chance.randrange(1, 400_000)
+    return [*made, endless]
+
+
 def test_the_sum_is_what_left_the_server(recorded: tuple[Server, Path]) -> None:
     server, log = recorded
     begin = int(server.ranges("cam")[0][0]) + 1
-    paths = [f"/cam/archive-{begin}-10.mp4", f"/cam/archive-{begin}-8.mp4", f"/cam/archive-{begin}-9.ts"]
-    paths += [f"/cam/archive/{begin}/7/mpegts", f"/cam/index-{begin}-8.m3u8", f"/cam/mono-{begin}-8.m3u8"]
-    paths += segments(server, begin, "fmp4")[:3] + segments(server, begin, "ts")[:3] + ["/cam/index.m3u8"]
-    paths += ["/cam/archive-1-1.mp4", f"/cam/{begin}.jpg"]
     chance = random.Random(5)
     before = events(log)
     downloads: list[Download] = []
-    for number in range(DOWNLOADS):
-        path = paths[number] if number < len(paths) else chance.choice(paths[:4])
-        headers, stop = f"Referer: {number}\r\n", None
-        if chance.random() < 0.3:
-            first = chance.randrange(0, 200_000)
-            headers += f"Range: bytes={first}-{chance.choice(['', '', first + chance.randrange(1_000_000)])}\r\n"
-        if number >= len(paths) and chance.random() < 0.8:
-            stop = chance.randrange(1, 200_000)
-        downloads.append(Download(server, path, headers, stop, chance.random() < 0.25))
-    for at in range(0, DOWNLOADS, 6):
-        for one in downloads[at : at + 6]:
+    while len(downloads) < DOWNLOADS:
+        some = some_downloads(server, begin, len(downloads), AT_ONCE - 1, chance)
+        downloads += some
+        for one in some:
             one.start()
-        for one in downloads[at : at + 6]:
+        for one in some:
             one.join(40)
     told = wait_for(log, len(before) + DOWNLOADS)
-    cut_short = 0
+    wrong = []
     for number, one in enumerate(downloads):
         event = told[str(number)]
         total = sum(event[source] for source in SOURCES)
         assert total == event["bytes"] and event["bytes_from_cache"] == event["bytes_from_dvr_cache"]
-        assert event["status"] == one.status and event["path"] == one.path
-        if one.reset and one.leaves is not None:  # what lay in the proxy's receive buffer has left, and is not counted
-            assert one.body <= total <= one.body + 8 * WINDOW, (event, one.body)
-        else:
-            assert total == one.body, (event, one.body, one.length)
-        cut_short += one.length is not None and total < one.length
-    assert cut_short >= 4, "some were aborted while there was more to send"
-    assert sum(event["bytes_from_dvr_disk"] for event in told.values()) > 1_000_000
+        assert (event["status"], event["method"]) == (one.status, one.method)
+        if total != one.body:
+            wrong.append((total - one.body, one.length, one.leaves, one.reset, one.version, event))
+    assert not wrong, "\n".join(map(str, wrong))
+    mine = [told[str(number)] for number in range(DOWNLOADS)]
+    assert sum(event[source] for event in mine for source in SOURCES) == sum(one.body for one in downloads)
+    assert sum(one.length is not None and one.body < one.length for one in downloads if one.method == "GET") >= 4
+    assert sum(one.reset for one in downloads) >= 10 and {one.status for one in downloads} >= {200, 206, 400, 404, 416}
+    assert all(sum(event[source] for event in mine) for source in SOURCES[:3]), "from everywhere"
