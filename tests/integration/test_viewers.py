@@ -32,6 +32,8 @@ API = "/streamer/api/v3"
 class Backend:
     """
     Allows the token `good-STREAM...` for that stream, `until-TIME-STREAM` until that time, and what has 40 characters.
+
+    `...-brief` is allowed for a second first, then for long.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -44,6 +46,8 @@ class Backend:
                 outer.asked.append(told)
                 self.send_response(200 if outer.allows(told) else 403)
                 if told["token"].startswith("until-"):
+                    self.send_header("X-AuthDuration", "1")
+                if told["token"].endswith("-brief") and told["request_type"] == "new_session":
                     self.send_header("X-AuthDuration", "1")
                 self.end_headers()
                 self.wfile.write(json.dumps(outer.body(told)).encode())
@@ -128,6 +132,14 @@ def begin(server: Server) -> int:
 def status(server: Server, path: str, method: str = "GET") -> int:
     with server.get(path, method=method) as response:
         return response.status
+
+
+def watching(server: Server, path: str, user_agent: str = "x") -> socket.socket:
+    """A connection on which an answer has begun."""
+    viewer = socket.create_connection(("127.0.0.1", server.http), 10)
+    viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: {user_agent}\r\n\r\n".encode())
+    assert viewer.recv(100).startswith(b"HTTP/1.1 200")
+    return viewer
 
 
 def families(begin: int) -> list[str]:
@@ -219,6 +231,23 @@ def test_a_thousand_requests_are_one_question(server: Server, backend: Backend, 
     assert (asked[0]["media_request"], asked[0]["dvr"]) == (f"dvr_session-hls_playlist-{begin}-3", "true")
 
 
+def test_when_permission_ends_one_question_is_asked(server: Server, backend: Backend, begin: int) -> None:
+    segment_path = segment(server, "good-cam-brief", begin)
+    with watching(server, f"/cam/timeshift_abs-{begin}.ts?token=good-cam-long-brief") as endless:
+        deadline = time.monotonic() + 20
+        while len(backend.about("good-cam-long-brief")) < 2:
+            assert time.monotonic() < deadline and endless.recv(1 << 16)
+        threads = [threading.Thread(target=status, args=(server, segment_path)) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(endless.recv(1 << 16) for _ in range(3)), "it goes on"
+    for token in ("good-cam-brief", "good-cam-long-brief"):
+        asked = [(told["request_type"], told["request_number"], told["dvr"]) for told in backend.about(token)]
+        assert asked == [("new_session", "0", "true"), ("update_session", "1", "true")]
+
+
 def test_a_player_without_a_token_is_given_one(server: Server, backend: Backend, begin: int) -> None:
     before = len(backend.asked)
     with av.open(server.url(f"/cam/index-{begin}-3.m3u8")) as container:
@@ -277,9 +306,7 @@ def test_sessions_in_the_api_and_sending_one_away(server: Server, begin: int) ->
             return response.status, json.loads(body) if body else None
 
     path = "/cam/mpegts?token=good-cam-kicked"
-    with socket.create_connection(("127.0.0.1", server.http), 10) as viewer:
-        viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: kicked/1\r\n\r\n".encode())
-        assert viewer.recv(100).startswith(b"HTTP/1.1 200")
+    with watching(server, path, "kicked/1") as viewer:
         time.sleep(1)
         code, answer = api("GET", "/sessions?name=cam&user_agent=kicked/1&limit=5")
         assert code == 200 and answer["estimated_count"] == 1, answer
@@ -300,6 +327,40 @@ def test_sessions_in_the_api_and_sending_one_away(server: Server, begin: int) ->
     assert api("GET", f"/sessions/{session['id']}")[0] == 404
     assert api("POST", "/sessions/reauth?name=cam")[1]["estimated_count"] >= 1
     assert api("POST", "/sessions/reauth?name=nobody")[0] == 404
+
+
+SECRET = "s3cr3t-of-somebody"
+
+
+@pytest.mark.parametrize("stream", ["free", "cam", "signed"])
+def test_tokens_are_not_in_the_log(server: Server, begin: int, stream: str) -> None:
+    before = len(server.log.read_text())
+    marks = [
+        f"token={SECRET}",
+        f"to%6ben={SECRET}",
+        f"a=1?token={SECRET}",
+        f"a=1&amp;token={SECRET}",
+        f"TOKEN={SECRET}",
+    ]
+    urls = [f"{url}?token={SECRET}" for url in families(begin)] + [f"index.m3u8?{mark}" for mark in marks]
+    urls += [f"index.m3u8?utc=x&token={SECRET}", f"no.such?token={SECRET}", f"archive-1-1.mp4?password={SECRET}"]
+    others = {"Referer": f"http://tv/?token={SECRET}", "Authorization": f"Bearer {SECRET}", "Cookie": f"x={SECRET}"}
+    for url in urls:
+        if url.startswith("mpegts") or ".ts?" in url or "/mpegts" in url:
+            status(server, f"/{stream}/{url}", "HEAD")
+            continue
+        for method in ("GET", "HEAD", "OPTIONS", "POST"):
+            with server.get(f"/{stream}/{url}", others, method) as response:
+                response.read()
+    with server.get(f"{API}/sessions?token={SECRET}", ADMIN) as response:
+        assert response.status == 200
+    deadline = time.monotonic() + 10
+    while "/sessions?token=" not in (log := server.log.read_text()[before:]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert SECRET not in log
+    for url in urls:
+        assert f"/{stream}/{url.partition('?')[0]}?" in log, url
 
 
 def publish(server: Server, token: str) -> str:
@@ -326,12 +387,15 @@ def test_publishers(server: Server) -> None:
 def test_a_backend_that_dies(server: Server, backend: Backend, begin: int) -> None:
     running = segment(server, "good-cam-running", begin)
     asked = len(backend.about("good-cam-running"))
-    backend.stop()
-    with server.get(f"{API}/sessions/reauth?name=cam", ADMIN, "POST") as response:
-        assert response.status == 200
-    for _ in range(10):
-        assert status(server, running) == 200
-    assert status(server, running.replace("-running", "-new")) == 403
+    with watching(server, "/cam/mpegts?token=good-cam-live-viewer") as viewer:
+        backend.stop()
+        with server.get(f"{API}/sessions/reauth?name=cam", ADMIN, "POST") as response:
+            assert response.status == 200
+        for _ in range(10):
+            assert status(server, running) == 200
+        for url in families(begin):
+            assert status(server, f"/cam/{url}?token=good-cam-new") == 403, url
+        assert all(viewer.recv(1 << 16) for _ in range(3)), "who watches goes on watching"
     backend.__init__(backend.port)  # type: ignore[misc]
     time.sleep(5.2)
     assert status(server, running.replace("-running", "-new")) == 200
