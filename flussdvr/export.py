@@ -17,6 +17,8 @@ from errno import EDQUOT, EEXIST, EFBIG, EISDIR, ENOSPC, EOPNOTSUPP
 from typing import Any
 from uuid import uuid4
 
+from twisted.internet.defer import CancelledError
+
 from flussdvr.archive.body import Body, Extent
 from flussdvr.archive.copying import write_body
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -77,6 +79,21 @@ class Exporter:
 
         DvrError DENIED, CONFLICT, NOT_FOUND, NO_SPACE, UNAVAILABLE.
         """
+        try:
+            size = await self._export(source, order, title, copied)
+        except (Canceled, CancelledError):
+            self.tell(order, "canceled")
+            raise
+        except DvrError as error:
+            self.tell(order, "failed", error.code)
+            raise
+        except Exception:
+            self.tell(order, "failed", "internal_error")
+            raise
+        self.tell(order, "succeeded", size=size)
+        return size
+
+    async def _export(self, source: Source, order: Order, title: str, copied: Callable[[int, int], None]) -> int:
         roots = list(self._roots())
         await self._disk.do(check_path, order.path, roots)
         parts = await self._exports.parts(source, order.window)
@@ -84,10 +101,14 @@ class Exporter:
         compute = _fragmented if order.fragmented else _progressive
         body: Body = await self._cpu.do(compute, parts, order.window, metadata)
         await self._disk.do(write_file, body, order.path, roots, copied)
-        window = {"begin_ms": order.window.begin_ms, "duration_ms": order.window.duration_ms}
-        told = {"event": "dvr_export_finished", "media": order.name, "path": order.path, "size": len(body)}
-        self._on_event(told | window)
         return len(body)
+
+    def tell(self, order: Order, status: str, error: str | None = None, size: int | None = None) -> None:
+        """What has become of an order. `status`: "succeeded", "failed", "canceled"."""
+        window = {"begin_ms": order.window.begin_ms, "duration_ms": order.window.duration_ms}
+        ended = {"status": status, "error": error, "size": size}
+        about = {"media": order.name, "path": order.path, **window}
+        self._on_event({"event": "dvr_export_finished", **about, **ended})
 
 
 def describe(order: Order, title: str) -> Metadata:

@@ -55,27 +55,41 @@ class Job:
 
 
 Export = Callable[[Order, Callable[[int, int], None]], Awaitable[int]]
+Tell = Callable[[Order, str, str | None, int | None], None]
 
 
 class ExportJobs:
-    """`export(order, copied)` does one; `await load()` first."""
+    """
+    `export(order, copied)` does one; `await load()` first. `tell(order, status, error, size)` is told what has become
+    of those that were running when the server ended.
+    """
 
     log = Logger()
 
-    def __init__(self, export: Export, catalog: Catalog, disk: Worker, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        export: Export,
+        catalog: Catalog,
+        disk: Worker,
+        now_ms: Callable[[], int],
+        tell: Tell = lambda order, status, error, size: None,
+    ) -> None:
         self.jobs: dict[str, Job] = {}
         self._export = export
         self._catalog = catalog
         self._disk = disk
         self._now_ms = now_ms
+        self._tell = tell
         self._canceled: set[str] = set()
 
     async def load(self) -> None:
         for id, text in (await self._catalog.export_jobs()).items():
             job = self.jobs[id] = Job(**json.loads(text))
             if job.status == "running":
-                done = await self._disk.do(os.path.exists, job.path)
+                job.size = await self._disk.do(size_of, job.path)
+                done = job.size is not None
                 self._finish(job, "succeeded" if done else "failed", None if done else "interrupted")
+                self._tell(job.order, job.status, job.error, job.size)
                 await self._save(job)
 
     def find(self, id: str) -> Job:
@@ -139,3 +153,11 @@ class ExportJobs:
 
     async def _save(self, job: Job) -> None:
         await self._catalog.save_export_job(job.id, job.started_at or 0, json.dumps(asdict(job)))
+
+
+def size_of(path: str) -> int | None:
+    """Of a file; `None` where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None

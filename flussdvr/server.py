@@ -93,15 +93,28 @@ class Server(MultiService):
         self._ports: list[IListeningPort] = []
         self._starting: Deferred[None] | None = None
         self._reloading = False
+        self._sessions: Sessions | None = None
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
         self._writers = Pool(reactor, "export", EXPORTERS)
-        self.archive = Archive(config.state_dir, reactor, config.roots, lambda event: self.events.emit(event), utc_ms)
-        self.events = Events(reactor, utc_ms, Spool(cast(Any, self.archive.catalog)))
+        self.archive = Archive(
+            config.state_dir,
+            reactor,
+            config.roots,
+            lambda event: self.events.emit(event),
+            utc_ms,
+            wants=lambda event: self.events.wants(event),
+        )
+        self.events: Events = Events(reactor, utc_ms, Spool(cast(Any, self.archive.catalog)))
         self.usage = WebRequests(self.events.emit, utc_ms, lambda: self.config.trusted_proxies)
         self.administration = Administration(config, self.archive)
         self.streams = Streams(
-            self.archive, reactor, utc_ms, lambda name: self.config.stream_for(name), self.events.emit
+            self.archive,
+            reactor,
+            utc_ms,
+            lambda name: self.config.stream_for(name),
+            self.events.emit,
+            self.events.wants,
         )
         self.administration.streams = self.streams
         self.countries = Countries(self.cpu)
@@ -134,11 +147,13 @@ class Server(MultiService):
 
     async def _start(self) -> None:
         self._warn(self.config)
+        self.events.emit({"event": "server_starting", "version": __version__})
         await self.archive.open()
         await self.events.apply(self.config.event_sinks)
         await self.countries.apply(self.config.geoip)
         self.archive.startService()
         await self.administration.load()
+        self.streams.startService()
         await self._listen(self.config)
         settle()
         self.log.info(
@@ -176,7 +191,9 @@ class Server(MultiService):
 
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
-        sessions, backend = Sessions(self._reactor, utc_ms, self.events.emit), HttpBackend(self._reactor)
+        self._sessions = sessions = Sessions(self._reactor, utc_ms, self.events.emit, wants=self.events.wants)
+        backend = HttpBackend(self._reactor)
+        self.streams.bytes_out = sessions.bytes_out
         self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms, self.countries.of).permit
         secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
@@ -274,6 +291,8 @@ class Server(MultiService):
         self.metrics.latency.stop()
         for port in self._ports:
             await maybeDeferred(port.stopListening)
+        if self._sessions is not None:
+            self._sessions.close_all("stopped")
         await self.streams.stopService()
         self.events.emit({"event": "server_stopped", "version": __version__})
         await self.events.stop()  # before the archive: it closes the database

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from flussdvr.archive.schedule import ScheduledRecorder
@@ -28,6 +29,8 @@ from flussdvr.live.stream import Recorder, Stream
 from flussdvr.timeline import Range
 
 NEVER_S = 365 * 86_400.0
+UPDATE_S = 60
+"""So often it is told how much comes in and goes out."""
 
 PermitPublisher = Callable[[AuthSettings, str, str, str, str | None], Awaitable[str | None]]
 """Of `on_publish`, the stream's name, protocol, peer, password: why not, or `None`."""
@@ -77,6 +80,8 @@ class Streams(Service):
 
     `find(name)` makes settings of a name that a template's prefix knows, or is `None`. `utc_ms` is the wall clock.
     `permit` is asked about publishers of streams with `on_publish`; while it is `None` nobody may publish to them.
+    `wants` says of an event that comes again and again whether anybody wants it; `bytes_out(name)` is what viewers have
+    been sent.
     """
 
     log = Logger()
@@ -88,14 +93,19 @@ class Streams(Service):
         utc_ms: Callable[[], int],
         find: Callable[[str], StreamSettings | None] = lambda name: None,
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
         self.points = PublishPoints(self._point_for)
+        self.bytes_out: Callable[[str], int] = lambda name: 0
         self.find = find
         self.permit: PermitPublisher | None = None
         self._archive = archive
         self._reactor = reactor
         self._utc_ms = utc_ms
         self._on_event = on_event
+        self._wants = wants
+        self._updates = LoopingCall(self._tell_updates)
+        self._updates.clock = reactor
         self._streams: dict[str, Running] = {}
         self._stopping: dict[str, Deferred[None]] = {}
 
@@ -134,12 +144,12 @@ class Streams(Service):
         """
         running = self._streams.get(name)
         if settings is None or settings.disabled:
-            await self.remove(name)
+            await self.remove(name, "removed" if settings is None else "disabled")
             return
         if running is not None and what_interrupts(running.settings) == what_interrupts(settings):
             await self._change(running, settings)
             return
-        await self.remove(name)
+        await self.remove(name, "reconfigured")
         try:
             await self.start(settings)
         except ValueError as error:  # one stream's bad option is not the others' misfortune
@@ -155,13 +165,15 @@ class Streams(Service):
         running = self._streams.get(name)
         if running is None:
             return False
-        await self.remove(name)
+        await self.remove(name, "restarted")
         await self.start(running.settings)
         return True
 
     async def _change(self, running: Running, settings: StreamSettings) -> None:
         """Other settings for a stream that goes on."""
         before, running.settings = running.settings, settings
+        if before != settings:
+            self._tell_update(running, "reconfigured")
         if what_is_recorded(before) == what_is_recorded(settings):
             return
         old, running.recorder, running.stream.recorder = running.recorder, None, None
@@ -207,15 +219,15 @@ class Streams(Service):
             self._on_event,
         )
         stream.window.is_recorded = lambda range: self._is_recorded(name, range)
-        inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name)
+        inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name, on_event=self._on_event)
         recorder = self._recorder(settings)  # not before the inputs: they may turn out to be impossible
         stream.recorder = self._scheduled(recorder, settings)
         running = self._streams[name] = Running(settings, stream, inputs, recorder)
         if inputs.publish is not None:
             self.points.add(self._point(running))
+        self._on_event({"event": "stream_opened", "media": name})
         inputs.startService()
         self.log.info("{stream} is started", stream=name)
-        self._on_event({"event": "stream_opened", "media": name})
         return running
 
     def _is_recorded(self, name: str, range: Range) -> bool:
@@ -236,7 +248,7 @@ class Streams(Service):
             return self.permit(on_publish, settings.name, proto, peer, password)
 
         silence_s = NEVER_S if timeout_s is None else timeout_s
-        return PublishPoint(settings.name, sink, settings.password, silence_s, permit=permit)
+        return PublishPoint(settings.name, sink, settings.password, silence_s, None, permit, sink.published_by)
 
     def _point_for(self, name: str) -> PublishPoint | None:
         """A name that nobody has opened for publishing: another stream's, a template's, or nobody's."""
@@ -248,8 +260,8 @@ class Streams(Service):
         running = self._start(settings)
         return self._point(running) if running.inputs.publish is not None else None
 
-    async def remove(self, name: str) -> None:
-        """Stop a stream; its recordings stay."""
+    async def remove(self, name: str, reason: str = "removed") -> None:
+        """Stop a stream; its recordings stay. `reason`: one word for the event."""
         running = self._streams.pop(name, None)
         if running is None:
             return
@@ -261,15 +273,45 @@ class Streams(Service):
             del self._stopping[name]
             stopped.callback(None)
         self.log.info("{stream} is stopped", stream=name)
-        self._on_event({"event": "stream_closed", "media": name, "bytes_in": running.stream.bytes_in})
+        self._on_event({"event": "stream_closed", "media": name, "reason": reason, **self._counters(running)})
+
+    # -- what is told about them ------------------------------------------------------------------------------
+
+    def _counters(self, running: Running) -> dict[str, Any]:
+        stream = running.stream
+        return {
+            "opened_at": stream.opened_at_ms,
+            "bytes_in": stream.bytes_in,
+            "bytes_out": self.bytes_out(stream.name),
+        }
+
+    def _tell_update(self, running: Running, reason: str) -> None:
+        if self._wants("stream_updated"):
+            about = {"media": running.stream.name, "reason": reason, "alive": running.stream.alive}
+            self._on_event({"event": "stream_updated", **about, **self._counters(running)})
+
+    def _tell_updates(self) -> None:
+        with self.log.failuresHandled("telling how much comes in"):
+            if self._wants("source_updated"):
+                for running in self._streams.values():
+                    running.inputs.tell_updates(UPDATE_S)
+            if self._wants("stream_updated"):
+                for running in self._streams.values():
+                    self._tell_update(running, "interval")
 
     @staticmethod
     async def _all(work: Iterable[Awaitable[None]]) -> None:
         await gatherResults([Deferred.fromCoroutine(one) for one in work], consumeErrors=True)  # type: ignore[arg-type]
 
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]
+        self._updates.start(UPDATE_S, now=False)
+
     def stopService(self) -> Deferred[None]:
         super().stopService()  # type: ignore[no-untyped-call]
-        return Deferred.fromCoroutine(self._all([self.remove(name) for name in list(self._streams)]))
+        if self._updates.running:
+            self._updates.stop()
+        return Deferred.fromCoroutine(self._all([self.remove(name, "stopped") for name in list(self._streams)]))
 
 
 def what_interrupts(settings: StreamSettings) -> tuple[object, ...]:

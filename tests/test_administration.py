@@ -62,7 +62,17 @@ class World:
     def __init__(self, archive: Archive | None = None, file: str = FILE) -> None:
         self.archive: Any = archive or Archive()
         self.administration = Administration(parse_config(file), self.archive)
-        self.streams = Streams(self.archive, Clock(), lambda: 0, lambda name: self.config.stream_for(name))
+        self.clock = Clock()
+        self.events: list[dict[str, Any]] = []
+        self.wants = True
+        self.streams = Streams(
+            self.archive,
+            self.clock,
+            lambda: 0,
+            lambda name: self.config.stream_for(name),
+            self.events.append,
+            lambda event: self.wants,
+        )
         self.administration.streams = self.streams
         now(self.administration.load())
 
@@ -186,3 +196,33 @@ def test_the_file_may_change_under_the_patches(world: World) -> None:
 def test_the_schema_knows_what_is_read() -> None:
     properties = set(Schema().document["components"]["schemas"]["stream_config"]["properties"])
     assert {*STREAM_FIELDS, "dvr", "template"} <= properties
+
+
+def test_streams_tell_how_much_comes_in_and_goes_out(world: World) -> None:
+    world.streams.startService()
+    world.streams.bytes_out = {"ort": 17, "old": 0}.__getitem__
+    world.clock.advance(59)
+    del world.events[:]
+    world.clock.advance(1)
+    assert sorted((e["event"], e["media"], e["reason"], e["bytes_out"]) for e in world.events) == [
+        ("stream_updated", "old", "interval", 0),
+        ("stream_updated", "ort", "interval", 17),
+    ]
+    del world.events[:]
+    world.put("ort", {"title": "x"})
+    world.put("ort", {"password": "y"})
+    world.put("old", {"disabled": True})
+    told = [(e["event"], e["media"], e.get("reason")) for e in world.events if e["event"].startswith("stream_")]
+    assert told == [
+        ("stream_updated", "ort", "reconfigured"),
+        ("stream_closed", "ort", "reconfigured"),
+        ("stream_opened", "ort", None),
+        ("stream_closed", "old", "disabled"),
+    ]
+    world.wants = False
+    del world.events[:]
+    world.clock.advance(600)
+    assert world.events == []
+    now(world.streams.stopService())
+    assert [(e["event"], e["reason"]) for e in world.events] == [("stream_closed", "stopped")]
+    assert not world.clock.getDelayedCalls()

@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError, Kind
-from flussdvr.export import Canceled, Order, check_path, write_file
+from flussdvr.export import Canceled, Exporter, Order, check_path, write_file
 from flussdvr.export_jobs import ExportJobs, Job
 from flussdvr.threads import InlineWorker
+from flussdvr.timeline import Range
 
 
 @pytest.fixture
@@ -202,10 +203,40 @@ def test_jobs_are_canceled_fail_and_are_interrupted(tmp_path: Path) -> None:
     for id, path in (("a", "/x"), ("b", "/bad"), ("c", "/crash"), ("d", str(tmp_path / "there"))):
         now(jobs.begin(job(path, id)))
     assert (jobs.find("b").error, jobs.find("c").error) == ("no_recordings", "internal_error")
-    again = ExportJobs(export, Rows(), InlineWorker(), lambda: 6)  # type: ignore[arg-type]
+    told: list[Any] = []
+
+    def tell(order: Order, *result: Any) -> None:
+        told.append((order.path, *result))
+
+    again = ExportJobs(export, Rows(), InlineWorker(), lambda: 6, tell)  # type: ignore[arg-type]
     again._catalog.rows = dict(rows.rows)  # type: ignore[attr-defined]
     now(again.load())
+    assert told == [("/x", "failed", "interrupted", None), (str(tmp_path / "there"), "succeeded", None, 0)]
     assert again.find("a").error == "interrupted" and again.find("d").status == "succeeded"
     now(jobs.delete("a"))
     waiting.callback(None)
     assert jobs.find("a").status == "canceled" and jobs.find("d").status == "succeeded"
+
+
+def test_how_an_export_ends_is_told(tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+
+    class NothingRecorded:
+        async def parts(self, source: Any, window: Range) -> Any:
+            raise problem
+
+    exports: Any = NothingRecorded()
+    worker = InlineWorker()
+    exporter = Exporter(exports, worker, worker, lambda: [str(tmp_path)], events.append)
+    order = Order("cam", Range(1000, 3000), str(tmp_path / "x.mp4"))
+    problem: Exception
+    for problem in (DvrError(Kind.NOT_FOUND, "no_recordings", ""), Canceled(), RuntimeError()):
+        with pytest.raises(type(problem)):
+            now(exporter.export(None, order))  # type: ignore[arg-type]
+    assert [(event["status"], event["error"]) for event in events] == [
+        ("failed", "no_recordings"),
+        ("canceled", None),
+        ("failed", "internal_error"),
+    ]
+    about = {"event": "dvr_export_finished", "media": "cam", "path": order.path, "begin_ms": 1000, "duration_ms": 2000}
+    assert all(event.items() >= about.items() and event["size"] is None for event in events)

@@ -61,7 +61,8 @@ class Archive(Service):
     The store as a service. `await open()` first.
 
     `roots`: DVR roots of the configuration, so that one that was moved is known by its uuid. `on_event` gets JSON-able
-    dicts; an error in it stays there. `catalog`, `workers` (path -> threads) and `files` have stand-ins in tests.
+    dicts, an error in it stays there; `wants` says whether anybody wants those of a name. `catalog`, `workers` (path ->
+    threads) and `files` have stand-ins in tests.
     """
 
     log = Logger()
@@ -76,6 +77,7 @@ class Archive(Service):
         catalog: Catalog | None = None,
         workers: Callable[[str], RootWorkers] | None = None,
         files: Files = FILES,
+        wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
         self.utc_ms = utc_ms
         self.indexes = IndexCache(lambda blob: self.root(blob.root).reader)
@@ -96,7 +98,7 @@ class Archive(Service):
         self._ticks = 0
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
-        self.retention = Retention(self.streams_of, self.catalog, self.root, self._event, utc_ms)
+        self.retention = Retention(self.streams_of, self.catalog, self.root, self._event, utc_ms, wants=wants)
 
     # -- questions --------------------------------------------------------------------------------------------
 
@@ -341,11 +343,11 @@ class Archive(Service):
         for blob in self._left_open.pop(root.path, []):
             try:
                 if blob.state is BlobState.DELETING:
-                    await self.retention.delete_now([blob])
+                    await self.retention.delete_now([blob], "unfinished")
                 elif blob.state is BlobState.TRIMMING:
                     blob.state = BlobState.CLOSED
                     self._stream_archive(blob.stream).add(blob)
-                    await self.retention.cut(self._stream_archive(blob.stream), blob, RangeSet(), "deleted")
+                    await self.retention.cut(self._stream_archive(blob.stream), blob, RangeSet(), "unfinished")
                 else:
                     await self._recovered(blob, await root.reader.do(recover_open, blob, root.uuid, root.files))
             except (DvrError, OSError) as error:
@@ -358,7 +360,7 @@ class Archive(Service):
     async def _recovered(self, blob: Blob, found: Recovered | None) -> None:
         if found is None:
             self.log.info("{path}: nothing was written to it", path=blob.path)
-            await self.retention.delete_now([blob])
+            await self.retention.delete_now([blob], None)
             return
         blob.end_ms, blob.size, blob.index_size = found.end_ms, found.size, found.index_size
         blob.state = BlobState.CLOSED

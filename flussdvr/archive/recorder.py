@@ -162,7 +162,8 @@ class Recorder:
             self._drop()
             self._end("disk")
             self.log.warn("{stream}: {root} is too slow", stream=self.archive.name, root=self.root.path)
-            self._event("dvr_drop_write", reason="disk", begin_ms=fragment.begin_ms)
+            duration_ms = fragment.end_ms - fragment.begin_ms
+            self._event("dvr_drop_write", reason="disk", begin_ms=fragment.begin_ms, duration=duration_ms)
             return
         current.end_ms = self._end_ms = fragment.end_ms
         if current.writer is None:

@@ -26,11 +26,13 @@ from twisted.logger import Logger
 
 from flussdvr.archive.blob import Blob, BlobState, delete_blobs
 from flussdvr.archive.catalog import Catalog
+from flussdvr.archive.recovery import read_index
 from flussdvr.archive.root import OnEvent, Root
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.archive.trim import Trimmed
 from flussdvr.archive.trim_thumbs import trim_with_thumbs
-from flussdvr.errors import DvrError
+from flussdvr.errors import DvrError, FormatError
+from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 RESERVE_BYTES = 1 << 30
@@ -41,6 +43,15 @@ ROOM_BYTES = 256 << 20
 SHARE = 8
 """A blob is at most this part of what is kept."""
 SHORTEST_BLOB_MS = 10_000
+REASONS = {
+    "expiration": "it is older than the stream's expiration",
+    "storage_limit": "the recordings were larger than storage_limit",
+    "disk_usage_limit": "the disk was fuller than disk_usage_limit",
+    "disk_full": "the disk was full",
+    "deleted": "somebody has deleted it",
+    "unfinished": "the server had ended while it was being deleted",
+}
+"""Why something is deleted, as a word and as a sentence."""
 LEAST_BLOB_BYTES = 1 << 20
 
 
@@ -83,7 +94,7 @@ def disk_usage(path: str) -> DiskUsage:
 class Retention:
     """
     Deletes by the streams' policies. `streams(root)` gives the archives on a root, `None` all; `usage` is
-    `disk_usage`, run in a reader thread of the root.
+    `disk_usage`, run in a reader thread of the root; `wants` says whether anybody wants an event of this name.
     """
 
     log = Logger()
@@ -96,6 +107,7 @@ class Retention:
         on_event: OnEvent,
         utc_ms: Callable[[], int],
         usage: Callable[[str], DiskUsage] = disk_usage,
+        wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
         self.policies: dict[str, DvrPolicy] = {}
         self._streams = streams
@@ -104,6 +116,7 @@ class Retention:
         self._on_event = on_event
         self._utc_ms = utc_ms
         self._usage = usage
+        self._wants = wants
         self._sweeping = False
         self._cut_before: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
         self._nothing_with: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
@@ -259,6 +272,7 @@ class Retention:
         await self._catalog.update_blobs([blob])
         if before != blob.disk_size:
             self._on_event(_deleted(blob, before - blob.disk_size, reason))
+        self._tell_fragments(blob, result.begins_ms)
         return True
 
     async def _delete_whole(self, blobs: Sequence[Blob], reason: str) -> None:
@@ -272,28 +286,54 @@ class Retention:
             blob.state = BlobState.DELETING
         if blobs:
             await self._catalog.mark([blob.id for blob in blobs], BlobState.DELETING)
-            await self.delete_now(blobs)
-        for blob in blobs:
-            self._on_event(_deleted(blob, blob.disk_size, reason))
+            await self.delete_now(blobs, reason)
 
-    async def delete_now(self, blobs: Sequence[Blob]) -> None:
-        """The files of blobs that are off the list already, then the rows."""
+    async def delete_now(self, blobs: Sequence[Blob], reason: str | None) -> None:
+        """
+        The files of blobs that are off the list already, then the rows. `reason` `None`: nobody need be told, as there
+        was nothing in them.
+        """
         by_root: dict[str, list[Blob]] = {}
         for blob in blobs:
             by_root.setdefault(blob.root, []).append(blob)
         for path, some in by_root.items():
             root = self._root(path)
+            begins: dict[Blob, list[int]] = {}
             try:
+                if reason is not None and self._wants("dvr_deleted_fragments"):
+                    begins = await root.syncer.do(begins_of, some)
                 await root.syncer.do(delete_blobs, some, root.uuid or "", root.files)
             except (OSError, DvrError) as error:
                 self.log.error("deleting on {path}: {error}; the next start tries again", path=path, error=error)
                 continue
             await self._catalog.delete_blobs([blob.id for blob in some])
+            if reason is None:
+                continue
+            for blob in some:
+                self._on_event(_deleted(blob, blob.disk_size, reason))
+                self._tell_fragments(blob, begins.get(blob, ()))
+
+    def _tell_fragments(self, blob: Blob, begins_ms: Sequence[int]) -> None:
+        if len(begins_ms) and self._wants("dvr_deleted_fragments"):
+            utcs = [begin_ms // 1000 for begin_ms in begins_ms]
+            about = {"media": blob.stream, "path": blob.root, "utcs": utcs}
+            self._on_event({"event": "dvr_deleted_fragments", **about})
 
 
 def _deleted(blob: Blob, size: int, reason: str) -> dict[str, Any]:
     event = {"event": "dvr_blob_deleted", "media": blob.stream, "blob": blob.path, "path": blob.root}
-    return event | {"disk_size": size, "reason": reason}
+    return event | {"disk_size": size, "reason": reason, "reason_text": REASONS[reason]}
+
+
+def begins_of(blobs: Iterable[Blob]) -> dict[Blob, list[int]]:
+    """When the fragments of blobs begin, in a thread of their disk; of a damaged index nothing."""
+    found = {}
+    for blob in blobs:
+        try:
+            found[blob] = FragmentTable(read_index(blob.index_path)).begin_ms.tolist()
+        except (OSError, FormatError, DvrError):
+            continue
+    return found
 
 
 def is_closed(blob: Blob) -> bool:

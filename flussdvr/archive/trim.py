@@ -45,13 +45,14 @@ Span = tuple[int, int]
 class Trimmed:
     """
     What the blob is now. `holes`: times of it that are gone; `freed`: bytes given back; `empty`: nothing would be left,
-    and nothing was touched.
+    and nothing was touched; `begins_ms`: of the fragments that have gone just now.
     """
 
     index_size: int
     holes: tuple[Range, ...]
     freed: int
     empty: bool = False
+    begins_ms: tuple[int, ...] = ()
 
 
 def trim(blob: Blob, uuid: str, unwanted: Sequence[Range], files: Files = FILES) -> Trimmed:
@@ -78,7 +79,9 @@ def trim(blob: Blob, uuid: str, unwanted: Sequence[Range], files: Files = FILES)
     elif os.path.exists(blob.index_path + ".new"):
         files.unlink(blob.index_path + ".new")
     punch(blob.path, spans, files)
-    return Trimmed(len(trimmed), holes_of(FragmentTable(trimmed), blob.range), sum(map(blocks_of, spans)))
+    begins_ms = tuple(table.begin_ms[gone].tolist())
+    holes = holes_of(FragmentTable(trimmed), blob.range)
+    return Trimmed(len(trimmed), holes, sum(map(blocks_of, spans)), begins_ms=begins_ms)
 
 
 def rows_in(table: FragmentTable, unwanted: Sequence[Range]) -> NDArray[np.bool_]:

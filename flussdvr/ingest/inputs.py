@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from flussdvr.ingest.fake import FakeInput
 from flussdvr.ingest.file import FileInput
 from flussdvr.ingest.publish_input import PublishInput
-from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, UtcReceived
+from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
 from flussdvr.ingest.tshttp import TsHttpInput
 from flussdvr.ingest.udp import UdpInput
 from flussdvr.media import Sample, Track
@@ -85,6 +85,7 @@ class Branch:
         self.steady_s = STEADY_S
         self.delivering_since: float | None = None
         self.fed_at: float | None = None
+        self.bytes_told = 0
         self._inputs = inputs
         self._tracks: tuple[Track, ...] = ()
         self._utc: UtcReceived | None = None
@@ -117,7 +118,24 @@ class Branch:
         self.forget()
         self._inputs.input_lost(self, reason)
 
+    def told(self, event: str, **fields: Any) -> None:
+        """What becomes of the source, as an event."""
+        source = self.input
+        if event == "source_opened":
+            self.bytes_told = source.counters.bytes
+        about = {"media": self._inputs.stream, "url": source.shown_url, "priority": self.priority}
+        self._inputs.on_event({"event": event, **about, **fields})
+
     # -- for Inputs -------------------------------------------------------------------------------------------
+
+    def tell_update(self, seconds: float) -> None:
+        """How much has come in the last `seconds`."""
+        source = self.input
+        count, self.bytes_told = source.counters.bytes - self.bytes_told, source.counters.bytes
+        if source.state is State.RECEIVING:
+            bitrate = round(count * 8 / 1000 / seconds)
+            counters = {"bitrate": bitrate, "bytes": count, "lost_packets": source.counters.lost}
+            self.told("source_updated", active=self.feeding, **counters)
 
     def forget(self) -> None:
         """What it was delivering is over."""
@@ -151,7 +169,9 @@ class Inputs(Service):
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",
         make: MakeInput = make_input,
+        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     ) -> None:
+        self.on_event = on_event
         self.stream = stream
         self.sink = sink
         self.active: Branch | None = None
@@ -160,6 +180,7 @@ class Inputs(Service):
         for index, item in enumerate(sorted(settings, key=lambda item: item.priority)):
             branch = Branch(self, index, item.priority)
             branch.input = make(item.url, branch, reactor, item.options, _timeout(item.options, timeout_s), stream)
+            branch.input.on_event = branch.told
             self.branches.append(branch)
 
     @property
@@ -174,6 +195,11 @@ class Inputs(Service):
         """Of each input, the best first, what it does and has done; JSON-able, no passwords."""
         now = self._reactor.seconds()
         return [_stats(branch, now) for branch in self.branches]
+
+    def tell_updates(self, seconds: float) -> None:
+        """`source_updated` of each input that delivers, for the last `seconds`."""
+        for branch in self.branches:
+            branch.tell_update(seconds)
 
     # -- the service ------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class PublishPoint:
     A stream that may be published to. `password` None: by anybody. `timeout_s`: silence that ends it.
 
     `permit(proto, peer, password)` has somebody else asked, too: what comes of it is why not, or `None`; `None` in its
-    place if nobody need be asked.
+    place if nobody need be asked. `on_published(proto, peer)` is told who has been admitted.
     """
 
     name: str
@@ -65,6 +65,7 @@ class PublishPoint:
     timeout_s: float = DEFAULT_TIMEOUT_S
     publisher: PublishedInput | None = None
     permit: Permit | None = None
+    on_published: Callable[[str, str], None] = lambda proto, peer: None
     removed: bool = False
 
 
@@ -153,6 +154,7 @@ class PublishedInput:
             return
         self.held, point.publisher = False, self
         self.log.info("{stream} is published by {proto} {peer}", stream=self.name, proto=self.proto, peer=self.peer)
+        point.on_published(self.proto, self.peer)
         if self._tracks is not None:
             self.tracks_received(self._tracks)
 

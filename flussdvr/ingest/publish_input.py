@@ -8,14 +8,19 @@ It is never opened and never fails while nobody publishes; who may publish, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flussdvr.ingest.source import Input, State
 from flussdvr.media import DataLost, Sample, SamplesReceived, Track, TracksChanged
 
 
 class PublishInput(Input):
-    """A `Sink` for one publisher at a time."""
+    """A `Sink` for one publisher at a time. `publisher`: who that is, for events."""
+
+    publisher: Mapping[str, str] = {}
+
+    def _attempt(self) -> None:
+        self._wait()
 
     def open(self) -> None:
         self._wait()
@@ -23,10 +28,20 @@ class PublishInput(Input):
     def close(self) -> None:
         pass
 
+    def published_by(self, proto: str, peer: str) -> None:
+        """Somebody has been admitted, whose media will come."""
+        if self.state is State.WAITING:
+            self.publisher = {"proto": proto, "peer": peer}
+            self._begin()
+
+    def _begin(self) -> None:
+        self.state = State.CONNECTING
+        self.tell_opened()
+        self.opened(**self.publisher)
+
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         if self.state is State.WAITING:
-            self.state = State.CONNECTING
-            self.opened()
+            self._begin()
         self.received([TracksChanged(tuple(tracks))])
 
     def samples_received(self, track_id: int, samples: list[Sample]) -> None:
@@ -44,11 +59,14 @@ class PublishInput(Input):
         if self.state is State.STOPPED:
             return
         self.counters.failed += 1
+        if self.state is not State.WAITING:
+            self.tell_closed(reason)
         self._wait()
         self.reason = reason
         self.sink.source_lost(reason)
 
     def _wait(self) -> None:
+        self.publisher = {}
         self._cancel_timer()  # nobody has to publish within a timeout
         self.state = State.WAITING
         self.reason = "nobody publishes"

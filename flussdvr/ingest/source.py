@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 from twisted.application.internet import backoffPolicy
 from twisted.application.service import Service
@@ -25,6 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from flussdvr.config.urls import mask_url
 from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -62,6 +62,12 @@ class UtcReceived:
 
 
 InputEvent = MediaEvent | UtcReceived
+
+
+class OnEvent(Protocol):
+    """Told what becomes of a source (docs/events.md), with fields of the event."""
+
+    def __call__(self, event: str, **fields: Any) -> None: ...
 
 
 class State(StrEnum):
@@ -122,7 +128,7 @@ class Input(Service):
     ) -> None:
         self.url = url
         self.stream = stream
-        self.shown_url = without_password(url)
+        self.shown_url = mask_url(url)
         self.sink = sink
         self.options = dict(options or {})
         self.timeout_s = timeout_s
@@ -130,10 +136,13 @@ class Input(Service):
         self.reason: str | None = None
         self.counters = Counters()
         self.last_media: float | None = None
+        self.on_event: OnEvent = lambda event, **fields: None
         self._reactor = reactor
         self._backoff = backoffPolicy(1.0, self.longest_wait_s, 1.5)
         self._failures = 0
         self._opened_at = 0.0
+        self._bytes_before = 0
+        self._untold: list[tuple[str, dict[str, Any]]] | None = None
         self._timer: IDelayedCall | None = None
 
     # -- for subclasses ---------------------------------------------------------------------------------------
@@ -150,12 +159,13 @@ class Input(Service):
         """What came in and waits for more that will not come: the end of the last picture."""
         return ()
 
-    def opened(self) -> None:
-        """There is a connection; now its media is awaited."""
+    def opened(self, **found: Any) -> None:
+        """There is a connection; now its media is awaited. `found`: what is worth an event."""
         self.counters.opened += 1
         self._opened_at = self._reactor.seconds()
         if self.state is State.CONNECTING:
             self.state = State.CONNECTED
+            self.tell("source_connected", **found)
 
     def received(self, events: Iterable[InputEvent]) -> None:
         """Pass on what a demultiplexer found."""
@@ -191,6 +201,9 @@ class Input(Service):
         self._failures += 1
         self.counters.failed += 1
         self.state = State.WAITING
+        if self._untold is None or reason != self.reason:
+            self.tell_closed(reason)
+        self._untold = []
         self.reason = reason
         self.log.info(
             "{stream}: {url} is lost: {reason}; again in {delay:.0f} s",
@@ -203,6 +216,33 @@ class Input(Service):
         self._schedule(delay, self._attempt)
         self.sink.source_lost(reason)
 
+    # -- what is told about it --------------------------------------------------------------------------------
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """
+        What becomes of the source, as an event. An attempt after one that has failed is told when it succeeds, or fails
+        for another reason: that a source is still not there is no news.
+        """
+        if self._untold is None:
+            self.on_event(event, **fields)
+        else:
+            self._untold.append((event, fields))
+
+    def tell_opened(self) -> None:
+        self._bytes_before = self.counters.bytes
+        if self._untold is not None:
+            self._untold = []
+        self.tell("source_opened", retry_count=self._failures)
+
+    def tell_closed(self, reason: str) -> None:
+        self._tell_all()
+        self.tell("source_closed", reason=reason, bytes=self.counters.bytes - self._bytes_before)
+
+    def _tell_all(self) -> None:
+        untold, self._untold = self._untold, None
+        for event, fields in untold or ():
+            self.on_event(event, **fields)
+
     # -- the service ------------------------------------------------------------------------------------------
 
     def startService(self) -> None:
@@ -213,6 +253,9 @@ class Input(Service):
     def stopService(self) -> Deferred[None] | None:
         super().stopService()  # type: ignore[no-untyped-call]
         self.received(self.drain())
+        if self.state not in (State.STOPPED, State.WAITING) and self._untold is None:
+            self.tell_closed("stopped")
+        self._untold = None
         self.state = State.STOPPED
         self._cancel_timer()
         return self.close()
@@ -222,6 +265,7 @@ class Input(Service):
     def _attempt(self) -> None:
         self.state = State.CONNECTING
         self._opened_at = self._reactor.seconds()
+        self.tell_opened()
         self._cancel_timer()
         if self.timeout_s is not None:
             self._schedule(self.timeout_s, self._watch)
@@ -237,6 +281,8 @@ class Input(Service):
             self.state = State.RECEIVING
             self.reason = None
             self._failures = 0
+            self._tell_all()
+            self.tell("source_started")
 
     def _watch(self) -> None:
         """Once in a timeout, not once in a packet: a timer per packet costs more than the packet."""
@@ -256,15 +302,3 @@ class Input(Service):
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
-
-
-def without_password(url: str) -> str:
-    """`url` as it may be shown and logged: user names stay, passwords do not."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is None:
-            return url
-    except ValueError:
-        return url
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))

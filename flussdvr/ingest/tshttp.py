@@ -32,6 +32,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from flussdvr import __version__
+from flussdvr.config.urls import mask_url
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.gather import Gather
@@ -91,7 +92,10 @@ class TsHttpInput(Input):
         elif kind.startswith(NOT_MEDIA):
             reason = f"the server answers with {kind}, not with MPEG-TS"
         else:
-            self.opened()
+            found = {"status": response.code}
+            if response.previousResponse is not None:
+                found["redirected_to"] = mask_url(response.request.absoluteURI.decode("latin-1"))
+            self.opened(**found)
             self._body = _Body(self, self._reactor)
             response.deliverBody(self._body)
             return

@@ -125,7 +125,7 @@ class Stream:
         self.last_fragment_ms = self._utc_ms()
         if not self._flowing:
             self._flowing = True
-            self._on_event({"event": "source_started", "media": self.name, "begin_ms": fragment.begin_ms})
+            self._on_event({"event": "source_ready", "media": self.name, "begin_ms": fragment.begin_ms})
 
     def _gap(self, reason: str) -> None:
         if self.recorder is not None:

@@ -52,6 +52,10 @@ def test_expiration(store: Store) -> None:
     assert len(hours) == 4
     (event, *others) = [event for event in store.events if event["event"] == "dvr_blob_deleted"]
     assert event["media"] == "cam" and event["reason"] == "expiration" and len(others) == 5
+    gone = [event for event in store.events if event["event"] == "dvr_deleted_fragments"]
+    hours = [UTC_MS // 1000 - hour * 3600 for hour in (10, 9, 8, 7, 6, 5)]
+    assert [event["utcs"] for event in gone] == [[hour, hour + 1] for hour in hours]
+    assert {(event["media"], event["path"]) for event in gone} == {("cam", store.root())}
 
 
 def test_a_locked_range_stays(store: Store) -> None:
@@ -147,3 +151,18 @@ def test_sweeps_come_by_themselves(store: Store) -> None:
     archive = month(store, expiration_s=3600)
     store.clock.pump([1] * 15)
     assert len(archive) == 1
+
+
+def test_nobody_reads_what_nobody_wants_to_know(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    month(store, expiration_s=3600)
+    store.archive.retention._wants = lambda event: event != "dvr_deleted_fragments"
+    monkeypatch.setattr("flussdvr.archive.retention.read_index", None)
+    sweep(store)
+    assert store.kinds().count("dvr_blob_deleted") == 9 and "dvr_deleted_fragments" not in store.kinds()
+
+
+def test_what_is_not_deleted_is_not_told(store: Store) -> None:
+    month(store, expiration_s=3600)
+    store.fate.faults["unlink"] = OSError(5, "Input/output error")
+    sweep(store)
+    assert "dvr_blob_deleted" not in store.kinds()

@@ -63,6 +63,9 @@ def test_a_range_in_the_middle(store: Store) -> None:
     before, old, size = disk_usage(store.folder), result(archive.table(blob)).segments(True), archive.size
     result(store.archive.delete_range("cam", at(5.5, 11)))
     check(store, archive, [at(0, 6), at(10, 20)])
+    (gone,) = (event for event in store.events if event["event"] == "dvr_deleted_fragments")
+    assert gone["media"] == "cam" and gone["path"] == store.root()
+    assert gone["utcs"] == [at(second, 20).begin_ms // 1000 for second in range(6, 10)]
     assert archive.gaps() == [(at(6, 10), "deleted")]
     new = result(archive.table(blob)).segments(True)
     assert set(new.begin_ms.tolist()) < set(old.begin_ms.tolist())

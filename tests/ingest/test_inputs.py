@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flussdvr.ingest.inputs import STEADY_S, Inputs, make_input
+from flussdvr.ingest.publish import PublishPoint, PublishPoints
 from flussdvr.ingest.publish_input import PublishInput
 from flussdvr.ingest.source import Input, State, UtcReceived
 from flussdvr.media import DataLost, Sample, SamplesReceived, TracksChanged
@@ -52,9 +53,10 @@ class Bench:
     def __init__(self, *urls: str, timeout_s: float | None = 10) -> None:
         self.clock = Clock()
         self.sink = RecordingSink()
+        self.events: list[dict[str, Any]] = []
         settings = [Setting(url, priority) for priority, url in enumerate(urls, 1)]
         random.Random(1).shuffle(settings)
-        self.inputs = Inputs(settings, self.sink, self.clock, timeout_s, "test", self._make)
+        self.inputs = Inputs(settings, self.sink, self.clock, timeout_s, "test", self._make, self.events.append)
         self.sources: list[Any] = [branch.input for branch in self.inputs.branches]
 
     def _make(self, url: str, *rest: Any) -> Input:
@@ -67,6 +69,11 @@ class Bench:
     @property
     def active(self) -> str | None:
         return self.inputs.active.input.url if self.inputs.active else None
+
+    def told(self, *fields: str) -> list[tuple[Any, ...]]:
+        """Events since the last time, with these fields of each."""
+        told, self.events[:] = [(e["event"], *(e.get(field) for field in fields)) for e in self.events], []
+        return told
 
     def run(self, seconds: float, *delivering: Any) -> None:
         for _ in range(round(seconds * 4)):
@@ -311,3 +318,74 @@ def test_an_input_has_its_own_timeout() -> None:
     for wrong in ("soon", "0", "nan", "1e9"):
         with pytest.raises(ValueError, match="source_timeout"):
             made(source_timeout=wrong)
+
+
+def test_what_becomes_of_a_source_is_told() -> None:
+    bench = Bench("tshttp://joe:secret@a/x?token=y", "b")
+    bench.inputs.startService()
+    assert bench.events[0] == {
+        "event": "source_opened",
+        "media": "test",
+        "url": "tshttp://joe:***@a/x?token=***",
+        "priority": 1,
+        "retry_count": 0,
+    }
+    bench.sources[0].counters.bytes += 100
+    bench.sources[0].begin()
+    assert bench.told() == [("source_opened",), ("source_connected",), ("source_started",)]
+    bench.sources[0].counters.bytes += 150_000
+    bench.inputs.tell_updates(60)
+    assert bench.told("bitrate", "bytes", "active") == [("source_updated", 20, 150_100, True)]
+    bench.sources[0].lost("cable")
+    assert bench.told("reason", "bytes", "priority") == [
+        ("source_closed", "cable", 150_100, 1),
+        ("source_opened", None, None, 2),
+        ("source_connected", None, None, 2),
+    ]
+    bench.inputs.tell_updates(60)
+    bench.inputs.stopService()
+    assert bench.told("reason", "priority") == [("source_closed", "stopped", 2)], "the other was closed already"
+
+
+def test_a_source_that_is_still_not_there_is_no_news() -> None:
+    bench = Bench("a")
+    bench.sources[0].refuses = True
+    bench.inputs.startService()
+    bench.run(600)
+    assert bench.told("reason") == [("source_opened", None), ("source_closed", "refused")]
+    bench.sources[0].refuses = False
+    bench.run(75)  # now it is open, and silent
+    opened, *rest = bench.told("reason", "retry_count")
+    assert opened[0] == "source_opened" and opened[2] >= 10
+    assert rest == [("source_connected", None, None), ("source_closed", "no media for 10 s", None)]
+    bench.run(600)
+    assert not bench.events
+    while bench.sources[0].state is not State.CONNECTED:
+        bench.run(0.25)
+    bench.sources[0].begin()
+    assert bench.told() == [("source_opened",), ("source_connected",), ("source_started",)]
+
+
+def test_publishers_are_told_with_who_they_are() -> None:
+    bench = Bench("publish://")
+    bench.inputs.startService()
+    bench.run(60)
+    assert not bench.events, "nobody publishes"
+    sink = bench.inputs.publish
+    assert sink is not None
+    point = PublishPoint("test", sink, on_published=sink.published_by)
+    published = PublishPoints(lambda name: point).publish("test", "rtmp", "192.0.2.1:4711", None)
+    assert bench.told("proto", "peer") == [
+        ("source_opened", None, None),
+        ("source_connected", "rtmp", "192.0.2.1:4711"),
+    ]
+    published.tracks_received((VIDEO,))
+    published.samples_received(1, [Sample(0, b"x")])
+    published.source_lost("the publisher has gone")
+    assert bench.told("reason", "bytes") == [
+        ("source_started", None, None),
+        ("source_closed", "the publisher has gone", 1),
+    ]
+    sink.tracks_received((VIDEO,))
+    bench.inputs.stopService()
+    assert bench.told("reason")[-1] == ("source_closed", "stopped")

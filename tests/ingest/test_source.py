@@ -6,7 +6,7 @@ import pytest
 from sinks import VIDEO, RecordingSink
 from twisted.internet.task import Clock
 
-from flussdvr.ingest.source import Input, State, UtcReceived, without_password
+from flussdvr.ingest.source import Input, State, UtcReceived
 from flussdvr.media import DataLost, Sample, SamplesReceived, TracksChanged
 
 SAMPLES = SamplesReceived(1, [Sample(0, b"a"), Sample(3600, b"b", sync=False)])
@@ -144,8 +144,9 @@ def test_started_again_after_a_stop(clock: Clock) -> None:
         ("tshttp://a.example/x", "tshttp://a.example/x"),
         ("tshttp://joe:secret@a.example:80/x?y=1", "tshttp://joe:***@a.example:80/x?y=1"),
         ("udp://10.0.0.1@239.0.0.1:1234", "udp://10.0.0.1@239.0.0.1:1234"),
+        ("tshttp://a.example/x?token=secret&y=1", "tshttp://a.example/x?token=***&y=1"),
         ("http://[bad", "http://[bad"),
     ],
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
-    assert without_password(url) == shown
+    assert Input(url, RecordingSink(), Clock()).shown_url == shown

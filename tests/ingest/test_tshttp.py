@@ -41,6 +41,7 @@ class Answer:
         self.headers = Headers({"content-type": [content_type]})
         self.wire = Wire()
         self.body: Any = None
+        self.previousResponse: Any = None
 
     def deliverBody(self, body: Any) -> None:
         self.body = body

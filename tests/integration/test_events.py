@@ -1,29 +1,54 @@
-"""Events: a receiver that fails, hangs, answers 500 and comes back; a server that is restarted and killed meanwhile."""
+"""
+Events: a receiver that is not there, fails, hangs, takes and does not say so; a server that is restarted and killed
+meanwhile. Every event that arrives is as the schema says.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
+from lab.curl import Api
 from lab.server import Server, free_port
 
 FAKE = "input fake://?size=160x90&fps=10&gop=10; dvr @main; segment_duration 1;"
 
 
+SCHEMA = json.loads(files("flussdvr.events").joinpath("schema.json").read_bytes())
+
+
+def check(events: Iterable[dict[str, Any]]) -> None:
+    """Each is as the schema has it."""
+    definitions = SCHEMA["$defs"]
+    for event in events:
+        schema = {"$ref": f"#/$defs/{event['event']}", "$defs": definitions}
+        problem = best_match(Draft202012Validator(schema).iter_errors(event))
+        assert problem is None, (event, problem)
+
+
 class Receiver:
-    """Takes events on `port` while it is `up`; `mode` is "good", "error" or "hang"."""
+    """
+    Takes events on `port` while it is `up`. `mode`: "good"; "error", a 500; "hang", no answer; "mute", they are taken,
+    and the connection breaks before the answer. `taken`: for each list that was taken, whether that was acknowledged.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
         self.mode = "good"
         self.events: list[dict[str, Any]] = []
+        self.taken: list[tuple[bool, list[str]]] = []
         self.refused = 0
         self._server: ThreadingHTTPServer | None = None
 
@@ -42,10 +67,14 @@ class Receiver:
                     time.sleep(8)
                     self.close_connection = True
                     return
-                if mode == "good":
+                if mode in ("good", "mute"):
                     receiver.events += body
-                else:
+                    receiver.taken.append((mode == "good", [event["event_id"] for event in body]))
+                if mode != "good":
                     receiver.refused += 1
+                if mode == "mute":
+                    self.close_connection = True
+                    return
                 self.send_response(204 if mode == "good" else 500)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -93,7 +122,8 @@ def test_every_event_arrives_in_order_whatever_happens(
         }}
         event_sink all {{ url jsonlog://{log}; max_size 1G; }}
     """
-    server = serve(f"stream cam {{ {FAKE} }}", settings=settings)
+    gone = "stream gone { input tshttp://me:secret@127.0.0.1:1/gone; }"
+    server = serve(f"stream cam {{ {FAKE} }}\n{gone}", settings=settings)
     count = 0
 
     def ask(times: int) -> None:
@@ -118,28 +148,73 @@ def test_every_event_arrives_in_order_whatever_happens(
     receiver.mode = "good"
     wait_for(lambda: len(set(receiver.numbers())) == count)
     receiver.mode, receiver.refused = "hang", 0
+    ask(10)
+    wait_for(lambda: receiver.refused >= 2)  # the first try has been given up
+    receiver.mode = "good"
+    wait_for(lambda: len(receiver.numbers()) == count)
+    receiver.mode, receiver.refused = "hang", 0
     ask(40)
     wait_for(lambda: receiver.refused)
     time.sleep(1.5)
     server.kill()  # and, once it is a second old, a kill
-    receiver.mode = "good"
+    receiver.mode, receiver.refused = "error", 0
     server.start()
     ask(10)
+    wait_for(lambda: receiver.refused)
+    time.sleep(1.5)
+    server.kill()  # again, before anything of the first time was delivered
+    receiver.down()
+    server.start()
+    ask(120)  # more than a list holds
+    receiver.mode = "good"
+    receiver.up()
     wait_for(lambda: len(set(receiver.numbers())) == count)
+    numbers = receiver.numbers()
+    assert numbers == list(range(1, count + 1)), "in order, none missing, none twice"
+    receiver.mode, receiver.refused = "mute", 0
+    ask(10)
+    wait_for(lambda: receiver.refused >= 2)
+    receiver.mode = "good"
+    wait_for(lambda: receiver.taken[-1][0] and len(set(receiver.numbers())) == count)
+    what_else_happens(server)
     server.stop()
 
-    numbers = receiver.numbers()
-    first = list(dict.fromkeys(numbers))
-    assert first == list(range(1, count + 1)), "in order, none missing"
-    assert numbers == first, "this receiver never took what it did not acknowledge"
-    ids = [event["event_id"] for event in receiver.events]
-    assert len(set(ids)) == len(ids)
+    assert list(dict.fromkeys(receiver.numbers())) == list(range(1, count + 1)), "in order, none missing"
+    arrived = Counter(id for _, ids in receiver.taken for id in ids)
+    unsure = {id for acknowledged, ids in receiver.taken if not acknowledged for id in ids}
+    assert unsure and {id for id, times in arrived.items() if times > 1} <= unsure, "twice only where nothing was said"
+    assert Counter(id for acknowledged, ids in receiver.taken if acknowledged for id in ids).most_common(1)[0][1] == 1
     assert all(event["server"] and event["media"] == "cam" for event in receiver.events)
 
     told = [json.loads(line) for line in log.read_text().splitlines()]
+    check(receiver.events)
+    check(told)
     names = {event["event"] for event in told}
-    assert {"server_started", "server_stopped", "stream_opened", "source_started", "dvr_new_fragment"} <= names
-    assert {"dvr_blob_closed", "stream_closed", "web_request"} <= names
+    never = {"dvr_drop_write", "dvr_write_failed", "dvr_write_resumed", "dvr_root_failed", "dvr_root_recovered"}
+    never |= {"events_dropped", "thumbnail_failed", "source_lost", "source_updated", "stream_updated", "play_updated"}
+    every = {name for name in SCHEMA["$defs"] if name not in ("common", "source", "session")}
+    assert every - never <= names
+    failed = [event for event in told if event["event"] == "source_closed" and event["url"].endswith("/gone")]
+    assert {event["url"] for event in failed} == {"tshttp://me:***@127.0.0.1:1/gone"}
+    assert all("refused" in event["reason"] for event in failed)
+    assert len(failed) <= len([event for event in told if event["event"] == "server_starting"]), "not at every attempt"
+
+
+def what_else_happens(server: Server) -> None:
+    """Somebody watches, deletes, exports what is not there; the configuration is broken and mended."""
+    api = Api(server.http)
+    playlist = server.get("/cam/index.m3u8?token=t").read().decode()
+    first = [line for line in playlist.splitlines() if line and not line.startswith("#")][0]
+    server.get(f"/cam/{first}").read()
+    begin_ms = api("GET", "/streams/cam/dvr/ranges").json["ranges"][0]["opened_at"]
+    assert api("DELETE", "/streams/cam/dvr/ranges", {"from": begin_ms / 1000, "duration": 3}).status == 204
+    assert api("POST", "/streams/cam/dvr/export?from=5&duration=1&path=/none.mp4").status == 403
+    good = server.config.read_text()
+    for text, line in ((good + "nonsense", "not reloaded"), (good, "reloaded ")):
+        server.config.write_text(text)
+        assert server.process is not None
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda line=line: line in server.log.read_text())  # type: ignore[misc]
 
 
 def test_a_dead_sink_is_bounded_and_says_what_it_lost(serve: Callable[..., Server], receiver: Receiver) -> None:
@@ -155,4 +230,5 @@ def test_a_dead_sink_is_bounded_and_says_what_it_lost(serve: Callable[..., Serve
     wait_for(lambda: any(event["event"] == "events_dropped" for event in receiver.events))
     (lost,) = [event for event in receiver.events if event["event"] == "events_dropped"]
     before = receiver.events[: receiver.events.index(lost)]
+    check(receiver.events)
     assert len(before) == 5 and lost["sink"] == "s" and lost["count"] >= 16

@@ -78,7 +78,7 @@ def make_api(
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
     streams = StreamDocuments(administration, administration.streams, clients, now_ms)
     export = make_export(exporter, administration.streams)
-    jobs = ExportJobs(export, archive.catalog, disk, now_ms)
+    jobs = ExportJobs(export, archive.catalog, disk, now_ms, exporter.tell)
     v3 = Router(gate, Schema(), clock)
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams)

@@ -20,10 +20,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from flussdvr.playback.lru import Lru
 from flussdvr.web.sender import abort
+from flussdvr.web.shown import shown
 from flussdvr.web.viewers.verdict import Verdict
 
 IDLE_S = 60.0
 """A session that asks for nothing this long has ended; the next request begins another."""
+UPDATE_S = 60.0
+"""So often it is told how much a viewer has been sent."""
 REMEMBERED_MS = 600_000
 """How long after its last request a viewer finds a timeshift where it was."""
 SESSIONS = 100_000
@@ -73,6 +76,8 @@ class Session:
     answering: dict[Any, Callable[[], None]] | None = None
     timeshifts: dict[int, int] | None = None
     pass_key: str | None = None
+    started_ms: int | None = None
+    told_s: float = 0.0
 
     def timeshift_opened(self, from_ms: int, now_ms: int) -> int:
         """When this viewer first asked for `timeshift_abs-F` of this F."""
@@ -97,7 +102,7 @@ class Session:
             "referer": self.referer,
             "bytes": self.bytes,
             "opened_at": self.opened_ms,
-            "started_at": self.opened_ms,
+            "started_at": self.opened_ms if self.started_ms is None else self.started_ms,
             "updated_at": self.seen_ms,
             "dvr": self.dvr,
         }
@@ -108,8 +113,8 @@ class Session:
 
 class Sessions:
     """
-    Every session there is. `now_ms`: the wall clock; `on_event` is told of `play_opened`, `play_updated` and
-    `play_closed`.
+    Every session there is. `now_ms`: the wall clock; `on_event` is told of `play_opened`, `play_started` (the first
+    bytes), `play_updated` (each `UPDATE_S`, if `wants` says so) and `play_closed`.
     """
 
     def __init__(
@@ -118,7 +123,9 @@ class Sessions:
         now_ms: Callable[[], int],
         on_event: Callable[[Document], None] = lambda event: None,
         limit: int = SESSIONS,
+        wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
+        self._wants = wants
         self._clock = clock
         self._now_ms = now_ms
         self._on_event = on_event
@@ -160,6 +167,7 @@ class Sessions:
             self._timeshifts.pop(session.id)
             if self._now_ms() - remembered[0] < REMEMBERED_MS:
                 session.timeshifts = remembered[1]
+        session.told_s = self._clock.seconds()
         self.seen(session)
         self.tell("play_opened", session)
 
@@ -176,6 +184,10 @@ class Sessions:
         """It has asked for something."""
         session.seen_ms, session.used_s = self._now_ms(), self._clock.seconds()
         self._by_use.move_to_end(session.id)
+        if session.used_s - session.told_s >= UPDATE_S:
+            session.told_s = session.used_s
+            if self._wants("play_updated"):
+                self.tell("play_updated", session)
         if self._timer is None:
             self._timer = self._clock.callLater(IDLE_S, self._sweep)
 
@@ -186,8 +198,12 @@ class Sessions:
         self._users.setdefault(user, {})[session] = None
 
     def sent(self, session: Session, count: int) -> None:
+        first = not session.bytes and count > 0
         session.bytes += count
         self._bytes[session.name] = self._bytes.get(session.name, 0) + count
+        if first and self._by_use.get(session.id) is session:
+            session.started_ms = self._now_ms()
+            self.tell("play_started", session)
 
     def answer(self, session: Session, request: Any, again: Callable[[], None]) -> None:
         """`request` is being answered from now on; `again()` has it decided anew."""
@@ -219,11 +235,24 @@ class Sessions:
             self._timeshifts.put(session.id, (session.seen_ms, session.timeshifts), 1)
         for request in list(session.answering or ()):
             abort(request)
-        self.tell("play_closed", session, closed_at=self._now_ms(), reason=reason)
+        closed_ms = self._now_ms()
+        self.tell("play_closed", session, closed_at=closed_ms, duration=closed_ms - session.opened_ms, reason=reason)
+
+    def close_all(self, reason: str) -> None:
+        """The server ends."""
+        for session in list(self):
+            self.close(session, reason)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
 
     def tell(self, event: str, session: Session, **more: Any) -> None:
+        """An event with the session's fields; values of queries, which may be tokens, are hidden."""
         document = session.document(False)
-        self._on_event({"event": event, "media": document.pop("name"), **document, **more})
+        name, referer = document.pop("name"), shown(session.referer.encode("utf-8", "replace"))
+        query = shown(b"?" + session.query.encode("utf-8", "replace"))[1:]
+        whole = {**document, "referer": referer, "query_string": query or None, **more}
+        self._on_event({"event": event, "media": name, **whole})
 
     def _forget_user(self, session: Session) -> None:
         if session.user is not None and (sessions := self._users.get(session.user)) is not None:

@@ -483,7 +483,8 @@ def test_events_of_a_session(server: Guarded) -> None:
     server.get(f"{SEGMENT}?token=a")
     server.advance(IDLE_S)
     server.advance(1)
-    assert [event["event"] for event in server.events] == ["play_opened", "play_closed"]
+    assert [event["event"] for event in server.events] == ["play_opened", "play_started", "play_closed"]
     closed = server.events[-1]
     assert closed["media"] == "ort" and closed["bytes"] > 1000 and "token" not in closed
+    assert closed["query_string"] == "token=***" and closed["duration"] == closed["closed_at"] - closed["opened_at"]
     assert server.sessions.bytes_out("ort") == closed["bytes"]

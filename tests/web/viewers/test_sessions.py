@@ -81,7 +81,7 @@ def test_bytes_outlive_their_session() -> None:
     sessions.close(session, "kicked")
     sessions.sent(session, 2)
     assert sessions.bytes_out("ort") == 7 == session.bytes
-    assert [event["event"] for event in sessions.events] == ["play_opened", "play_closed"]
+    assert [event["event"] for event in sessions.events] == ["play_opened", "play_started", "play_closed"]
 
 
 def test_more_than_the_limit_and_the_longest_silent_goes() -> None:
@@ -139,3 +139,33 @@ def test_fifty_thousand_sessions_are_small() -> None:
         tracemalloc.stop()
     assert used < 100e6, used
     assert len(sessions.clock.getDelayedCalls()) == 1
+
+
+def test_how_much_a_viewer_is_sent_is_told_each_minute() -> None:
+    sessions = Watched()
+    session = sessions.open("1")
+    session.referer = "http://page.example/?token=secret&from=5"
+    sessions.clock.advance(5)
+    for _ in range(24):
+        sessions.sent(session, 10)
+        sessions.clock.advance(5)
+        sessions.seen(session)
+    told = [(event["event"], event["updated_at"], event["bytes"]) for event in sessions.events]
+    assert told == [
+        ("play_opened", 0, 0),
+        ("play_started", 0, 10),
+        ("play_updated", 60_000, 110),
+        ("play_updated", 120_000, 230),
+    ]
+    last = sessions.events[-1]
+    assert last["started_at"] == 5000 and last["opened_at"] == 0
+    assert last["referer"] == "http://page.example/?token=***&from=5"
+
+
+def test_the_server_ends() -> None:
+    sessions = Watched()
+    for id in "abc":
+        sessions.open(id)
+    sessions.close_all("stopped")
+    assert len(sessions) == 0 and not sessions.clock.getDelayedCalls()
+    assert [event["reason"] for event in sessions.events if event["event"] == "play_closed"] == ["stopped"] * 3

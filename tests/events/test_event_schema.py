@@ -1,0 +1,134 @@
+"""The source, the schema and the documentation know the same events, with the same fields."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import flussdvr
+from flussdvr.events.filter import LEVEL_OF
+from flussdvr.events.history import TOO_MANY
+
+SCHEMA = json.loads(files("flussdvr.events").joinpath("schema.json").read_bytes())
+DEFS = SCHEMA["$defs"]
+GROUPS = ("common", "source", "session")
+EVENTS = [name for name in DEFS if name not in GROUPS]
+SOURCE = Path(flussdvr.__file__).parent
+DOCS = (SOURCE.parent / "docs" / "events.md").read_text()
+TELLING = {"tell", "told", "make", "_make", "_event", "on_event"}
+"""Functions whose first argument is the name of an event, and whose keyword arguments are its fields."""
+RENAMED = {"utc_ms": "begin_ms"}
+"""As `Events` does it."""
+
+
+def constants(node: ast.expr | None) -> Iterator[str]:
+    """The strings that an expression may be."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from constants(node.body)
+        yield from constants(node.orelse)
+
+
+def emitted() -> Iterator[tuple[str, set[str], str]]:
+    """Name, fields as far as they are written there, and place of each event in the source."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            place = f"{path.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Dict):
+                keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+                found = dict(zip([getattr(key, "value", None) for key in node.keys], node.values, strict=True))
+                for name in constants(found.get("event")):
+                    yield name, {RENAMED.get(key, key) for key in keys}, place
+            elif isinstance(node, ast.Call) and node.args:
+                function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if function in TELLING:
+                    for name in constants(node.args[0]):
+                        yield name, {word.arg for word in node.keywords if word.arg}, place
+
+
+EMITTED = [one for one in emitted() if one[0] != "session.list"]
+
+
+def fields(*names: str) -> set[str]:
+    return {field for name in names for field in DEFS[name]["properties"]}
+
+
+def own(name: str) -> set[str]:
+    return fields(name) - {"event"}
+
+
+def all_fields(name: str) -> set[str]:
+    return fields(name, *(part["$ref"].rpartition("/")[2] for part in DEFS[name]["allOf"]))
+
+
+def test_every_event_of_the_source_is_in_the_schema_and_the_other_way_round() -> None:
+    assert {name for name, _, _ in EMITTED} == set(EVENTS)
+    assert [one["$ref"].rpartition("/")[2] for one in SCHEMA["oneOf"]] == EVENTS
+
+
+@pytest.mark.parametrize(("name", "written", "place"), EMITTED)
+def test_every_field_of_the_source_is_in_the_schema(name: str, written: set[str], place: str) -> None:
+    assert written <= all_fields(name), place
+
+
+def test_what_is_said_of_events_elsewhere_is_said_of_events() -> None:
+    assert set(EVENTS) >= set(LEVEL_OF) and set(EVENTS) >= TOO_MANY
+
+
+def test_it_is_a_schema_that_refuses() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    validator = Draft202012Validator(SCHEMA)
+    common = {"event_id": "b1946ac9-2492-4d23-a47a-1c2a7b3c0001", "utc_ms": 1, "server": "dvr"}
+    event: dict[str, Any] = {"event": "source_lost", **common, "media": "cam", "reason": "x"}
+    assert validator.is_valid(event)
+    for wrong in ({"event": "source_found"}, {"reason": None}, {"utc_ms": "1"}, {"other": 1}):
+        assert not validator.is_valid(event | wrong), wrong
+    for missing in ("reason", "event_id", "server", "utc_ms"):
+        assert not validator.is_valid({key: value for key, value in event.items() if key != missing}), missing
+
+
+def rows(heading: str) -> Iterator[list[str]]:
+    """The cells of the table under a heading of the documentation."""
+    section = re.split(r"^#+ ", DOCS.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def words(cell: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", cell))
+
+
+def test_the_documentation_lists_every_event_with_its_fields() -> None:
+    documented = {}
+    for name, when, cell in rows("Events"):
+        assert when, f"{name}: when?"
+        documented[name.strip("`")] = words(cell)
+        for group in ("source", "session"):
+            refers = {"$ref": f"#/$defs/{group}"} in DEFS[name.strip("`")]["allOf"]
+            assert (f"those of a {group}" in cell) == refers, name
+    assert documented.keys() == set(EVENTS)
+    documented["web_request"] = {name.strip("`") for name, _ in rows("`web_request`: who takes how much from where")}
+    for name in EVENTS:
+        assert documented[name] == own(name), name
+
+
+@pytest.mark.parametrize(
+    ("heading", "group"),
+    [
+        ("Fields of every event", "common"),
+        ("Fields of a source", "source"),
+        ("Fields of a session", "session"),
+    ],
+)
+def test_the_documentation_lists_what_events_have_in_common(heading: str, group: str) -> None:
+    assert {name.strip("`") for name, _ in rows(heading)} == fields(group)
