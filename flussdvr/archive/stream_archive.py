@@ -52,12 +52,12 @@ class StreamArchive:
 
     def ranges(self, within: Range | None = None) -> RangeSet:
         """What is recorded, all or `within` a range; O(log n + ranges in the answer)."""
-        if self._ranges is None:
-            self._ranges = RangeSet()
-            for index in range(len(self._blobs)):
-                self._list(index)
-        bounds = self._ranges.bounds if within is None else within
-        return self._ranges.within(bounds) if bounds is not None else RangeSet()
+        ranges = self._all()
+        return ranges.copy() if within is None else ranges.within(within)
+
+    def overlapping(self, window: Range) -> RangeSet:
+        """What is recorded that overlaps the window, whole; O(log n + ranges in the answer)."""
+        return self._all().overlapping(window)
 
     def blobs(self, within: Range | None = None) -> list[Blob]:
         """The blobs that have a part `within` the range, in order; all for `None`."""
@@ -81,14 +81,19 @@ class StreamArchive:
         What is missing between the recorded ranges, and why: `deleted`, or what the recorder was told. All, or those
         that overlap `within`, whole.
         """
-        gaps = []
-        ranges = self.ranges()
-        for gap in (ranges if within is None else ranges.around(within)).gaps():
-            index = bisect_left(self._blobs, gap.end_ms - JOIN_MS, key=_begin)
-            follows = index < len(self._blobs) and self._blobs[index].begin_ms <= gap.end_ms
-            after = self._blobs[index].after if follows else None
-            gaps.append((gap, after or "deleted"))
-        return gaps
+        ranges = self._all()
+        gaps = (ranges if within is None else ranges.around(within)).gaps()
+        if (bounds := gaps.bounds) is None:
+            return []
+        first = bisect_left(self._blobs, bounds.begin_ms, key=_begin)
+        blobs = self._blobs[first : bisect_right(self._blobs, bounds.end_ms, key=_begin)]
+        begins = [blob.begin_ms for blob in blobs]
+        found = []
+        for gap in gaps:
+            index = bisect_left(begins, gap.end_ms - JOIN_MS)
+            follows = index < len(begins) and begins[index] <= gap.end_ms
+            found.append((gap, (blobs[index].after if follows else None) or "deleted"))
+        return found
 
     @property
     def end_ms(self) -> int:
@@ -184,6 +189,14 @@ class StreamArchive:
         self._blobs = [blob for blob in self._blobs if blob not in gone]
         self._ranges = None
         self._indexes.forget(blobs)
+
+    def _all(self) -> RangeSet:
+        """What is recorded; not for others, it grows."""
+        if self._ranges is None:
+            self._ranges = RangeSet()
+            for index in range(len(self._blobs)):
+                self._list(index)
+        return self._ranges
 
     def _list(self, index: int) -> None:
         blob = self._blobs[index]

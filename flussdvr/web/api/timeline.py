@@ -57,7 +57,7 @@ def what_is_recorded(found: StreamArchive | None, within: Range) -> Document:
         "opened_at": bounds.begin_ms if bounds else None,
         "closed_at": bounds.end_ms if bounds else None,
         "bytes": found.size,
-        "ranges": found.ranges().overlapping(within).pairs(),
+        "ranges": found.overlapping(within).pairs(),
         "locks": found.locks.overlapping(within).pairs(),
         "gaps": [(gap.begin_ms, gap.end_ms, reason_of(why)) for gap, why in found.gaps(within)],
     }
