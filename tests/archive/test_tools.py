@@ -9,6 +9,7 @@ from camera import UTC_MS, Camera
 from store import Store, files, result
 
 from flussdvr.archive import tools
+from flussdvr.archive.catalog import LinkRow
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range
 
@@ -49,6 +50,24 @@ def test_lost_indexes_are_rebuilt_without_any_catalog(recorded: Path) -> None:
     report = tools.reindex(str(recorded / "disk"))
     assert report.ok and len(report.repaired) == 3 and "has no index" in str(report)
     assert state(recorded) == before
+
+
+def test_what_cannot_be_derived_stays(recorded: Path) -> None:
+    store = Store(recorded)
+    result(store.catalog.open())
+    link = LinkRow("0" * 16, "cam", 0, 9, ("mp4",), 99, 2, 0, "kept", "admin", 1)
+    result(store.catalog.insert_link(link))
+    assert result(store.catalog.use_link(link.id, b"ann")) == 1
+    result(store.catalog.close())
+    for path in files(recorded, ".idx"):
+        path.unlink()
+    assert len(tools.reindex(str(recorded / "disk"), str(recorded / "state")).repaired) == 3
+    store = Store(recorded)
+    result(store.catalog.open())
+    link.uses = 1
+    assert result(store.catalog.links()) == [link]
+    assert [result(store.catalog.use_link(link.id, viewer)) for viewer in (b"ann", b"bob", b"eve")] == [1, 2, None]
+    result(store.catalog.close())
 
 
 def test_a_lost_catalog_is_rebuilt(recorded: Path) -> None:

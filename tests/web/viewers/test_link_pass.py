@@ -181,6 +181,16 @@ def test_what_is_no_link_of_this_stream(server: Linked) -> None:
     assert server.error(f"/ort/{command}?link=") == "access_denied" and server.backend.asked
 
 
+def test_where_tokens_have_the_same_name(server: Linked) -> None:
+    server.configure(AuthSettings("http://backend.example/"), auth_token="link")
+    command = f"archive-{S + 2}-4.mp4"
+    server.backend.reply = lambda question: Reply(200 if question["token"] == "good" else 403, {})
+    assert server.status(f"/ort/{command}?link=good") == 200
+    assert server.error(f"/ort/{command}?link=bad") == "access_denied"
+    assert server.status(server.url(server.link(), command)) == 200
+    assert [question["token"] for question in server.backend.asked] == ["good", "bad"]
+
+
 def test_it_expires(server: Linked) -> None:
     url = server.url(server.link(), f"archive-{S + 2}-4.mp4")
     server.advance(99.999)
