@@ -44,6 +44,7 @@ export function SignInForm({ user = "", note }: Props) {
           <input
             {...tied}
             ref={name}
+            autofocus={user === ""}
             defaultValue={user}
             autocomplete="username"
             autocapitalize="none"
@@ -53,7 +54,16 @@ export function SignInForm({ user = "", note }: Props) {
         )}
       </Field>
       <Field label="Password" error={problem?.code === "wrong_password" ? "User or password is wrong." : undefined}>
-        {(tied) => <input {...tied} ref={password} type="password" autocomplete="current-password" required />}
+        {(tied) => (
+          <input
+            {...tied}
+            ref={password}
+            autofocus={user !== ""}
+            type="password"
+            autocomplete="current-password"
+            required
+          />
+        )}
       </Field>
       {problem !== undefined && problem.code !== "wrong_password" && <Refusal problem={problem} />}
       <button class="primary" disabled={busy}>

@@ -51,7 +51,7 @@ function shown(tab: Tab, name: string, { stream }: Watched) {
     case "dvr":
       return <DvrTab name={name} stream={stream} />;
     case "settings":
-      return <SettingsTab name={name} />;
+      return <SettingsTab name={name} stream={stream} />;
     case "viewers":
       return <ViewersTab name={name} />;
     case "sharing":
