@@ -1,6 +1,7 @@
 # make run    the demo server in the foreground, with nothing prepared but Python 3.11 or newer
 # make test   the whole test suite, with the system programs that it needs
 # make ui     the page, from ui/ into flussdvr/web/ui/static (wants Node.js 20 or newer; what is committed needs no Node)
+# make deb    the Debian package, into dist/ (wants root's apt-get, or its build dependencies; takes libraries from PyPI)
 # make lint types bench clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGING := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test bench lint types ui clean
+.PHONY: run test bench lint types ui deb clean
 
 run: $(VENV)/installed
 	@echo
@@ -31,6 +32,16 @@ bench: $(VENV)/installed-test
 
 ui: ui/node_modules/.package-lock.json
 	cd ui && npm run --silent check && npm run --silent build
+
+# dpkg-buildpackage leaves its files beside the tree: it gets a copy.
+deb:
+	@dpkg-checkbuilddeps 2>/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	  --no-install-recommends build-essential debhelper dh-virtualenv dpkg-dev python3-venv; }
+	rm -rf build/deb && mkdir -p build/deb/flussdvr dist
+	git ls-files -z | xargs -0 cp --parents --no-dereference --target-directory=build/deb/flussdvr
+	cd build/deb/flussdvr && dpkg-buildpackage --no-sign --build=binary
+	mv build/deb/*.deb dist/
+	@ls -l dist/*.deb
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
