@@ -24,14 +24,15 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Protocol
 
 from werkzeug.security import check_password_hash
 
-from flussdvr.config.model import Config, Credentials, IPNetwork
+from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
+from flussdvr.web.address import client_address, is_inside
+from flussdvr.web.origin import check_origin, is_unasked
 from flussdvr.web.site import DvrRequest
 
 REALM = b'Basic realm="flussdvr", charset="UTF-8"'
@@ -83,12 +84,15 @@ class Gate:
         The account of a request that reads, or changes something (`edit`).
 
         DvrError: 401 `authorization_failed` without right credentials, 403 `not_allowed_from_here` from a foreign
-        address, 403 `read_only_account` for a viewer who edits, 404 on a listener with `api off`, and what `SignIns`
-        raises.
+        address, 403 `read_only_account` for a viewer who edits, 403 `foreign_origin` for a form of another site, to
+        which a browser has added the credentials that it remembers, 404 on a listener with `api off`, and what
+        `SignIns` raises.
         """
         config = self._config()
         self.check_place(request)
         account = await self._account(config, request.getHeader("authorization"))
+        if account is not None and is_unasked(request):
+            check_origin(request, config.trusted_proxies)
         if account is None and self._sign_ins is not None:
             account = self._sign_ins.account(request, edit or request.method not in READING)
         if account is None:
@@ -111,7 +115,7 @@ class Gate:
             raise DvrError(Kind.NOT_FOUND, "not_found", "there is no API here")
         if config.api_allowed_from:
             address = client_address(request, config.trusted_proxies)
-            if not _inside(address, config.api_allowed_from):
+            if not is_inside(address, config.api_allowed_from):
                 raise DvrError(Kind.DENIED, "not_allowed_from_here", "the API may not be used from this address")
 
     async def _account(self, config: Config, authorization: str | None) -> Account | None:
@@ -146,33 +150,6 @@ class Gate:
                 del self._verified[next(iter(self._verified))]
             self._verified[proof] = None
         return good
-
-
-def client_address(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> str:
-    """Where a request comes from; a trusted proxy is believed about it (`X-Real-IP`, last of `X-Forwarded-For`)."""
-    address = str(getattr(request.getClientAddress(), "host", ""))
-    if is_forwarded(request, trusted):
-        forwarded = (request.getHeader("x-forwarded-for") or "").rpartition(",")[2]
-        told = (request.getHeader("x-real-ip") or forwarded).strip()
-        try:
-            return str(ip_address(told))
-        except ValueError:
-            return address
-    return address
-
-
-def is_forwarded(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> bool:
-    """Whether a trusted proxy has sent a request, so that its `X-Forwarded-*` are believed."""
-    return _inside(str(getattr(request.getClientAddress(), "host", "")), trusted)
-
-
-def _inside(address: str, networks: tuple[IPNetwork, ...]) -> bool:
-    try:
-        parsed: Any = ip_address(address)
-    except ValueError:
-        return False
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(parsed in network for network in networks)
 
 
 def accounts(config: Config) -> Iterator[tuple[Credentials, bool]]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flussdvr.config.model import IPNetwork
-from flussdvr.web.auth import client_address
+from flussdvr.web.address import client_address
 from flussdvr.web.paths import (
     ArchivePlaylist,
     MediaPath,

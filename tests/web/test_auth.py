@@ -10,13 +10,22 @@ from werkzeug.security import generate_password_hash
 from flussdvr.config import parse_config
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
-from flussdvr.web.auth import Account, Gate, client_address
+from flussdvr.web.address import client_address
+from flussdvr.web.auth import Account, Gate
 
 CONFIG = "edit_auth admin secret; view_auth viewer look; api_token robot 0123456789;"
 
 
 class Request:
-    def __init__(self, authorization: str | None = None, host: str = "192.0.2.1", port: int = 80, **headers: str):
+    def __init__(
+        self,
+        authorization: str | None = None,
+        host: str = "192.0.2.1",
+        port: int = 80,
+        method: bytes = b"PUT",
+        **headers: str,
+    ):
+        self.method = method
         self.headers = {**headers, **({"authorization": authorization} if authorization else {})}
         self.host, self.port = host, port
         self.answer: dict[bytes, bytes] = {}
@@ -133,3 +142,22 @@ def test_a_listener_may_hide_the_api() -> None:
         admit(Request(basic("admin:secret")), True, config)
     assert raised.value.status == 404
     assert admit(Request(basic("admin:secret"), port=81), True, config).edit
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; x"]
+)
+def test_a_form_of_another_site_with_the_credentials_that_a_browser_remembers(content_type: str) -> None:
+    form = {"content_type": content_type} if content_type else {}
+    foreign = Request(basic("admin:secret"), method=b"POST", origin="http://evil.example", **form)
+    with pytest.raises(DvrError) as refused:
+        admit(foreign)
+    assert (refused.value.status, refused.value.code) == (403, "foreign_origin")
+    assert admit(Request(basic("admin:secret"), method=b"POST", **form)).edit, "no browser"
+
+
+def test_a_script_that_another_site_has_been_allowed_to_send() -> None:
+    asked = Request(
+        basic("admin:secret"), method=b"POST", origin="http://tool.example", content_type="application/json"
+    )
+    assert admit(asked).edit

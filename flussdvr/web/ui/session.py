@@ -23,11 +23,12 @@ from twisted.web.resource import IResource
 from flussdvr import __version__
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
+from flussdvr.web.address import client_address
 from flussdvr.web.api.router import Call, Router
-from flussdvr.web.auth import Gate, Unauthorized, client_address
+from flussdvr.web.auth import Gate, Unauthorized
+from flussdvr.web.origin import check_origin
 from flussdvr.web.site import DvrRequest
 from flussdvr.web.ui.attempts import Attempts, TooMany
-from flussdvr.web.ui.origin import check_origin
 from flussdvr.web.ui.signin import SignIn, SignIns
 
 SESSION = b"/ui/session"

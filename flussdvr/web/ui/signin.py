@@ -25,10 +25,10 @@ from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
 from flussdvr.secret import Secret
 from flussdvr.web.auth import Account, Gate, accounts
+from flussdvr.web.origin import check_origin, is_https
 from flussdvr.web.paths import MediaPath
 from flussdvr.web.site import DvrRequest
 from flussdvr.web.ui.cookies import cookies, set_cookie
-from flussdvr.web.ui.origin import check_origin, is_https
 from flussdvr.web.viewers.passes import Grant
 
 COOKIE = "flussdvr_session"

@@ -30,8 +30,8 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.sources import Streams as PlayedStreams
 from flussdvr.threads import Worker
+from flussdvr.web.address import client_address
 from flussdvr.web.admission import protocol_of, session_id
-from flussdvr.web.auth import client_address
 from flussdvr.web.paths import LiveTs, MediaPath, Mp4Export, TimeshiftAbsTs, TimeshiftRelTs, TsExport
 from flussdvr.web.sender import abort
 from flussdvr.web.shown import shown

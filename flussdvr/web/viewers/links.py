@@ -23,7 +23,7 @@ from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
 from flussdvr.links import Links
 from flussdvr.timeline import Range
-from flussdvr.web.auth import client_address
+from flussdvr.web.address import client_address
 from flussdvr.web.paths import (
     ArchivePlaylist,
     ImagePlaylist,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from flussdvr.errors import DvrError
-from flussdvr.web.ui.origin import check_origin, is_https
+from flussdvr.web.origin import check_origin, is_https
 
 TRUSTED = (ip_network("192.0.2.1"),)
 

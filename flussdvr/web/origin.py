@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from flussdvr.config.model import IPNetwork
 from flussdvr.errors import DvrError, Kind
-from flussdvr.web.auth import is_forwarded
+from flussdvr.web.address import is_forwarded
 from flussdvr.web.site import DvrRequest
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+FORMS = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
+"""What a browser sends to another server without asking it before (Fetch, CORS-safelisted Content-Type)."""
 
 
 def check_origin(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> None:
@@ -31,6 +33,12 @@ def check_origin(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> None:
     ours = [one.lower().removesuffix(port) for one in hosts if one] if port else []
     if port is None or host.removesuffix(port) not in ours:
         raise DvrError(Kind.DENIED, "foreign_origin", "a page of another server has sent this")
+
+
+def is_unasked(request: DvrRequest) -> bool:
+    """Whether a page of any server could have sent this without the browser's asking whether it may."""
+    content_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
+    return request.method == b"POST" and content_type in FORMS
 
 
 def is_https(request: DvrRequest, trusted: tuple[IPNetwork, ...]) -> bool:
