@@ -15,6 +15,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -34,12 +35,19 @@ VIEWERS = 50_000
 
 
 class Links:
-    """`key`: 32 bytes that sign. `await load()` first."""
+    """`key`: 32 bytes that sign; `on_event` is told of links that are made and revoked. `await load()` first."""
 
     log = Logger()
 
-    def __init__(self, key: bytes, catalog: Catalog, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        catalog: Catalog,
+        now_ms: Callable[[], int],
+        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    ) -> None:
         self.now_ms = now_ms
+        self._on_event = on_event
         self._key = key
         self._catalog = catalog
         self._links: dict[str, LinkRow] = {}
@@ -86,10 +94,23 @@ class Links:
         link = LinkRow(id, *row)
         await self._catalog.insert_link(link)
         self._links[id] = link
+        self._on_event(
+            {
+                "event": "dvr_link_made",
+                "media": stream,
+                "link": id,
+                "begin_ms": span.begin_ms,
+                "duration_ms": span.duration_ms,
+                "formats": list(formats),
+                "expires_at": expires_ms,
+                "max_uses": max_uses,
+                "author": created_by,
+            }
+        )
         return link
 
-    async def revoke(self, stream: str, id: str) -> LinkRow:
-        """From now on it opens nothing. DvrError NOT_FOUND."""
+    async def revoke(self, stream: str, id: str, by: str) -> LinkRow:
+        """From now on it opens nothing. `by`: whose wish that is. DvrError NOT_FOUND."""
         link = self._links.get(id)
         if link is None or link.stream != stream or link.revoked:
             raise DvrError(Kind.NOT_FOUND, "link_not_found", "there is no such link", {"parameter": "id"})
@@ -99,6 +120,7 @@ class Links:
         except DvrError:
             link.revoked = False
             raise
+        self._on_event({"event": "dvr_link_revoked", "media": stream, "link": id, "uses": link.uses, "author": by})
         return link
 
     async def use(self, link: LinkRow, viewer: bytes, count: bool = True) -> bool:

@@ -199,7 +199,7 @@ class Server(MultiService):
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
         await sign_ins.load()
         gate = Gate(lambda: self.config, self.cpu, sign_ins)
-        links = Links(secret.derive("links"), self.archive.catalog, utc_ms)
+        links = Links(secret.derive("links"), self.archive.catalog, utc_ms, self.events.emit)
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
         viewers = ViewersGate(

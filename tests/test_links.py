@@ -38,12 +38,13 @@ def now(work: Awaitable[T]) -> T:
 class World:
     def __init__(self, key: bytes = b"k" * 32) -> None:
         self.now_ms = 1_795_194_000_000
+        self.events: list[dict[str, Any]] = []
         self.catalog = SqliteCatalog(":memory:", InlineWorker())
         now(self.catalog.open())
         self.links = self.restarted(key)
 
     def restarted(self, key: bytes = b"k" * 32) -> Links:
-        links = Links(key, self.catalog, lambda: self.now_ms)
+        links = Links(key, self.catalog, lambda: self.now_ms, self.events.append)
         now(links.load())
         return links
 
@@ -151,7 +152,7 @@ def test_a_catalog_that_fails_gives_no_use_away(world: World) -> None:
     with pytest.raises(DvrError, match="catalog_closed"):
         now(world.links.use(limited, b"ann"))
     with pytest.raises(DvrError, match="catalog_closed"):
-        now(world.links.revoke("cam", limited.id))
+        now(world.links.revoke("cam", limited.id, "admin"))
     assert not limited.revoked, "what was not kept does not seem to be"
     with pytest.raises(DvrError, match="catalog_closed"):
         world.make()
@@ -162,14 +163,18 @@ def test_revoked(world: World) -> None:
     link, other = world.make(max_uses=3), world.make()
     for stream, id in (("other", link.id), ("cam", "0" * 16), ("cam", "")):
         with pytest.raises(DvrError, match="link_not_found"):
-            now(world.links.revoke(stream, id))
-    now(world.links.revoke("cam", link.id))
+            now(world.links.revoke(stream, id, "admin"))
+    now(world.links.revoke("cam", link.id, "admin"))
     assert world.links.of("cam") == [other]
+    assert [event["event"] for event in world.events] == ["dvr_link_made", "dvr_link_made", "dvr_link_revoked"]
+    assert all(world.links.token(link) not in repr(event) for event in world.events)
+    told = world.events[-1]
+    assert (told["media"], told["link"], told["author"]) == ("cam", link.id, "admin")
     again = world.restarted()
     found = again.find(again.token(link), "cam")
     assert found is not None and found.revoked
     with pytest.raises(DvrError, match="link_not_found"):
-        now(again.revoke("cam", link.id))
+        now(again.revoke("cam", link.id, "admin"))
 
 
 def test_one_that_is_long_over_is_forgotten(world: World) -> None:

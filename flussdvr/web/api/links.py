@@ -44,7 +44,7 @@ def add_links(router: Router, links: Links, streams: StreamDocuments, viewers: V
 
     @router.delete("/streams/<path:name>/dvr/links/<id>")
     async def revoke_link(call: Call, name: str, id: str) -> None:
-        link = await links.revoke(name, id)
+        link = await links.revoke(name, id, call.account.name)
         viewers.withdraw(grant_key(link.id))
 
 

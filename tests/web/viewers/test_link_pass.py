@@ -207,7 +207,7 @@ def test_revoked_while_it_is_downloaded(server: Linked, max_uses: int | None) ->
     url = server.url(link, f"archive-{S + 2}-4.ts")
     transport = server.open(url)
     assert transport.value().startswith(b"HTTP/1.1 200")
-    now(server.links.revoke("ort", link.id))
+    now(server.links.revoke("ort", link.id, "admin"))
     assert server.gate.withdraw(grant_key(link.id)) == 1
     assert server.error(url) == "link_revoked" and len(server.sessions) == 0
 
