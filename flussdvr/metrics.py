@@ -4,7 +4,7 @@
 """
 What Prometheus asks: figures that the parts of the server have anyway, gathered when they are asked for.
 
-    flussdvr_stream_*    recording, age of the newest fragment, gaps by reason, fragments written and dropped
+    flussdvr_stream_*    viewers, recording, age of the newest fragment, gaps by reason, fragments written and dropped
     flussdvr_root_*      write queue, sync, space, how far back the disk will reach
     flussdvr_http_*      bytes sent by source, requests by status
     flussdvr_events_*    of each sink: waiting, sent, dropped
@@ -16,8 +16,8 @@ docs/events.md lists them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -89,7 +89,18 @@ class Gathered:
         return registry
 
 
+class Viewers(Protocol):
+    """Sessions by stream and protocol, and bytes that were sent by stream."""
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]: ...
+
+    def bytes_out(self, name: str) -> int: ...
+
+
 class Metrics:
+    """`sessions` is given once there are any."""
+
     def __init__(
         self,
         streams: Streams,
@@ -106,9 +117,12 @@ class Metrics:
         self._usage = usage
         self._reactor = reactor
         self._now_ms = now_ms
+        self.sessions: Viewers | None = None
 
-    async def gather(self) -> Gathered:
+    async def gather(self, streams_only: bool = False) -> Gathered:
         """In the reactor; only the free space is asked for in the disks' threads."""
+        if streams_only:
+            return Gathered(self._of_streams())
         asked = [(root, Deferred.fromCoroutine(self._forecast(root))) for root in self._archive.roots.values()]
         forecasts = [(root, await answer) for root, answer in asked]
         return Gathered(
@@ -153,6 +167,11 @@ class Metrics:
         ):
             figures = [((name,), getattr(recorder, what)) for name, recorder in recorders.items()]
             yield counter(f"flussdvr_stream_{what}", help_text, media, figures)
+        if (sessions := self.sessions) is not None:
+            sent = [((name,), sessions.bytes_out(name)) for name in names]
+            yield counter("flussdvr_stream_out_bytes", "Content sent to viewers.", media, sent)
+            by = ("media", "proto")
+            yield gauge("flussdvr_stream_sessions", "Who watches.", by, sessions.counts.items())
         yield self._gaps(now)
         yield from self._kept(now)
 

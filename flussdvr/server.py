@@ -49,7 +49,7 @@ from flussdvr.threads import Pool
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate
 from flussdvr.web.media import MediaSite
-from flussdvr.web.metrics import metrics_resource
+from flussdvr.web.metrics import metrics_resource, openmetrics
 from flussdvr.web.pictures import PictureSite
 from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.root import Root
@@ -194,6 +194,7 @@ class Server(MultiService):
         self._sessions = sessions = Sessions(self._reactor, utc_ms, self.events.emit, wants=self.events.wants)
         backend = HttpBackend(self._reactor)
         self.streams.bytes_out = sessions.bytes_out
+        self.metrics.sessions = sessions
         self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms, self.countries.of).permit
         secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
@@ -221,6 +222,7 @@ class Server(MultiService):
             links=links,
             events=self.events,
             alarms=self.alarms,
+            exposition=openmetrics(self.metrics, self.cpu),
         )
         await jobs.load()
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,12 +46,14 @@ def samples(server: Server) -> dict[tuple[str, str], float]:
 
 
 def test_the_figures(server: Server) -> None:
-    server.get("/cam/media_info.json").read()
+    playlist = server.get("/cam/index.m3u8")
+    assert playlist.status == 200 and playlist.read()
     found, root = samples(server), str(server.root)
     assert found["stream_recording", "cam"] == 1 and found["stream_recording", "gone"] == 0
     assert found["stream_last_fragment_age_seconds", "cam"] < 4 < found["stream_last_fragment_age_seconds", "gone"]
     assert 2 < found["stream_gap_seconds", "cam,restart"] < 10
     assert found["stream_fragments_written_total", "cam"] >= 2 and found["stream_fragments_dropped_total", "cam"] == 0
+    assert found["stream_sessions", "cam,hls"] == 1 and found["stream_out_bytes_total", "cam"] > 100
     assert found["root_up", root] == 1 and found["root_free_bytes", root] > 0 and found["root_sync_seconds", root] > 0
     assert found["root_recorded_bytes", root] > 10_000 and found["root_recording_bytes_per_second", root] > 1000
     assert found["root_depth_seconds", root] >= found["root_full_seconds", root] > 0
@@ -67,6 +71,22 @@ def test_open_metrics_and_who_may(server: Server) -> None:
     assert server.get("/metrics", LOOK, "HEAD").status == 200
 
 
+def test_open_metrics_over_the_api(server: Server) -> None:
+    families = {}
+    for part in ("streams", "config"):
+        path = f"/streamer/api/v3/{part}?format=openmetrics"
+        assert server.get(path).status == 401
+        response = server.get(path, LOOK)
+        assert response.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+        text = response.read().decode()
+        families[part] = {family.name for family in openmetrics_parser.text_string_to_metric_families(text)}
+        assert server.get(f"/streamer/api/v3/{part}?format=xml", LOOK).status == 400
+        assert json.load(server.get(f"/streamer/api/v3/{part}?format=json", LOOK))
+    assert "flussdvr_stream_recording" in families["streams"] < families["config"]
+    assert all(name.startswith("flussdvr_stream_") for name in families["streams"])
+    assert "flussdvr_root_up" in families["config"]
+
+
 def test_events_and_alarms_over_the_api(server: Server) -> None:
     api = "/streamer/api/v3/"
     assert server.get(api + "events").status == server.get(api + "alarms").status == 401
@@ -76,13 +96,20 @@ def test_events_and_alarms_over_the_api(server: Server) -> None:
     last = told["events"][-1]
     assert told["server_started_at"] <= last["utc_ms"]
     assert json.load(server.get(f"{api}events?media=cam&after={last['event_id']}", LOOK))["events"] == []
-    assert server.get(api + "events?limit=many", LOOK).status == 400
+    for limit in ("many", "2.0", "-1"):
+        assert server.get(f"{api}events?limit={limit}", LOOK).status == 400
+    assert len(json.load(server.get(api + "events?limit=2", LOOK))["events"]) == 2
     deadline = time.monotonic() + 20
     while not (alarms := json.load(server.get(api + "alarms", LOOK))["alarms"]):
         assert time.monotonic() < deadline, "a stream that should be recorded has no source"
         time.sleep(0.2)
     (alarm,) = alarms
     assert alarm["media"] == "gone" and alarm["code"] in ("gap", "recording_stopped") and "gone has" in alarm["title"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_reads_the_rules() -> None:
+    subprocess.run(["promtool", "check", "rules", str(ETC / "alerts.yml")], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "grafana-dashboard.json"])

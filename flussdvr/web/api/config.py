@@ -1,5 +1,5 @@
 """
-/config, /config/stats, /event_sinks: the server as a whole.
+/config, /config/stats, /event_sinks: the server as a whole; /config?format=openmetrics: all of its metrics.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flussdvr.config.urls import mask_url
 from flussdvr.errors import DvrError, Kind
 from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
-from flussdvr.web.api.router import Call, Router, Text
+from flussdvr.web.api.router import Call, Exposition, Router, Text
 from flussdvr.web.api.stats import Clients, bitrate
 
 Document = dict[str, Any]
@@ -33,6 +33,7 @@ def add_config(
     streams: Streams,
     clients: Clients,
     now_ms: Callable[[], int],
+    exposition: Exposition | None = None,
 ) -> Callable[[], Document]:
     """Gives what `/config/stats` shows."""
     started_ms = now_ms()
@@ -62,6 +63,8 @@ def add_config(
     @router.get("/config")
     async def get_config(call: Call) -> Document | Text:
         config = administration.config
+        if call.query.get("format") == "openmetrics" and exposition is not None:
+            return await exposition(False)
         if call.accepts("text/plain"):
             return Text(write_config(config, secrets=call.secrets).encode())
         return {

@@ -8,10 +8,10 @@ from typing import Any
 
 from flussdvr.alarms import Alarms
 from flussdvr.events.events import Events
+from flussdvr.web.api.listing import read_limit
 from flussdvr.web.api.router import Call, Router
 
 Document = dict[str, Any]
-LIMIT = "100"
 
 
 def add_events(router: Router, events: Events) -> None:
@@ -19,8 +19,7 @@ def add_events(router: Router, events: Events) -> None:
     async def list_events(call: Call) -> Document:
         query = call.query
         names = {name for name in query.get("event", "").split(",") if name}
-        limit = int(query.get("limit") or LIMIT)
-        found = events.history.find(limit, query.get("after"), names, query.get("media"))
+        found = events.history.find(read_limit(query.get("limit")), query.get("after"), names, query.get("media"))
         return {"events": found, "server_started_at": events.started_ms}
 
 

@@ -70,6 +70,8 @@ class Packed:
 
 
 Handler = Callable[..., Awaitable[Any]]
+Exposition = Callable[[bool], Awaitable[Text]]
+"""The metrics as OpenMetrics: all, or those of the streams only."""
 
 
 class Router:

@@ -32,7 +32,7 @@ from flussdvr.web.api.exports import add_exports, make_export
 from flussdvr.web.api.legacy import add_legacy
 from flussdvr.web.api.links import add_links
 from flussdvr.web.api.monitoring import add_monitoring
-from flussdvr.web.api.router import Router
+from flussdvr.web.api.router import Exposition, Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.sessions import add_legacy_sessions, add_sessions
 from flussdvr.web.api.stats import Clients, Nobody
@@ -73,6 +73,7 @@ def make_api(
     links: Links | None = None,
     events: Events | None = None,
     alarms: Alarms | None = None,
+    exposition: Exposition | None = None,
 ) -> tuple[ApiResource, ExportJobs]:
     """The resource, and the export jobs, which are to be loaded before it is asked."""
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
@@ -81,7 +82,7 @@ def make_api(
     jobs = ExportJobs(export, archive.catalog, disk, now_ms, exporter.tell)
     v3 = Router(gate, Schema(), clock)
     add_monitoring(v3, archive, now_ms)
-    add_streams(v3, streams)
+    add_streams(v3, streams, exposition)
     add_dvr(v3, archive, streams)
     add_timeline(v3, archive, streams, now_ms, viewers.worker if viewers is not None else None)
     add_exports(v3, export, jobs)
@@ -94,7 +95,7 @@ def make_api(
         add_events(v3, events)
     if alarms is not None:
         add_alarms(v3, alarms)
-    stats = add_config(v3, administration, archive, administration.streams, clients, now_ms)
+    stats = add_config(v3, administration, archive, administration.streams, clients, now_ms, exposition)
     legacy = Router(gate, None, clock)
     if viewers is not None:
         add_legacy_sessions(legacy, viewers)

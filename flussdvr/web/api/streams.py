@@ -2,7 +2,7 @@
 /streams, /streams/{name}, /streams/{name}/stop: what is configured, runs or is recorded.
 
 GET shows the effective configuration and `stats`; `?part=config_override` what the API has changed of it,
-`?part=config_on_disk` what the file says.
+`?part=config_on_disk` what the file says; the list with `?format=openmetrics` is the streams' metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flussdvr.config.stream_document import effective, mask_patch
 from flussdvr.errors import DvrError, Kind
 from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
-from flussdvr.web.api.router import Call, Router
+from flussdvr.web.api.router import Call, Exposition, Router, Text
 from flussdvr.web.api.stats import Clients, stream_stats
 
 Document = dict[str, Any]
@@ -74,11 +74,13 @@ def not_found(name: str) -> DvrError:
     return DvrError(Kind.NOT_FOUND, "stream_not_found", f"there is no stream {name[:200]}", {"parameter": "name"})
 
 
-def add_streams(router: Router, documents: StreamDocuments) -> None:
+def add_streams(router: Router, documents: StreamDocuments, exposition: Exposition | None = None) -> None:
     administration = documents.administration
 
     @router.get("/streams")
-    async def list_streams(call: Call) -> Document:
+    async def list_streams(call: Call) -> Document | Text:
+        if call.query.get("format") == "openmetrics" and exposition is not None:
+            return await exposition(True)
         found = page(documents.all(call.secrets), call.query, order="position,name", searched=SEARCHED)
         return found.document("streams")
 

@@ -11,7 +11,7 @@ with a request that is still being answered (a download, endless MPEG-TS) does n
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +131,8 @@ class Sessions:
         self._on_event = on_event
         self._limit = limit
         self._by_use: OrderedDict[str, Session] = OrderedDict()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Sessions by stream and protocol."""
         self._online: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         self._users: dict[str, dict[Session, None]] = {}
@@ -163,6 +165,7 @@ class Sessions:
             self._make_room()
         self._by_use[session.id] = session
         self._online[session.name] = self._online.get(session.name, 0) + 1
+        self.counts[session.name, session.proto] += 1
         if (remembered := self._timeshifts.get(session.id)) is not None:
             self._timeshifts.pop(session.id)
             if self._now_ms() - remembered[0] < REMEMBERED_MS:
@@ -226,6 +229,9 @@ class Sessions:
             return
         del self._by_use[session.id]
         self._forget_user(session)
+        self.counts[session.name, session.proto] -= 1
+        if not self.counts[session.name, session.proto]:
+            del self.counts[session.name, session.proto]
         left = self._online[session.name] - 1
         if left:
             self._online[session.name] = left

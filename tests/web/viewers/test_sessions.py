@@ -166,6 +166,8 @@ def test_the_server_ends() -> None:
     sessions = Watched()
     for id in "abc":
         sessions.open(id)
+    assert sessions.counts == {("ort", "hls"): 3}
     sessions.close_all("stopped")
+    assert not sessions.counts
     assert len(sessions) == 0 and not sessions.clock.getDelayedCalls()
     assert [event["reason"] for event in sessions.events if event["event"] == "play_closed"] == ["stopped"] * 3
