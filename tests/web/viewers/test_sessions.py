@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections import OrderedDict
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -137,6 +138,7 @@ def test_fifty_thousand_sessions_are_small() -> None:
         used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
+    print(f"50 000 sessions: {used / 1e6:.0f} MB")
     assert used < 100e6, used
     assert len(sessions.clock.getDelayedCalls()) == 1
 
@@ -171,3 +173,26 @@ def test_the_server_ends() -> None:
     assert not sessions.counts
     assert len(sessions) == 0 and not sessions.clock.getDelayedCalls()
     assert [event["reason"] for event in sessions.events if event["event"] == "play_closed"] == ["stopped"] * 3
+
+
+class Looked(OrderedDict[str, Session]):
+    """Counts the sessions that somebody looks at."""
+
+    looks = 0
+
+    def values(self) -> Any:
+        for session in super().values():
+            self.looks += 1
+            yield session
+
+
+def test_nothing_ever_walks_over_all_sessions() -> None:
+    sessions = Watched()
+    looked = sessions._by_use = Looked()
+    opened = [sessions.open(str(number)) for number in range(1000)]
+    for _ in range(10):
+        sessions.clock.advance(IDLE_S / 2)
+        for session in opened:
+            sessions.seen(session)
+    assert 0 < looked.looks <= 10, "the timer has looked at the first, each time"
+    assert len(sessions) == 1000
