@@ -10,6 +10,8 @@ import "./styles/events.css";
 import "./styles/streams.css";
 import "./styles/stream.css";
 import "./styles/settings.css";
+import "./styles/player.css";
+import "./styles/dvr.css";
 
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

@@ -95,15 +95,19 @@ export interface Link {
   urls: Record<string, string>;
 }
 
+/** `from` and `duration` in ms, `progress` in percent. */
 export interface ExportJob {
   id: string;
   name: string;
   from: number;
   duration: number;
   path: string;
-  state: string;
+  status: "running" | "succeeded" | "failed" | "canceled";
   progress: number;
-  error?: string | null;
+  error: string | null;
+  started_at: number | null;
+  finished_at: number | null;
+  size: number | null;
 }
 
 export interface ServerEvent {

@@ -1,7 +1,225 @@
-import type { ReadonlySignal } from "@preact/signals";
+/**
+ * A stream's picture and its archive: watched live or at any moment, and what can be done with a part of it.
+ *
+ *     Picture, Controls      the player
+ *     Timeline               what is recorded, where one is, what is chosen
+ *     Chosen                 the part that is chosen: a file, a lock, a link, deleted
+ *     Jobs, Kept             exports on the server, what is locked
+ */
+import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { Stream } from "../api/types";
+import { account, request, serverNow } from "../api/http";
+import type { Span, Stream } from "../api/types";
+import { amend, place } from "../app/router";
+import { createPlayer, type Player } from "../player/createPlayer";
+import { actionOf, ownsKey, type Action } from "../player/keys";
+import { Controls } from "../player/Controls";
+import { Picture } from "../player/Picture";
+import { DAY_MS, HOUR_MS, shownZone } from "../shared/time";
+import { DateField } from "../timeline/DateField";
+import { Timeline } from "../timeline/Timeline";
+import { around, reveal, upToNow, type View } from "../timeline/view";
+import { ZoneSwitch } from "../timeline/ZoneSwitch";
+import { useArchive } from "./archive";
+import { Chosen } from "./Chosen";
+import { pictureUrl } from "./files";
+import { Jobs } from "./Jobs";
+import { Kept } from "./Kept";
+import { MomentLink } from "./MomentLink";
+import { readWish, spellWish } from "./wish";
 
-export function DvrTab({ name }: { name: string; stream: ReadonlySignal<Stream | null> }) {
-  return <p>{name}: not yet</p>;
+const TICK_MS = 500;
+const SHORTEST_VIEW_MS = 10 * 60_000;
+const OFFERED_MS = 60_000;
+
+export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<Stream | null> }) {
+  const [wish] = useState(() => readWish(place.peek().query));
+  const frame = useRef<HTMLDivElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const player = useSignal<Player | null>(null);
+  const help = useSignal(false);
+  const now = useSignal(serverNow());
+  const archive = useArchive(name);
+  const selection = useSignal<Span | null>(wish.chosen);
+  const first = wish.at ?? wish.chosen?.[0] ?? null;
+  const view = useSignal<View>(first === null ? upToNow(now.peek(), HOUR_MS) : around(first, HOUR_MS));
+
+  useEffect(() => {
+    if (video.current === null) return;
+    const made = createPlayer(video.current, { name, now: serverNow });
+    player.value = made;
+    if (first === null) made.playLive();
+    else made.playAt(first);
+    return () => made.destroy();
+  }, []);
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = serverNow()), TICK_MS);
+    return () => clearInterval(timer);
+  }, []);
+  // The first answer says how much there is: all of it is shown, up to a day.
+  useSignalEffect(() => {
+    if (!archive.known.value || first !== null) return;
+    const begin = archive.timeline.peek().ranges[0]?.[0];
+    const length = begin === undefined ? HOUR_MS : (now.peek() - begin) * 1.05;
+    view.value = upToNow(now.peek(), Math.min(DAY_MS, Math.max(SHORTEST_VIEW_MS, length)));
+  });
+  useWishes(player, view);
+  useSignalEffect(() => {
+    const query = spellWish({ at: null, chosen: selection.value });
+    const shown = spellWish({ at: null, chosen: readWish(place.peek().query).chosen });
+    if (JSON.stringify(query) !== JSON.stringify(shown)) amend(query);
+  });
+  useSignInAgain(player);
+  useKeys((action) => act(action));
+
+  const position = useComputed(() => player.value?.seeking.value ?? player.value?.position.value ?? null);
+  const thumbnails = useComputed(() => Boolean(stream.value?.thumbnails?.enabled ?? false));
+
+  function seek(ms: number): void {
+    player.peek()?.playAt(ms);
+    view.value = reveal(view.peek(), ms);
+  }
+
+  function act(action: Action): void {
+    const made = player.peek();
+    if (made === null || video.current === null) return;
+    const at = position.peek() ?? now.peek();
+    switch (action.do) {
+      case "toggle":
+        return made.toggle();
+      case "move":
+        return seek(at + action.ms);
+      case "step":
+        return made.step(action.frames);
+      case "rate":
+        return made.setRate(action.rate);
+      case "live":
+        return made.playLive();
+      case "first": {
+        const begin = archive.timeline.peek().ranges[0]?.[0];
+        return begin === undefined ? undefined : seek(begin);
+      }
+      case "in": {
+        const end = selection.peek()?.[1] ?? 0;
+        selection.value = [at, end > at ? end : Math.max(at + 1000, Math.min(at + OFFERED_MS, now.peek()))];
+        return;
+      }
+      case "out": {
+        const begin = selection.peek()?.[0] ?? at;
+        selection.value = [begin < at ? begin : at - OFFERED_MS, at];
+        return;
+      }
+      case "mute":
+        video.current.muted = !video.current.muted;
+        return;
+      case "full":
+        return void turnFull(frame.current);
+      case "help":
+        help.value = !help.value;
+    }
+  }
+
+  const made = player.value;
+  return (
+    <div class="dvr">
+      <div class="dvr-player" ref={frame}>
+        <Picture
+          video={video}
+          player={made}
+          label={`${name}, the picture`}
+          zone={shownZone}
+          help={help.value}
+          onHelp={() => (help.value = false)}
+        />
+        {made !== null && video.current !== null && (
+          <Controls
+            player={made}
+            video={video.current}
+            zone={shownZone}
+            onFull={() => void turnFull(frame.current)}
+            onHelp={() => (help.value = !help.value)}
+          >
+            <MomentLink name={name} position={position} />
+          </Controls>
+        )}
+      </div>
+      <Timeline
+        archive={archive.timeline}
+        now={now}
+        view={view}
+        position={position}
+        selection={selection}
+        zone={shownZone}
+        onSeek={seek}
+        preview={(ms, width) => (thumbnails.value ? pictureUrl(name, ms, width) : null)}
+      >
+        <DateField value={position} zone={shownZone} now={now} onChange={seek} label="Go to" />
+        <ZoneSwitch />
+      </Timeline>
+      <Chosen
+        name={name}
+        stream={stream}
+        archive={archive}
+        selection={selection}
+        now={now}
+        onOffer={() => {
+          const end = Math.min(position.peek() ?? now.peek(), now.peek());
+          selection.value = [end - OFFERED_MS, end];
+        }}
+      />
+      <div class="dvr-lists">
+        <Jobs name={name} />
+        <Kept name={name} archive={archive} onShow={seek} />
+      </div>
+    </div>
+  );
+}
+
+/** A link to another moment of the stream that is shown: the screen stays, the player goes there. */
+function useWishes(player: ReadonlySignal<Player | null>, view: { value: View; peek: () => View }): void {
+  const done = useRef(place.peek().query.get("at"));
+  useSignalEffect(() => {
+    const query = place.value.query;
+    const { at } = readWish(query);
+    if (query.get("at") === done.current) return;
+    done.current = query.get("at");
+    if (at === null) return;
+    player.peek()?.playAt(at);
+    view.value = reveal(view.peek(), at);
+  });
+}
+
+/** A refusal may be the sign-in's end: then it is asked for, and it plays on afterwards. */
+function useSignInAgain(player: ReadonlySignal<Player | null>): void {
+  useSignalEffect(() => {
+    const code = player.value?.error.value?.code;
+    if (code === "denied" || code === "signed_out") request("GET", "/ui/session").catch(() => {});
+  });
+  const signedIn = useComputed(() => account.value !== null);
+  useSignalEffect(() => {
+    const made = player.peek();
+    if (signedIn.value && made?.error.peek() != null) made.retry();
+  });
+}
+
+function useKeys(act: (action: Action) => void): void {
+  const latest = useRef(act);
+  latest.current = act;
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || ownsKey(event.target, event.key) || document.querySelector("dialog[open]")) return;
+      const action = actionOf(event);
+      if (action === null) return;
+      event.preventDefault();
+      latest.current(action);
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  }, []);
+}
+
+async function turnFull(frame: HTMLElement | null): Promise<void> {
+  if (document.fullscreenElement !== null) await document.exitFullscreen();
+  else await frame?.requestFullscreen().catch(() => {});
 }

@@ -1,0 +1,87 @@
+/** A part of the archive as a file on the server, made in the background. */
+import type { ReadonlySignal } from "@preact/signals";
+import { useState } from "preact/hooks";
+
+import { ApiError, request } from "../api/http";
+import type { ExportJob, Span, Stream } from "../api/types";
+import { say } from "../app/toasts";
+import { Dialog } from "../shared/Dialog";
+import { Field } from "../shared/Field";
+import { keep, kept } from "../shared/kept";
+import { formatMoment, formatSpan, shownZone } from "../shared/time";
+import { fileName } from "./files";
+import { jobs } from "./jobs";
+
+interface Props {
+  name: string;
+  span: Span;
+  stream: ReadonlySignal<Stream | null>;
+  onClose: () => void;
+}
+
+const DIRECTORY = "flussdvr.export_directory";
+
+export function ServerExport({ name, span, stream, onClose }: Props) {
+  const [begin, end] = span;
+  const directory = kept(DIRECTORY) ?? `${stream.value?.dvr?.root ?? ""}/exports`;
+  const [path, setPath] = useState(() => `${directory}/${fileName(name, span)}`);
+  const [problem, setProblem] = useState<string>();
+  const [busy, setBusy] = useState(false);
+
+  async function submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      const order = { name, from: begin, duration: end - begin, path, meta: true };
+      const job = await request<ExportJob>("PUT", `dvr_export_jobs/${newId()}`, order);
+      jobs.value = [job, ...jobs.value];
+      keep(DIRECTORY, path.slice(0, path.lastIndexOf("/")));
+      say("The export has begun.");
+      onClose();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setProblem(error.message);
+      setBusy(false);
+    }
+  }
+
+  return (
+    <Dialog title="Export to the server" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <p>
+          {formatSpan(end - begin)} from <span class="num">{formatMoment(begin, shownZone.value)}</span>, as an MP4.
+        </p>
+        <Field
+          label="File"
+          hint="Below the server's export_root or a DVR root. An existing file is never replaced."
+          error={problem}
+        >
+          {(tied) => (
+            <input
+              {...tied}
+              class="mono"
+              value={path}
+              required
+              spellcheck={false}
+              onInput={({ currentTarget }) => setPath(currentTarget.value)}
+            />
+          )}
+        </Field>
+        <div class="dialog-buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button class="primary" disabled={busy}>
+            Export
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Unlike `crypto.randomUUID`, also without https. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

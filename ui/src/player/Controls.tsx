@@ -1,0 +1,134 @@
+/** The row below the picture: play, a frame back and ahead, speed, the moment that is shown, live, sound, whole screen. */
+import { useSignal, type ReadonlySignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+
+import { Icon, type IconName } from "../shared/Icon";
+import { formatMoment, type Zone } from "../shared/time";
+import type { Player } from "./createPlayer";
+import { RATES } from "./keys";
+
+interface Props {
+  player: Player;
+  video: HTMLVideoElement;
+  zone: ReadonlySignal<Zone>;
+  onFull: () => void;
+  onHelp: () => void;
+  /** Between the moment and the sound. */
+  children?: ComponentChildren;
+}
+
+export function Controls({ player, video, zone, onFull, onHelp, children }: Props) {
+  return (
+    <div class="controls" role="group" aria-label="Player">
+      <PlayButton player={player} />
+      <Sign name="left" label="A frame back ( , )" onClick={() => player.step(-1)} />
+      <Sign name="right" label="A frame ahead ( . )" onClick={() => player.step(1)} />
+      <Speed player={player} />
+      <Live player={player} />
+      <Moment player={player} zone={zone} />
+      <span class="grow" />
+      {children}
+      <Sound video={video} />
+      {document.fullscreenEnabled && <Sign name="full" label="Whole screen (f)" onClick={onFull} />}
+      <button class="quiet icon" aria-label="Keys (?)" title="Keys (?)" onClick={onHelp}>
+        ?
+      </button>
+    </div>
+  );
+}
+
+function Sign({ name, label, onClick }: { name: IconName; label: string; onClick: () => void }) {
+  return (
+    <button class="quiet icon" aria-label={label} title={label} onClick={onClick}>
+      <Icon name={name} />
+    </button>
+  );
+}
+
+function PlayButton({ player }: { player: Player }) {
+  const runs = player.state.value === "playing" || player.state.value === "loading";
+  return (
+    <Sign name={runs ? "pause" : "play"} label={runs ? "Pause (k)" : "Play (k)"} onClick={() => player.toggle()} />
+  );
+}
+
+function Speed({ player }: { player: Player }) {
+  return (
+    <select
+      class="num"
+      aria-label="Speed"
+      title="Speed (1 to 6)"
+      value={String(player.rate.value)}
+      onChange={(event) => player.setRate(Number(event.currentTarget.value))}
+    >
+      {RATES.map((rate) => (
+        <option key={rate} value={String(rate)}>
+          {rate}×
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** Pressed: live is shown. What is shown of the archive is said beside it. */
+function Live({ player }: { player: Player }) {
+  const live = player.live.value;
+  return (
+    <button class="controls-live" aria-pressed={live} title="To the present (End)" onClick={() => player.playLive()}>
+      <Icon name="live" />
+      {player.mode.value === "live" ? "Live" : "Go live"}
+    </button>
+  );
+}
+
+/** On its own, because it changes with each picture. */
+function Moment({ player, zone }: { player: Player; zone: ReadonlySignal<Zone> }) {
+  const ms = player.seeking.value ?? player.position.value;
+  const precision = player.state.value === "paused" ? "ms" : "second";
+  return (
+    <time
+      class="controls-moment num"
+      data-ms={player.seeking.value === null ? (player.position.value ?? undefined) : undefined}
+    >
+      {ms === null ? "" : formatMoment(ms, zone.value, precision)}
+    </time>
+  );
+}
+
+function Sound({ video }: { video: HTMLVideoElement }) {
+  const muted = useSignal(video.muted);
+  const volume = useSignal(video.volume);
+  useEffect(() => {
+    const changed = () => {
+      muted.value = video.muted;
+      volume.value = video.volume;
+    };
+    video.addEventListener("volumechange", changed);
+    return () => video.removeEventListener("volumechange", changed);
+  }, [video]);
+  return (
+    <>
+      <Sign
+        name={muted.value ? "mute" : "sound"}
+        label={muted.value ? "Sound on (m)" : "Sound off (m)"}
+        onClick={() => {
+          video.muted = !video.muted;
+        }}
+      />
+      <input
+        class="controls-volume"
+        type="range"
+        min="0"
+        max="1"
+        step="0.05"
+        aria-label="Volume"
+        value={muted.value ? 0 : volume.value}
+        onInput={({ currentTarget }) => {
+          video.volume = Number(currentTarget.value);
+          video.muted = video.volume === 0;
+        }}
+      />
+    </>
+  );
+}
