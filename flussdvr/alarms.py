@@ -139,7 +139,7 @@ class Alarms(Service):
         self._forecasts: dict[str, Forecast | None] = {}
         self._dropped: dict[str, tuple[int, int]] = {}
         self._look = LoopingCall(self._look_by_itself)
-        self._ask = LoopingCall(lambda: Deferred.fromCoroutine(self.ask_disks()))
+        self._ask = LoopingCall(self._ask_by_itself)
         self._look.clock = self._ask.clock = reactor
 
     def startService(self) -> None:
@@ -161,6 +161,10 @@ class Alarms(Service):
         for root in list(self._archive.roots.values()):
             archives = self._archive.streams_of(root.path)
             self._forecasts[root.path] = await forecast(root, archives, self._now_ms(), self._reactor)
+
+    def _ask_by_itself(self) -> Deferred[None]:
+        asked: Deferred[None] = Deferred.fromCoroutine(self.ask_disks())
+        return asked.addErrback(lambda failure: self.log.failure("asking the disks for their space", failure))
 
     def _look_by_itself(self) -> None:
         with self.log.failuresHandled("looking for what is wrong"):

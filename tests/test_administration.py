@@ -198,7 +198,7 @@ def test_the_schema_knows_what_is_read() -> None:
     assert {*STREAM_FIELDS, "dvr", "template"} <= properties
 
 
-def test_streams_tell_how_much_comes_in_and_goes_out(world: World) -> None:
+def test_streams_tell_how_much_comes_in_and_goes_out(world: World, event_schema: Any) -> None:
     world.streams.startService()
     world.streams.bytes_out = {"ort": 17, "old": 0}.__getitem__
     world.clock.advance(59)
@@ -212,6 +212,7 @@ def test_streams_tell_how_much_comes_in_and_goes_out(world: World) -> None:
     world.put("ort", {"title": "x"})
     world.put("ort", {"password": "y"})
     world.put("old", {"disabled": True})
+    event_schema.check_own(world.events)
     told = [(e["event"], e["media"], e.get("reason")) for e in world.events if e["event"].startswith("stream_")]
     assert told == [
         ("stream_updated", "ort", "reconfigured"),

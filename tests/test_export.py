@@ -218,7 +218,7 @@ def test_jobs_are_canceled_fail_and_are_interrupted(tmp_path: Path) -> None:
     assert jobs.find("a").status == "canceled" and jobs.find("d").status == "succeeded"
 
 
-def test_how_an_export_ends_is_told(tmp_path: Path) -> None:
+def test_how_an_export_ends_is_told(tmp_path: Path, event_schema: Any) -> None:
     events: list[dict[str, Any]] = []
 
     class NothingRecorded:
@@ -238,5 +238,6 @@ def test_how_an_export_ends_is_told(tmp_path: Path) -> None:
         ("canceled", None),
         ("failed", "internal_error"),
     ]
+    event_schema.check_own(events)
     about = {"event": "dvr_export_finished", "media": "cam", "path": order.path, "begin_ms": 1000, "duration_ms": 2000}
     assert all(event.items() >= about.items() and event["size"] is None for event in events)

@@ -6,6 +6,7 @@ import os
 import resource
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from camera import UTC_MS, Camera
@@ -131,7 +132,7 @@ def test_the_row_comes_before_the_file(tmp_path: Path) -> None:
     assert rows == 1
 
 
-def test_a_slow_disk_loses_whole_fragments_and_says_so(tmp_path: Path) -> None:
+def test_a_slow_disk_loses_whole_fragments_and_says_so(tmp_path: Path, event_schema: Any) -> None:
     store = Store(tmp_path, manual=("disk",)).open()
     recorder, camera = store.recorder(), Camera(gop=2)
     archive = store.archive.stream("cam")
@@ -141,6 +142,7 @@ def test_a_slow_disk_loses_whole_fragments_and_says_so(tmp_path: Path) -> None:
     recorder.root.limit_count = 4
     store.record(recorder, camera, 7)
     assert recorder.fragments_dropped == 3 and "dvr_drop_write" in store.kinds()
+    event_schema.check_own(store.events)
     store.steps()
     store.record(recorder, camera, 4)  # the first is no sync fragment
     store.steps()
@@ -152,7 +154,7 @@ def test_a_slow_disk_loses_whole_fragments_and_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", [FULL, BROKEN])
 def test_a_disk_that_refuses_is_tried_again(
-    store: Store, recorder: Recorder, archive: StreamArchive, fault: OSError
+    store: Store, recorder: Recorder, archive: StreamArchive, fault: OSError, event_schema: Any
 ) -> None:
     camera = Camera()
     store.record(recorder, camera, 2)
@@ -170,6 +172,7 @@ def test_a_disk_that_refuses_is_tried_again(
     store.clock.advance(RETRY_S)
     store.record(recorder, camera, 2)
     assert recorder.error is None and store.kinds().count("dvr_write_resumed") == 1
+    event_schema.check_own(store.events)
     assert [blob.after for blob in archive.blobs()] == [None, "disk"]
     assert len(files(store.folder)) == len(files(store.folder, ".idx")) == 2
     assert len(result(store.catalog.blobs())) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 from camera import Camera
@@ -54,7 +55,7 @@ def test_all_who_wait_for_a_root_wait_for_one_look(tmp_path: Path) -> None:
     assert root.uuid == read_marker(str(tmp_path))
 
 
-def test_a_root_that_fails_says_so_once(tmp_path: Path) -> None:
+def test_a_root_that_fails_says_so_once(tmp_path: Path, event_schema: Any) -> None:
     (tmp_path / "file").write_text("no directory")
     events: list[dict[str, object]] = []
     worker = InlineWorker()
@@ -66,6 +67,7 @@ def test_a_root_that_fails_says_so_once(tmp_path: Path) -> None:
     (tmp_path / "file").unlink()
     result(root.ready())
     assert [event["event"] for event in events] == ["dvr_root_failed", "dvr_root_recovered"]
+    event_schema.check_own(events)
 
 
 def test_the_queue_is_bounded_in_bytes_and_count(tmp_path: Path) -> None:

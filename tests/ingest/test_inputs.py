@@ -320,7 +320,7 @@ def test_an_input_has_its_own_timeout() -> None:
             made(source_timeout=wrong)
 
 
-def test_what_becomes_of_a_source_is_told() -> None:
+def test_what_becomes_of_a_source_is_told(event_schema: Any) -> None:
     bench = Bench("tshttp://joe:secret@a/x?token=y", "b")
     bench.inputs.startService()
     assert bench.events[0] == {
@@ -335,6 +335,7 @@ def test_what_becomes_of_a_source_is_told() -> None:
     assert bench.told() == [("source_opened",), ("source_connected",), ("source_started",)]
     bench.sources[0].counters.bytes += 150_000
     bench.inputs.tell_updates(60)
+    event_schema.check_own(bench.events)
     assert bench.told("bitrate", "bytes", "active") == [("source_updated", 20, 150_100, True)]
     bench.sources[0].lost("cable")
     assert bench.told("reason", "bytes", "priority") == [
@@ -366,7 +367,7 @@ def test_a_source_that_is_still_not_there_is_no_news() -> None:
     assert bench.told() == [("source_opened",), ("source_connected",), ("source_started",)]
 
 
-def test_publishers_are_told_with_who_they_are() -> None:
+def test_publishers_are_told_with_who_they_are(event_schema: Any) -> None:
     bench = Bench("publish://")
     bench.inputs.startService()
     bench.run(60)
@@ -375,6 +376,7 @@ def test_publishers_are_told_with_who_they_are() -> None:
     assert sink is not None
     point = PublishPoint("test", sink, on_published=sink.published_by)
     published = PublishPoints(lambda name: point).publish("test", "rtmp", "192.0.2.1:4711", None)
+    event_schema.check_own(bench.events)
     assert bench.told("proto", "peer") == [
         ("source_opened", None, None),
         ("source_connected", "rtmp", "192.0.2.1:4711"),

@@ -10,32 +10,19 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from lab.curl import Api
 from lab.server import Server, free_port
 
+EventSchema = Any
+"""The fixture of tests/conftest.py."""
 FAKE = "input fake://?size=160x90&fps=10&gop=10; dvr @main; segment_duration 1;"
-
-
-SCHEMA = json.loads(files("flussdvr.events").joinpath("schema.json").read_bytes())
-
-
-def check(events: Iterable[dict[str, Any]]) -> None:
-    """Each is as the schema has it."""
-    definitions = SCHEMA["$defs"]
-    for event in events:
-        schema = {"$ref": f"#/$defs/{event['event']}", "$defs": definitions}
-        problem = best_match(Draft202012Validator(schema).iter_errors(event))
-        assert problem is None, (event, problem)
 
 
 class Receiver:
@@ -113,7 +100,7 @@ def wait_for(condition: Callable[[], object], timeout_s: float = 20) -> None:
 
 
 def test_every_event_arrives_in_order_whatever_happens(
-    serve: Callable[..., Server], receiver: Receiver, tmp_path: Path
+    serve: Callable[..., Server], receiver: Receiver, tmp_path: Path, event_schema: EventSchema
 ) -> None:
     log = tmp_path / "all.json"
     settings = f"""
@@ -187,13 +174,12 @@ def test_every_event_arrives_in_order_whatever_happens(
     assert all(event["server"] and event["media"] == "cam" for event in receiver.events)
 
     told = [json.loads(line) for line in log.read_text().splitlines()]
-    check(receiver.events)
-    check(told)
+    event_schema.check(receiver.events)
+    event_schema.check(told)
     names = {event["event"] for event in told}
     never = {"dvr_drop_write", "dvr_write_failed", "dvr_write_resumed", "dvr_root_failed", "dvr_root_recovered"}
     never |= {"events_dropped", "thumbnail_failed", "source_lost", "source_updated", "stream_updated", "play_updated"}
-    every = {name for name in SCHEMA["$defs"] if name not in ("common", "source", "session")}
-    assert every - never <= names
+    assert event_schema.names - never <= names
     failed = [event for event in told if event["event"] == "source_closed" and event["url"].endswith("/gone")]
     assert {event["url"] for event in failed} == {"tshttp://me:***@127.0.0.1:1/gone"}
     assert all("refused" in event["reason"] for event in failed)
@@ -207,6 +193,8 @@ def what_else_happens(server: Server) -> None:
     first = [line for line in playlist.splitlines() if line and not line.startswith("#")][0]
     server.get(f"/cam/{first}").read()
     begin_ms = api("GET", "/streams/cam/dvr/ranges").json["ranges"][0]["opened_at"]
+    link = api("POST", "/streams/cam/dvr/links", {"from": begin_ms / 1000, "duration": 3}).json["id"]
+    assert api("DELETE", f"/streams/cam/dvr/links/{link}").status == 204
     assert api("DELETE", "/streams/cam/dvr/ranges", {"from": begin_ms / 1000, "duration": 3}).status == 204
     assert api("POST", "/streams/cam/dvr/export?from=5&duration=1&path=/none.mp4").status == 403
     good = server.config.read_text()
@@ -217,7 +205,9 @@ def what_else_happens(server: Server) -> None:
         wait_for(lambda line=line: line in server.log.read_text())  # type: ignore[misc]
 
 
-def test_a_dead_sink_is_bounded_and_says_what_it_lost(serve: Callable[..., Server], receiver: Receiver) -> None:
+def test_a_dead_sink_is_bounded_and_says_what_it_lost(
+    serve: Callable[..., Server], receiver: Receiver, event_schema: EventSchema
+) -> None:
     settings = f"""event_sink s {{
         url http://127.0.0.1:{receiver.port}/; only event=web_request,events_dropped; resend_limit 5; resend_timeout 1;
     }}"""
@@ -230,5 +220,5 @@ def test_a_dead_sink_is_bounded_and_says_what_it_lost(serve: Callable[..., Serve
     wait_for(lambda: any(event["event"] == "events_dropped" for event in receiver.events))
     (lost,) = [event for event in receiver.events if event["event"] == "events_dropped"]
     before = receiver.events[: receiver.events.index(lost)]
-    check(receiver.events)
+    event_schema.check(receiver.events)
     assert len(before) == 5 and lost["sink"] == "s" and lost["count"] >= 16

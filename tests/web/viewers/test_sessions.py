@@ -143,7 +143,7 @@ def test_fifty_thousand_sessions_are_small() -> None:
     assert len(sessions.clock.getDelayedCalls()) == 1
 
 
-def test_how_much_a_viewer_is_sent_is_told_each_minute() -> None:
+def test_how_much_a_viewer_is_sent_is_told_each_minute(event_schema: Any) -> None:
     sessions = Watched()
     session = sessions.open("1")
     session.referer = "http://page.example/?token=secret&from=5"
@@ -159,6 +159,7 @@ def test_how_much_a_viewer_is_sent_is_told_each_minute() -> None:
         ("play_updated", 60_000, 110),
         ("play_updated", 120_000, 230),
     ]
+    event_schema.check_own(sessions.events)
     last = sessions.events[-1]
     assert last["started_at"] == 5000 and last["opened_at"] == 0
     assert last["referer"] == "http://page.example/?token=***&from=5"

@@ -1,0 +1,41 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+COMMON = {"event_id": "b1946ac9-2492-4d23-a47a-1c2a7b3c0001", "utc_ms": 0, "server": "here"}
+
+
+class EventSchema:
+    """The schema of events; `names` are those it has."""
+
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = json.loads(files("flussdvr.events").joinpath("schema.json").read_bytes())
+        definitions = self.document["$defs"]
+        self.names = {one["$ref"].rpartition("/")[2] for one in self.document["oneOf"]}
+        self._validators = {
+            name: Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": definitions}) for name in self.names
+        }
+
+    def check(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Each is as it should be."""
+        for event in events:
+            problem = best_match(self._validators[event["event"]].iter_errors(event))
+            assert problem is None, (event, problem)
+
+    def check_own(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Each is, once it is given what all have in common."""
+        self.check({**COMMON, **event} for event in events)
+
+
+@pytest.fixture(scope="session")
+def event_schema() -> EventSchema:
+    return EventSchema()
