@@ -39,7 +39,7 @@ from flussdvr.web.site import DvrRequest
 from flussdvr.web.viewers.asked import Asked, asked
 from flussdvr.web.viewers.authority import MAX_TOKEN, Authority, Backend, Question, decide
 from flussdvr.web.viewers.passes import Grant, Pass, granted
-from flussdvr.web.viewers.sessions import Held, Session, Sessions
+from flussdvr.web.viewers.sessions import PLAYBACK, Held, Session, Sessions
 from flussdvr.web.viewers.verdict import DURATION_S, BackendFailed, Verdict, denied
 
 RETRY_S = 30.0
@@ -53,8 +53,6 @@ KEPT = 300
 """Characters of a header or a query that a session remembers."""
 LONG = (LiveTs, TimeshiftAbsTs, TimeshiftRelTs, TsExport, Mp4Export)
 """Answers that may last longer than a permission does."""
-COUNTED = frozenset({"hls", "tshttp", "download"})
-"""Protocols whose sessions are somebody's playback, which may be limited."""
 
 
 class Streams(PlayedStreams, Protocol):
@@ -421,9 +419,9 @@ class ViewersGate:
     def _too_many(self, viewer: Viewer, user: str, verdict: Verdict, authority: Authority) -> bool:
         """Whether a new session is one too many. With `soft_limitation` an older one will have to go instead."""
         limit = verdict.max_sessions
-        if limit is None or viewer.proto not in COUNTED:
+        if limit is None or viewer.proto not in PLAYBACK:
             return False
-        others = [one for one in self.sessions.of_user(user) if one.proto in COUNTED and one.id != viewer.id]
+        others = [one for one in self.sessions.of_user(user) if one.proto in PLAYBACK and one.id != viewer.id]
         session = self.sessions.get(viewer.id)
         if (session is not None and session.user == user) or len(others) < limit:
             return False
@@ -434,7 +432,7 @@ class ViewersGate:
 
     def _enforce(self, user: str, limit: int) -> None:
         now = self._clock.seconds()
-        playing = [one for one in self.sessions.of_user(user) if one.proto in COUNTED]
+        playing = [one for one in self.sessions.of_user(user) if one.proto in PLAYBACK]
         playing = [one for one in playing if one.answering or now - one.used_s < SWITCH_S]
         for session in sorted(playing, key=lambda one: one.opened_ms)[: max(0, len(playing) - limit)]:
             self.send_away(session, "too_many_sessions")

@@ -32,6 +32,8 @@ REMEMBERED_MS = 600_000
 SESSIONS = 100_000
 ROOM_STEPS = 1000
 TIMESHIFTS = 32
+PLAYBACK = frozenset({"hls", "tshttp", "download"})
+"""Protocols whose sessions are somebody's playback: they count as viewers, and may be limited. Pictures are not."""
 
 Document = dict[str, Any]
 
@@ -133,7 +135,6 @@ class Sessions:
         self._by_use: OrderedDict[str, Session] = OrderedDict()
         self.counts: Counter[tuple[str, str]] = Counter()
         """Sessions by stream and protocol."""
-        self._online: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         self._users: dict[str, dict[Session, None]] = {}
         self._timeshifts: Lru[str, tuple[int, dict[int, int]]] = Lru(10_000)
@@ -149,8 +150,8 @@ class Sessions:
         return self._by_use.get(id)
 
     def online(self, name: str) -> int:
-        """Sessions of a stream."""
-        return self._online.get(name, 0)
+        """Who watches a stream: its sessions but for those that only look at pictures."""
+        return sum(self.counts[name, proto] for proto in PLAYBACK)
 
     def bytes_out(self, name: str) -> int:
         """Bytes of content that viewers of a stream have been sent since the server began."""
@@ -164,7 +165,6 @@ class Sessions:
         if len(self._by_use) >= self._limit:
             self._make_room()
         self._by_use[session.id] = session
-        self._online[session.name] = self._online.get(session.name, 0) + 1
         self.counts[session.name, session.proto] += 1
         if (remembered := self._timeshifts.get(session.id)) is not None:
             self._timeshifts.pop(session.id)
@@ -232,11 +232,6 @@ class Sessions:
         self.counts[session.name, session.proto] -= 1
         if not self.counts[session.name, session.proto]:
             del self.counts[session.name, session.proto]
-        left = self._online[session.name] - 1
-        if left:
-            self._online[session.name] = left
-        else:
-            del self._online[session.name]
         if session.timeshifts:
             self._timeshifts.put(session.id, (session.seen_ms, session.timeshifts), 1)
         for request in list(session.answering or ()):

@@ -36,11 +36,22 @@ class Watched(Sessions):
         self.events: list[dict[str, Any]] = []
         super().__init__(self.clock, lambda: int(self.clock.seconds() * 1000), self.events.append, limit)
 
-    def open(self, id: str, name: str = "ort") -> Session:
+    def open(self, id: str, name: str = "ort", proto: str = "hls") -> Session:
         now = int(self.clock.seconds() * 1000)
-        session = Session(id, name, "hls", now, now, "192.0.2.1", "t")
+        session = Session(id, name, proto, now, now, "192.0.2.1", "t")
         self.add(session)
         return session
+
+
+def test_who_looks_at_pictures_does_not_watch() -> None:
+    sessions = Watched()
+    picture = sessions.open("1", proto="jpeg")
+    watching = sessions.open("2")
+    assert (len(sessions), sessions.online("ort")) == (2, 1)
+    sessions.close(picture, "silence")
+    assert sessions.online("ort") == 1
+    sessions.close(watching, "silence")
+    assert sessions.online("ort") == 0
 
 
 def test_silence_closes_in_the_order_of_use() -> None:

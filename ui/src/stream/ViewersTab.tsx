@@ -22,6 +22,8 @@ interface Session {
 
 const EVERY_MS = 3000;
 const SHOWN = 500;
+/** Who looks at pictures does not watch: this page itself does. */
+const PICTURES = "jpeg,mp4";
 
 export function ViewersTab({ name }: { name: string }) {
   const sessions = useSignal<readonly Session[] | null>(null);
@@ -32,7 +34,7 @@ export function ViewersTab({ name }: { name: string }) {
     () =>
       poll(async (abort) => {
         if (account.value === null) return;
-        const path = `sessions?name=${encodeURIComponent(name)}&sort=-opened_at&limit=${SHOWN}`;
+        const path = `sessions?name=${encodeURIComponent(name)}&proto_ne=${PICTURES}&sort=-opened_at&limit=${SHOWN}`;
         const page = await request<{ sessions: Session[]; estimated_count: number }>("GET", path, undefined, abort);
         sessions.value = page.sessions;
         count.value = page.estimated_count;
