@@ -52,7 +52,7 @@ export function AddStream() {
       setSaved(true);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setTold(refusals(error));
+      if (error.status !== 401) setTold(refusals(error));
     } finally {
       setBusy(false);
     }

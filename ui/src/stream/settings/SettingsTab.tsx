@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ReadonlySignal } from "@preact/signals";
 
-import { ApiError, inPath, mayEdit, request } from "../../api/http";
+import { account, ApiError, inPath, mayEdit, request } from "../../api/http";
 import type { Stream } from "../../api/types";
 import { say, sayWhy } from "../../app/toasts";
 import { changes, isSame, toDraft, type Draft } from "./draft";
@@ -38,10 +38,12 @@ export function SettingsTab({ name, stream }: Props) {
     setTold(NONE);
   }
 
+  const signedIn = account.value !== null;
   useEffect(() => {
+    if (!signedIn || settings !== undefined) return;
     void load().catch(sayWhy);
     void readStorages().then(setStorages).catch(sayWhy);
-  }, [name]);
+  }, [signedIn]);
 
   if (settings === undefined || draft === undefined) return null;
   const before = draftOf(settings);
@@ -58,7 +60,7 @@ export function SettingsTab({ name, stream }: Props) {
       say("Saved.");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      setTold(refusals(error));
+      if (error.status !== 401) setTold(refusals(error));
     } finally {
       setBusy(false);
     }

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 
 import type { Input } from "../../api/types";
 import { Field } from "../../shared/Field";
+import { Secret } from "../../shared/Secret";
 import { AmountField } from "./AmountField";
 import type { Draft } from "./draft";
 import { DvrFields } from "./DvrFields";
@@ -65,15 +66,7 @@ export function StreamForm(props: StreamFormProps) {
               error={told("/password")}
               hint={hintOf("password") ?? "Empty: whoever reaches the server may publish."}
             >
-              {(tied) => (
-                <input
-                  {...tied}
-                  autocomplete="off"
-                  spellcheck={false}
-                  value={draft.password}
-                  onInput={(event) => set({ password: event.currentTarget.value })}
-                />
-              )}
+              {(tied) => <Secret {...tied} value={draft.password} onChange={(password) => set({ password })} />}
             </Field>
             <PublishTo name={name} />
           </>

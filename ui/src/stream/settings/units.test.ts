@@ -18,5 +18,6 @@ it("amounts are read as they are typed", () => {
 
 it("amounts are said with their unit", () => {
   expect(formatAmount(604_800, DURATIONS)).toBe("7 days");
+  expect(formatAmount(86_400, DURATIONS)).toBe("1 day");
   expect(formatAmount(0, SIZES)).toBe("no limit");
 });

@@ -44,5 +44,6 @@ export function fromAmount({ text, unit }: Amount): number | string | null {
 export function formatAmount(value: number, units: Units): string {
   if (value === 0) return "no limit";
   const { text, unit } = toAmount(value, units);
-  return `${text} ${units.find(([one]) => one === unit)?.[1] ?? ""}`;
+  const title = units.find(([one]) => one === unit)?.[1] ?? "";
+  return `${text} ${text === "1" ? title.replace(/s$/, "") : title}`;
 }
