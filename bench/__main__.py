@@ -11,7 +11,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integ
 
 from bench.measure import FOLDER, HEADER, Result  # noqa: E402  the path must be there first
 
-NAMES = ("record", "export", "download", "segments", "playlist", "ranges", "pictures", "admin", "sessions", "startup")
+NAMES = (
+    "record",
+    "export",
+    "download",
+    "segments",
+    "playlist",
+    "ranges",
+    "pictures",
+    "admin",
+    "sessions",
+    "startup",
+    "timeline",
+)
 
 
 def main() -> int:

@@ -67,7 +67,7 @@ export function Band({
   const left = useRef(0);
   const bounds = (): Span => {
     const [first] = extentOf(zones.peek(), now.peek());
-    return [Math.round(first), Math.round(now.peek())];
+    return [Math.round(first), Math.floor(now.peek() / 1000) * 1000];
   };
 
   useEffect(() => {

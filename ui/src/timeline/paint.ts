@@ -6,7 +6,7 @@
  *     ##########################|     ######~~|            recorded: full height; missing: lower, hatched
  *     ####======================|=====######~~|            locked: striped, along the lower edge
  *
- * One pass over the columns of pixels: equal neighbours are one rectangle. Nothing is read from the page.
+ * One pass over the columns of pixels for each colour: equal neighbours are one rectangle. Nothing is read from the page.
  */
 import type { Span } from "../api/types";
 import type { AnyZone } from "../shared/time";
@@ -37,6 +37,8 @@ const LOCK_HEIGHT = 7;
 const MISSING_SHARE = 0.55;
 /** A gap of a frame in a year is that high. */
 const LEAST_MISSING = 14;
+/** And that wide. */
+const LEAST_WIDTH = 2;
 const TEXT = 11;
 
 export class Painter {
@@ -109,27 +111,33 @@ export class Painter {
     const height = this.canvas.height - top;
     const full = Math.round(height * MISSING_SHARE);
     const least = Math.round(LEAST_MISSING * scale);
+    const thin = Math.round(LEAST_WIDTH * scale);
     const count = recorded.length;
-    const kind = (i: number): number => (recorded[i] ? 1 : 0) + (missing[i] ? 2 : 0);
-    for (let from = 0; from < count;) {
-      const here = kind(from);
-      let to = from + 1;
-      while (to < count && kind(to) === here && here !== 3) to += 1;
-      if (here & 1) {
-        context.fillStyle = palette.recorded;
-        context.fillRect(from, top, to - from, height);
-      }
-      if (here & 2) {
-        const [some = 0, none = 0] = [recorded[from], missing[from]];
-        const high = here === 2 ? full : Math.max(least, Math.round((none / (some + none)) * full));
-        context.fillStyle = here === 2 ? this.hatch : palette.missing;
-        context.fillRect(from, top + height - high, to - from, high);
-        if (here === 2) {
-          context.fillStyle = palette.missing;
-          context.fillRect(from, top + height - high, to - from, Math.max(1, Math.round(scale)));
-        }
-      }
-      from = to;
+    // a light edge between red and green: seen without colours
+    const edge = Math.max(1, Math.round(1.5 * scale));
+    const isWhole = (i: number): boolean => recorded[i] === 0 && (missing[i] ?? 0) > 0;
+    context.fillStyle = palette.recorded;
+    for (let from = 0; from < count; from += 1) {
+      if (!recorded[from]) continue;
+      const begin = from;
+      while (from + 1 < count && recorded[from + 1]) from += 1;
+      context.fillRect(begin, top, from + 1 - begin, height);
+    }
+    for (let from = 0; from < count; from += 1) {
+      if (!missing[from]) continue;
+      const [some = 0, none = 0] = [recorded[from], missing[from]];
+      // the edge of a gap that is seen anyway
+      if (some > 0 && (isWhole(from - 1) || isWhole(from + 1))) continue;
+      const begin = from;
+      while (some === 0 && from + 1 < count && missing[from + 1] && !recorded[from + 1]) from += 1;
+      const wide = Math.max(from + 1 - begin, thin);
+      const left = begin - ((wide - (from + 1 - begin)) >> 1);
+      const high = Math.round(least + (none / (some + none)) * (full - least));
+      const y = top + height - high;
+      context.fillStyle = some === 0 && wide >= 3 * thin ? this.hatch : palette.missing;
+      context.fillRect(left, y, wide, high);
+      context.fillStyle = some === 0 ? palette.missing : palette.surface;
+      context.fillRect(left, y, wide, edge);
     }
     context.setTransform(scale, 0, 0, scale, 0, 0);
   }
@@ -178,7 +186,7 @@ export class Painter {
     const from = zones.last === null ? x : Math.min(x - 2, xOf(view, width, extentOf(zones, now)[1]));
     context.fillStyle = palette.present;
     context.fillRect(from, RULER_HEIGHT, x - from, BAR_HEIGHT);
-    context.fillRect(this.snap(x) - 1, PERIODS, 2, HEIGHT - PERIODS);
+    context.fillRect(this.snap(x) - 1, RULER_HEIGHT - 7, 2, BAR_HEIGHT + 7);
     const glow = context.createLinearGradient(x, 0, x + 36, 0);
     glow.addColorStop(0, palette.present);
     glow.addColorStop(1, "transparent");
@@ -228,7 +236,8 @@ export class Painter {
     const [from, to] = [xOf(view, width, begin), Math.min(width, xOf(view, width, end))];
     if (from >= 0) {
       context.fillStyle = palette.lineStrong;
-      context.fillRect(this.snap(from), 0, 1, RULER_HEIGHT);
+      context.fillRect(this.snap(from), 0, 1, PERIODS);
+      context.fillRect(this.snap(from), RULER_HEIGHT - 7, 1, 7);
       context.globalAlpha = 0.35;
       context.fillStyle = palette.surface;
       context.fillRect(this.snap(from), RULER_HEIGHT, 1, BAR_HEIGHT);

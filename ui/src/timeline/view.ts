@@ -18,7 +18,7 @@ export interface View {
 export const SHORTEST_MS = MINUTE_MS;
 export const LONGEST_MS = 366 * DAY_MS;
 /** How much of a view that follows is future. */
-const AHEAD = 0.04;
+const AHEAD = 0.07;
 /** How far one can look past the archive's ends, in views. */
 const BEYOND = 0.1;
 

@@ -52,12 +52,23 @@ export function zonesOf(archive: Timeline): Zones {
   const growing = archive.recording && newest !== null && archive.now - newest < ON_ITS_WAY_MS;
   return {
     recorded,
-    locked: new Spans(archive.locks),
+    locked: new Spans(merged(archive.locks)),
     reasoned: new Spans(archive.gaps),
     reasons: archive.gaps.map(([, , reason]) => reason),
     first: recorded.length > 0 ? recorded.begin(0) : null,
     last: growing ? newest : null,
   };
+}
+
+/** Sorted and disjoint, whatever order locks were made in. */
+function merged(spans: readonly Span[]): Span[] {
+  const found: Span[] = [];
+  for (const [begin, end] of spans.toSorted(([a], [b]) => a - b)) {
+    const last = found.at(-1);
+    if (last !== undefined && begin <= last[1]) found[found.length - 1] = [last[0], Math.max(last[1], end)];
+    else found.push([begin, end]);
+  }
+  return found;
 }
 
 /** What the archive could hold: [its first instant, now), cut where the present begins. */
