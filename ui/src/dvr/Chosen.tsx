@@ -57,8 +57,7 @@ function Part({ name, stream, archive, selection, now, span }: Props & { span: S
     try {
       await request(method, `streams/${inPath(name)}/dvr/locks`, { from: from / 1000, duration: (to - from) / 1000 });
       await archive.reload();
-      const length = formatSpan(to - from);
-      say(method === "POST" ? `${length} are locked: nothing deletes them.` : `${length} are not locked any more.`);
+      say(method === "POST" ? "Locked: nothing deletes it." : "Not locked any more.");
     } catch (error) {
       sayWhy(error);
     }

@@ -6,7 +6,7 @@
  *     Chosen                 the part that is chosen: a file, a lock, a link, deleted
  *     Jobs, Kept             exports on the server, what is locked
  */
-import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect, type ReadonlySignal, type Signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { account, request, serverNow } from "../api/http";
@@ -19,7 +19,7 @@ import { Picture } from "../player/Picture";
 import { DAY_MS, HOUR_MS, shownZone } from "../shared/time";
 import { DateField } from "../timeline/DateField";
 import { Timeline } from "../timeline/Timeline";
-import { around, reveal, upToNow, type View } from "../timeline/view";
+import { around, keepWithin, reveal, upToNow, type View } from "../timeline/view";
 import { ZoneSwitch } from "../timeline/ZoneSwitch";
 import { useArchive } from "./archive";
 import { Chosen } from "./Chosen";
@@ -43,7 +43,9 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
   const archive = useArchive(name);
   const selection = useSignal<Span | null>(wish.chosen);
   const first = wish.at ?? wish.chosen?.[0] ?? null;
-  const view = useSignal<View>(first === null ? upToNow(now.peek(), HOUR_MS) : around(first, HOUR_MS));
+  const view = useSignal<View>(
+    first === null ? upToNow(now.peek(), HOUR_MS) : keepWithin(around(first, HOUR_MS), first, now.peek()),
+  );
 
   useEffect(() => {
     if (video.current === null) return;
@@ -64,11 +66,11 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
     const length = begin === undefined ? HOUR_MS : (now.peek() - begin) * 1.05;
     view.value = upToNow(now.peek(), Math.min(DAY_MS, Math.max(SHORTEST_VIEW_MS, length)));
   });
-  useWishes(player, view);
+  useWishes(player, selection, view);
   useSignalEffect(() => {
-    const query = spellWish({ at: null, chosen: selection.value });
-    const shown = spellWish({ at: null, chosen: readWish(place.peek().query).chosen });
-    if (JSON.stringify(query) !== JSON.stringify(shown)) amend(query);
+    if (!isSame(selection.value, readWish(place.peek().query).chosen)) {
+      amend(spellWish({ at: null, chosen: selection.value }));
+    }
   });
   useSignInAgain(player);
   useKeys((action) => act(action));
@@ -152,7 +154,7 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
         selection={selection}
         zone={shownZone}
         onSeek={seek}
-        preview={(ms, width) => (thumbnails.value ? pictureUrl(name, ms, width) : null)}
+        preview={(ms, width) => pictureUrl(name, ms, width, thumbnails.value)}
       >
         <DateField value={position} zone={shownZone} now={now} onChange={seek} label="Go to" />
         <ZoneSwitch />
@@ -177,17 +179,28 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
 }
 
 /** A link to another moment of the stream that is shown: the screen stays, the player goes there. */
-function useWishes(player: ReadonlySignal<Player | null>, view: { value: View; peek: () => View }): void {
+function useWishes(player: ReadonlySignal<Player | null>, selection: Signal<Span | null>, view: Signal<View>): void {
   const done = useRef(place.peek().query.get("at"));
   useSignalEffect(() => {
     const query = place.value.query;
-    const { at } = readWish(query);
+    const { at, chosen } = readWish(query);
+    if (chosen !== null && !isSame(chosen, selection.peek())) {
+      selection.value = chosen;
+      view.value = reveal(view.peek(), chosen[0]);
+    }
     if (query.get("at") === done.current) return;
     done.current = query.get("at");
     if (at === null) return;
     player.peek()?.playAt(at);
     view.value = reveal(view.peek(), at);
   });
+}
+
+/** To the millisecond, as an address says it. */
+function isSame(one: Span | null, other: Span | null): boolean {
+  return (
+    JSON.stringify(spellWish({ at: null, chosen: one })) === JSON.stringify(spellWish({ at: null, chosen: other }))
+  );
 }
 
 /** A refusal may be the sign-in's end: then it is asked for, and it plays on afterwards. */

@@ -21,7 +21,7 @@ export function Kept({ name, archive, onShow }: Props) {
       const window = { from: begin / 1000, duration: (end - begin) / 1000 };
       await request("DELETE", `streams/${inPath(name)}/dvr/locks`, window);
       await archive.reload();
-      say(`${formatSpan(end - begin)} are not locked any more.`);
+      say("Not locked any more.");
     } catch (error) {
       sayWhy(error);
     }

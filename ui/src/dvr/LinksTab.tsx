@@ -70,13 +70,15 @@ export function LinksTab({ name }: { name: string }) {
             {links.value.map((link) => (
               <tr key={link.id} class={link.expires_at * 1000 < serverNow() ? "soft" : undefined}>
                 <td class="clipped">{link.title === null ? "–" : <bdi>{link.title}</bdi>}</td>
-                <td class="num">
-                  <a href={address(["streams", name], partOf(link))}>{formatMoment(link.from * 1000, zone)}</a>
+                <td>
+                  <a class="num" href={address(["streams", name], partOf(link))}>
+                    {formatMoment(link.from * 1000, zone)}
+                  </a>
                 </td>
                 <td class="num">{formatSpan(link.duration * 1000)}</td>
                 <td class="soft">{link.formats.join(", ")}</td>
                 <td class="num">{usesOf(link)}</td>
-                <td class="num">
+                <td>
                   {formatMoment(link.expires_at * 1000, zone, "minute")}
                   {link.expires_at * 1000 < serverNow() && " (expired)"}
                 </td>

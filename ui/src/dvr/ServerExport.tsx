@@ -10,7 +10,7 @@ import { Field } from "../shared/Field";
 import { keep, kept } from "../shared/kept";
 import { formatMoment, formatSpan, shownZone } from "../shared/time";
 import { fileName } from "./files";
-import { jobs } from "./jobs";
+import { jobs, stateOf } from "./jobs";
 
 interface Props {
   name: string;
@@ -34,10 +34,16 @@ export function ServerExport({ name, span, stream, onClose }: Props) {
     setProblem(undefined);
     try {
       const order = { name, from: begin, duration: end - begin, path, meta: true };
-      const job = await request<ExportJob>("PUT", `dvr_export_jobs/${newId()}`, order);
+      const job = await settled(await request<ExportJob>("PUT", `dvr_export_jobs/${newId()}`, order));
+      if (job.status === "failed") {
+        await request("DELETE", `dvr_export_jobs/${job.id}`);
+        setProblem(`This ${stateOf(job)}.`);
+        setBusy(false);
+        return;
+      }
       jobs.value = [job, ...jobs.value];
       keep(DIRECTORY, path.slice(0, path.lastIndexOf("/")));
-      say("The export has begun.");
+      say(job.status === "succeeded" ? "The export is done." : "The export has begun.");
       onClose();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -79,6 +85,16 @@ export function ServerExport({ name, span, stream, onClose }: Props) {
       </form>
     </Dialog>
   );
+}
+
+/** What can't be written fails at once: that is waited for. */
+async function settled(job: ExportJob): Promise<ExportJob> {
+  let now = job;
+  for (let turn = 0; turn < 3 && now.status === "running"; turn++) {
+    await new Promise((done) => setTimeout(done, 250));
+    now = await request<ExportJob>("GET", `dvr_export_jobs/${job.id}`);
+  }
+  return now;
 }
 
 /** Unlike `crypto.randomUUID`, also without https. */

@@ -17,6 +17,7 @@ it("names files so that every disk takes them", () => {
 });
 
 it("asks for pictures as wide as are made", () => {
-  expect(pictureUrl("ort", T + 900, 160.4)).toBe("/ort/1795194000-preview.jpg?width=160");
-  expect(pictureUrl("ort", T, 3)).toMatch(/width=16$/);
+  expect(pictureUrl("ort", T + 900, 160.4, true)).toBe("/ort/1795194000-preview.jpg?width=160");
+  expect(pictureUrl("ort", T, 3, true)).toMatch(/width=16$/);
+  expect(pictureUrl("ort", T, 160, false)).toBe("/ort/1795194000-preview.mp4");
 });

@@ -13,7 +13,8 @@ export function fileName(name: string, [begin, end]: Span): string {
   return `${name.replace(/[^\p{L}\p{N}.-]+/gu, "_")}_${moment}_${Math.round((end - begin) / 1000)}s.mp4`;
 }
 
-/** A picture of that moment: a JPEG where the stream has thumbnails. */
-export function pictureUrl(name: string, ms: number, width: number): string {
+/** A picture of that moment: a JPEG where the stream has `thumbnails`, otherwise a film of one picture. */
+export function pictureUrl(name: string, ms: number, width: number, thumbnails: boolean): string {
+  if (!thumbnails) return `/${inPath(name)}/${Math.floor(ms / 1000)}-preview.mp4`;
   return `/${inPath(name)}/${Math.floor(ms / 1000)}-preview.jpg?width=${Math.min(3840, Math.max(16, Math.round(width)))}`;
 }

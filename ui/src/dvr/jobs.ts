@@ -15,7 +15,7 @@ export async function readJobs(name: string, abort?: AbortSignal): Promise<void>
 }
 
 const FAILURES: Record<string, string> = {
-  path_not_permitted: "files may not be written there",
+  path_not_permitted: "files may only be written below export_root or a DVR root",
   file_exists: "there is such a file already",
   no_space: "there is not enough space",
   no_recordings: "nothing is recorded there",

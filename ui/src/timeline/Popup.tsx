@@ -3,7 +3,7 @@ import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@p
 import { useEffect, useMemo } from "preact/hooks";
 
 import { formatMoment, type AnyZone } from "../shared/time";
-import { loadImage, Previews } from "./previews";
+import { isFilm, loadPicture, Previews } from "./previews";
 import { clamp, spanOf, xOf, type View } from "./view";
 import { noteOn, type Zones } from "./zones";
 
@@ -28,7 +28,7 @@ export function Popup({ cursor, view, width, zones, now, zone, preview }: Props)
   const picture = useSignal<string | null>(null);
   const previews = useMemo(
     () =>
-      new Previews(loadImage, (url) => {
+      new Previews(loadPicture, (url) => {
         picture.value = url;
       }),
     [],
@@ -58,7 +58,12 @@ export function Popup({ cursor, view, width, zones, now, zone, preview }: Props)
   const note = noteOn(zones.value, ms - near, ms + near, now.value, zone.value);
   return (
     <div class="timeline-popup" style={{ transform: `translateX(${x}px)` }} aria-hidden="true">
-      {picture.value !== null && <img src={picture.value} alt="" />}
+      {picture.value !== null &&
+        (isFilm(picture.value) ? (
+          <video src={picture.value} muted playsInline preload="auto" />
+        ) : (
+          <img src={picture.value} alt="" />
+        ))}
       <div class="timeline-popup-time num">{formatMoment(ms, zone.value, perPixel.value < 100 ? "ms" : "second")}</div>
       {note !== null && <div class="timeline-popup-note">{note}</div>}
     </div>

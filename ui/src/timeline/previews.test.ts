@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Previews } from "./previews";
+import { isFilm, Previews } from "./previews";
 
 /** Pictures that take `ms`. */
 function pictures(ms: number, bad: readonly string[] = []) {
@@ -63,4 +63,9 @@ describe("previews", () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(started).toEqual(["/a"]);
   });
+});
+
+it("tells films from pictures by their address", () => {
+  expect(isFilm("/ort/1795194000-preview.mp4")).toBe(true);
+  expect(isFilm("/ort.mp4/1795194000-preview.jpg?width=160")).toBe(false);
 });

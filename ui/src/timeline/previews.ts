@@ -73,9 +73,24 @@ export class Previews {
   }
 }
 
+/** A film of one picture: where the server makes no JPEGs of a stream, it still cuts its key frames out. */
+export const isFilm = (url: string): boolean => /\.mp4($|\?)/.test(url);
+
 /** A picture in the browser's cache, ready to be shown. */
-export async function loadImage(url: string): Promise<void> {
+export async function loadPicture(url: string): Promise<void> {
+  if (isFilm(url)) return loadFilm(url);
   const image = new Image();
   image.src = url;
   await image.decode();
+}
+
+function loadFilm(url: string): Promise<void> {
+  return new Promise((done, failed) => {
+    const film = document.createElement("video");
+    film.muted = true;
+    film.preload = "auto";
+    film.onloadeddata = () => done();
+    film.onerror = () => failed(film.error);
+    film.src = url;
+  });
 }
