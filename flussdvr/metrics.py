@@ -245,6 +245,8 @@ class Metrics:
     def _of_sinks(self) -> Iterator[Metric]:
         sinks = self._events.sinks
         sink = ("sink",)
+        up = [((name,), int(one.error is None)) for name, one in sinks.items()]
+        yield gauge("flussdvr_events_up", "Whether the sink takes its events.", sink, up)
         yield gauge("flussdvr_events_waiting", "Not delivered yet.", sink, [((n,), len(s)) for n, s in sinks.items()])
         yield counter("flussdvr_events_sent", "Delivered.", sink, [((n,), s.sent) for n, s in sinks.items()])
         yield counter("flussdvr_events_dropped", "Too many.", sink, [((n,), s.dropped) for n, s in sinks.items()])

@@ -59,6 +59,7 @@ def test_the_figures(server: Server) -> None:
     assert found["root_depth_seconds", root] >= found["root_full_seconds", root] > 0
     assert found["stream_expiration_seconds", "cam"] == 7 * 86_400
     assert found["http_sent_bytes_total", "ram"] > 0 and found["http_requests_total", "200"] > 0
+    assert found["events_up", "log"] == 1
     assert found["events_sent_total", "log"] > 0 and found["reactor_latency_seconds_count", ""] > 10
 
 
