@@ -1,6 +1,6 @@
 /** The bar with the screens' names, the theme and who is signed in; the screen below. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { held } from "../api/http";
 import { signOut } from "../api/signin";
@@ -65,11 +65,13 @@ function useScreens(screen: string) {
   const left = useRef(new Map<string, number>());
   const shown = useRef(screen);
   useEffect(() => {
+    history.scrollRestoration = "manual";
     const keep = () => void left.current.set(shown.current, scrollY);
     addEventListener("scroll", keep, { passive: true });
     return () => removeEventListener("scroll", keep);
   }, []);
-  useEffect(() => {
+  // before the next scroll event, which tells of the new screen already
+  useLayoutEffect(() => {
     if (shown.current === screen) return;
     shown.current = screen;
     room.current?.focus({ preventScroll: true });

@@ -3,6 +3,7 @@ import type { ReadonlySignal } from "@preact/signals";
 
 import type { Stream } from "../api/types";
 import { formatBytes } from "../shared/bytes";
+import { Name } from "../shared/Name";
 import { formatBitrate, formatDepth } from "../streams/figures";
 import { toRow } from "../streams/row";
 import { State } from "../streams/State";
@@ -12,10 +13,10 @@ export function StreamHeader({ name, stream }: { name: string; stream: ReadonlyS
   return (
     <header class="stream-header">
       <h1 class="stream-heading" title={name}>
-        <bdi>{name}</bdi>
+        <Name of={name} />
         {row !== null && row.title !== "" && (
           <span class="soft">
-            <bdi>{row.title}</bdi>
+            <Name of={row.title} />
           </span>
         )}
       </h1>

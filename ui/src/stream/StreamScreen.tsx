@@ -4,6 +4,7 @@ import { address, place } from "../app/router";
 import { DvrTab } from "../dvr/DvrTab";
 import { LinksTab } from "../dvr/LinksTab";
 import { Icon } from "../shared/Icon";
+import { Name } from "../shared/Name";
 import { useTitle } from "../shared/title";
 import { Trouble } from "../shared/Trouble";
 import { SettingsTab } from "./settings/SettingsTab";
@@ -64,9 +65,9 @@ function Unknown({ name }: { name: string }) {
     <section class="empty card">
       <h1>There is no such stream</h1>
       <p class="anywhere">
-        <bdi>
-          <b>{name}</b>
-        </bdi>{" "}
+        <b>
+          <Name of={name} />
+        </b>{" "}
         is not configured, does not run and has no recordings. It may have been removed, or have another name.
       </p>
       <p class="row">

@@ -6,6 +6,7 @@ import { account, mayEdit, request, serverNow } from "../api/http";
 import { say, sayWhy } from "../app/toasts";
 import { formatBytes } from "../shared/bytes";
 import { Dialog } from "../shared/Dialog";
+import { Name } from "../shared/Name";
 import { poll } from "../shared/poll";
 import { formatDepth } from "../streams/figures";
 
@@ -79,7 +80,7 @@ export function ViewersTab({ name }: { name: string }) {
             {shown.map((session) => (
               <tr key={session.id}>
                 <td class="clipped">
-                  <bdi>{session.user_id ?? "–"}</bdi>
+                  <Name of={session.user_id ?? "–"} />
                 </td>
                 <td>{session.ip}</td>
                 <td>

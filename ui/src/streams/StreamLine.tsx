@@ -2,6 +2,7 @@
 import { address, go } from "../app/router";
 import { serverNow } from "../api/http";
 import { formatBytes } from "../shared/bytes";
+import { Name } from "../shared/Name";
 import { formatBitrate, formatDepth } from "./figures";
 import { rowOf } from "./list";
 import type { Row } from "./row";
@@ -22,7 +23,7 @@ export function StreamRow({ name, at }: Props) {
         <Thumbnail name={name} picture={row.picture} />
       </td>
       <td>
-        <Name row={row} />
+        <Names row={row} />
       </td>
       <td>
         <State state={row.state} reason={row.reason} />
@@ -43,7 +44,7 @@ export function StreamCard({ name, at, of }: Props & { of: number }) {
     <li class="stream-card" aria-posinset={at + 1} aria-setsize={of} onClick={(event) => open(event, name)}>
       <Thumbnail name={name} picture={row.picture} />
       <div class="grow">
-        <Name row={row} />
+        <Names row={row} />
         <State state={row.state} reason={row.reason} />
         <div class="soft small num stream-card-figures">
           {[
@@ -60,15 +61,15 @@ export function StreamCard({ name, at, of }: Props & { of: number }) {
   );
 }
 
-function Name({ row }: { row: Row }) {
+function Names({ row }: { row: Row }) {
   return (
     <div class="stream-name">
       <a href={address(["streams", row.name])} title={row.name}>
-        <bdi>{row.name}</bdi>
+        <Name of={row.name} />
       </a>
       {row.title !== "" && (
         <span class="soft small" title={row.title}>
-          <bdi>{row.title}</bdi>
+          <Name of={row.title} />
         </span>
       )}
     </div>

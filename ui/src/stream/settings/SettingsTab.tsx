@@ -41,7 +41,9 @@ export function SettingsTab({ name, stream }: Props) {
   const signedIn = account.value !== null;
   useEffect(() => {
     if (!signedIn || settings !== undefined) return;
-    void load().catch(sayWhy);
+    void load().catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.status === 404)) sayWhy(error); // which the whole screen says
+    });
     void readStorages().then(setStorages).catch(sayWhy);
   }, [signedIn]);
 
