@@ -106,6 +106,7 @@ export function Band({
     const resized = new ResizeObserver(([entry]) => {
       if (entry === undefined) return;
       width.value = entry.contentRect.width;
+      measure();
       painter.resize(entry.contentRect.width, devicePixelRatio);
       // a canvas that is resized is empty: not for a frame
       draw();
@@ -138,7 +139,6 @@ export function Band({
       mover.set(move(shown, ((dx === 0 ? dy : dx) / width.peek()) * spanOf(shown)));
     } else {
       const rate = event.ctrlKey ? PINCH_ZOOM : WHEEL_ZOOM;
-      // who looks at the present keeps it when zooming beside it
       const x = event.clientX - left.current;
       mover.set(zoom(shown, Math.exp(clamp(dy, -300, 300) * rate), msAt(shown, width.peek(), x)));
     }
@@ -149,8 +149,8 @@ export function Band({
     const part = (event.target as Element).closest<HTMLElement>("[data-part]")?.dataset.part as Part | undefined;
     const kind = KINDS[event.type];
     if (kind === undefined || (kind === "down" && (event.button !== 0 || part === undefined))) return;
-    if (kind === "down" || (kind === "move" && hands.current.is === "idle")) measure();
     if (kind === "down") {
+      measure();
       band.current?.setPointerCapture(event.pointerId);
       mover.stop();
     }
@@ -177,7 +177,7 @@ export function Band({
     else cursor.value = null;
   }
 
-  /** Only when something begins: the page may have been scrolled. */
+  /** Only when something begins: the page may have been laid out anew. */
   function measure(): void {
     left.current = band.current?.getBoundingClientRect().left ?? 0;
   }
@@ -232,6 +232,7 @@ export function Band({
     <div
       ref={band}
       class="timeline-band"
+      onPointerEnter={measure}
       onPointerDown={onPointer}
       onPointerMove={onPointer}
       onPointerUp={onPointer}
