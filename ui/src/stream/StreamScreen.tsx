@@ -52,7 +52,7 @@ function shown(tab: Tab, name: string, { stream }: Watched) {
     case "dvr":
       return <DvrTab name={name} stream={stream} />;
     case "settings":
-      return <SettingsTab name={name} stream={stream} />;
+      return <SettingsTab name={name} />;
     case "viewers":
       return <ViewersTab name={name} />;
     case "sharing":

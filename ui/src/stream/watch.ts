@@ -2,7 +2,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { signal, type ReadonlySignal } from "@preact/signals";
 
-import { account, ApiError, inPath, request } from "../api/http";
+import { account, ApiError, request } from "../api/http";
 import type { Stream } from "../api/types";
 import { poll } from "../shared/poll";
 
@@ -25,7 +25,7 @@ export function useStream(name: string): Watched {
       poll(async (abort) => {
         if (account.value === null) return;
         try {
-          stream.value = await request<Stream>("GET", `streams/${inPath(name)}`, undefined, abort);
+          stream.value = await find(name, abort);
           trouble.value = null;
         } catch (error) {
           if (error instanceof ApiError && error.status !== 401) {
@@ -37,4 +37,13 @@ export function useStream(name: string): Watched {
     [name],
   );
   return { stream, trouble };
+}
+
+/** As an item of the list: alone, a stream has every range that is recorded, of which there may be thousands. */
+async function find(name: string, abort: AbortSignal): Promise<Stream> {
+  const path = `streams?name=${encodeURIComponent(name)}`;
+  const { streams } = await request<{ streams: Stream[] }>("GET", path, undefined, abort);
+  const found = streams.find((one) => one.name === name);
+  if (found === undefined) throw new ApiError(404, "stream_not_found", "there is no such stream");
+  return found;
 }

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { ApiError, inPath, mayEdit, request } from "../../api/http";
+import type { Stream } from "../../api/types";
 import { address, go, place } from "../../app/router";
 import { say, sayWhy } from "../../app/toasts";
 import { Field } from "../../shared/Field";
@@ -105,17 +106,12 @@ export function AddStream() {
   );
 }
 
+/** Whether something configures it or makes it run; of one that was removed, only recordings are left: it may come back. */
 async function exists(name: string): Promise<boolean> {
   if (impossible(name) !== undefined) return false;
-  try {
-    const [known] = (
-      await request<{ streams: { name: string }[] }>("GET", `streams?select=name&name=${encodeURIComponent(name)}`)
-    ).streams;
-    return known !== undefined;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return false;
-    throw error;
-  }
+  const path = `streams?select=name,named_by,stats.running&name=${encodeURIComponent(name)}`;
+  const { streams } = await request<{ streams: Pick<Stream, "name" | "named_by" | "stats">[] }>("GET", path);
+  return streams.some((one) => one.name === name && (one.named_by === "config" || one.stats.running));
 }
 
 /** What can't even be sent: browsers resolve such parts themselves. All else the server judges. */

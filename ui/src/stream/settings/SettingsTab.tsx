@@ -1,10 +1,11 @@
 /** The settings of a stream: shown, changed, taken back; and its restart. */
 import { useEffect, useState } from "preact/hooks";
-import type { ReadonlySignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 
 import { account, ApiError, inPath, mayEdit, request } from "../../api/http";
-import type { Stream } from "../../api/types";
+import type { Input, Stream } from "../../api/types";
 import { say, sayWhy } from "../../app/toasts";
+import { poll } from "../../shared/poll";
 import { changes, isSame, toDraft, type Draft } from "./draft";
 import { inFile, originOf, ownDvr, type Part } from "./origin";
 import { OriginCard } from "./OriginCard";
@@ -19,17 +20,15 @@ interface Settings {
   override: Part;
 }
 
-interface Props {
-  name: string;
-  stream: ReadonlySignal<Stream | null>;
-}
+const INPUTS_MS = 5000;
 
-export function SettingsTab({ name, stream }: Props) {
+export function SettingsTab({ name }: { name: string }) {
   const [settings, setSettings] = useState<Settings>();
   const [draft, setDraft] = useState<Draft>();
   const [storages, setStorages] = useState<readonly Storage[]>([]);
   const [told, setTold] = useState(NONE);
   const [busy, setBusy] = useState(false);
+  const running = useSignal<readonly Input[]>([]);
 
   async function load(): Promise<void> {
     const read = await readSettings(name);
@@ -46,6 +45,15 @@ export function SettingsTab({ name, stream }: Props) {
     });
     void readStorages().then(setStorages).catch(sayWhy);
   }, [signedIn]);
+
+  useEffect(
+    () =>
+      poll(async (abort) => {
+        if (account.value === null) return;
+        running.value = (await request<Stream>("GET", `streams/${inPath(name)}`, undefined, abort)).inputs ?? [];
+      }, INPUTS_MS),
+    [name],
+  );
 
   if (settings === undefined || draft === undefined) return null;
   const before = draftOf(settings);
@@ -82,7 +90,7 @@ export function SettingsTab({ name, stream }: Props) {
         onChange={setDraft}
         refusals={told}
         storages={storages}
-        running={stream.value?.inputs ?? []}
+        running={running.value}
         hintOf={hintOf}
         readOnly={!mayEdit.value}
       />
