@@ -13,7 +13,7 @@ import type { ErrorData, HlsConfig, MediaFragment } from "hls.js";
 
 import { inPath } from "../api/http";
 import { Cadence } from "./cadence";
-import { problemOf, retryAfterMs, UNPLAYABLE, type Problem } from "./problem";
+import { problemOf, retryAfterMs, SILENT, UNPLAYABLE, type Problem } from "./problem";
 import { playlistOf, reelAround, seconds, type Reel } from "./reel";
 import { gapBefore, reach, spotOf, utcOf } from "./timemap";
 
@@ -63,6 +63,9 @@ const GAP_SHOWN_MS = 5000;
 const EDGE_SEGMENTS = 2.5;
 /** Nothing new for this long at the end of what is written: is it still live? */
 const STALLED_MS = 10_000;
+/** So near to the end nothing comes any more if it has not come for so long. */
+const NEAR_END_S = 0.3;
+const END_MS = 600;
 /** A present that is asked for is live. */
 const PRESENT_MS = 2000;
 const LOUD_UP_TO = 2;
@@ -381,10 +384,21 @@ class HlsPlayer implements Player {
     if (running && this.rate.value > LOUD_UP_TO) this.#keepPace();
     const stuck = this.#wanted && video.readyState < video.HAVE_FUTURE_DATA;
     this.#waitingSince = stuck ? (this.#waitingSince ?? performance.now()) : null;
-    const stalled = this.#waitingSince !== null && performance.now() - this.#waitingSince > STALLED_MS;
-    // The recording has ended: is there still a live picture?
-    if (stalled && this.#grows() && this.#reel !== "live" && this.mode.value === "live") this.playLive();
+    const waited = this.#waitingSince === null ? 0 : performance.now() - this.#waitingSince;
+    if (waited > END_MS && this.#isAtEnd()) {
+      // Sound and picture end a little apart: then the element waits for what will never come.
+      if (!this.#grows()) return this.#ended();
+      // The recording has ended: is there still a live picture?
+      if (waited > STALLED_MS && this.#reel !== "live") return this.playLive();
+      if (waited > STALLED_MS) this.error.value = SILENT;
+    }
     this.#say();
+  }
+
+  #isAtEnd(): boolean {
+    const pieces = this.#pieces();
+    const final = pieces[pieces.length - 1];
+    return final !== undefined && this.#video.currentTime > final.start + final.duration - NEAR_END_S;
   }
 
   #grows(): boolean {

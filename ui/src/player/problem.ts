@@ -32,9 +32,15 @@ export function problemOf(status: number, code: string | undefined, live: boolea
 
 export const UNPLAYABLE: Problem = { code: "unplayable", text: "This browser can't play what is recorded here." };
 
+/** It runs, but nothing arrives; what is loaded stays, and goes on when something does. */
+export const SILENT: Problem = {
+  code: "not_running",
+  text: "The source sends nothing. It goes on as soon as it does.",
+};
+
 /** Some things come back quickly, a permission does not. */
 export function retryAfterMs(problem: Problem, attempt: number): number {
-  const [first, most] = problem.code === "network" || problem.code === "server" ? [1000, 15_000] : [2000, 8000];
+  const [first, most] = problem.code === "network" || problem.code === "server" ? [1000, 6000] : [2000, 8000];
   if (problem.code === "denied" || problem.code === "signed_out") return Math.min(60_000, 10_000 * 2 ** attempt);
   return Math.min(most, first * 2 ** attempt);
 }
