@@ -3,9 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 
 import { account, mayEdit, request, serverNow } from "../api/http";
-import { say, sayWhy } from "../app/toasts";
+import { say } from "../app/toasts";
 import { formatBytes } from "../shared/bytes";
-import { Dialog } from "../shared/Dialog";
+import { Confirm } from "../shared/Confirm";
 import { Name } from "../shared/Name";
 import { poll } from "../shared/poll";
 import { formatDepth } from "../streams/figures";
@@ -44,14 +44,9 @@ export function ViewersTab({ name }: { name: string }) {
   );
 
   async function sendAway({ id, ip }: Session): Promise<void> {
-    setChosen(undefined);
-    try {
-      await request("DELETE", `sessions/${id}`);
-      sessions.value = sessions.value?.filter((session) => session.id !== id) ?? null;
-      say(`${ip} was sent away.`);
-    } catch (error) {
-      sayWhy(error);
-    }
+    await request("DELETE", `sessions/${id}`);
+    sessions.value = sessions.value?.filter((session) => session.id !== id) ?? null;
+    say(`${ip} was sent away.`);
   }
 
   const shown = sessions.value;
@@ -109,18 +104,18 @@ export function ViewersTab({ name }: { name: string }) {
         </p>
       )}
       {chosen !== undefined && (
-        <Dialog title="Send this viewer away?" onClose={() => setChosen(undefined)}>
+        <Confirm
+          title="Send this viewer away?"
+          action="Send away"
+          danger
+          onClose={() => setChosen(undefined)}
+          onConfirm={() => sendAway(chosen)}
+        >
           <p class="anywhere">
-            {chosen.user_id ?? chosen.ip} is cut off at once, and refused until the permission would have been asked for
-            again.
+            <Name of={chosen.user_id ?? chosen.ip} /> is cut off at once, and refused until the permission would have
+            been asked for again.
           </p>
-          <div class="dialog-buttons">
-            <button onClick={() => setChosen(undefined)}>Cancel</button>
-            <button class="danger" onClick={() => void sendAway(chosen)}>
-              Send away
-            </button>
-          </div>
-        </Dialog>
+        </Confirm>
       )}
     </>
   );
