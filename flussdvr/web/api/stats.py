@@ -6,10 +6,13 @@ Times are UTC milliseconds, but `dvr_info` and `lifetime`: seconds. Rates are kb
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.ingest.publish_input import PublishInput
+from flussdvr.ingest.source import Input
 from flussdvr.live.window import LiveWindow
 from flussdvr.playback.selection import track_names
 from flussdvr.playback.status import describe, seconds
@@ -68,8 +71,7 @@ def _running(running: Running, now_ms: int) -> Document:
     stream, branches = running.stream, running.inputs.branches
     rate = bitrate(stream.window)
     alive = stream.alive
-    reasons = [branch.input.reason for branch in branches if str(branch.input.state) != "waiting"]
-    error = next((reason for reason in reasons if reason), None)
+    error = failure(branch.input for branch in branches)
     stats: Document = {
         "alive": alive,
         "status": "running" if alive else "error" if error else "waiting",
@@ -93,6 +95,11 @@ def _running(running: Running, now_ms: int) -> Document:
     if isinstance(running.recorder, Recorder):
         stats["dvr_write"] = dvr_write(running.recorder)
     return stats
+
+
+def failure(inputs: Iterable[Input]) -> str | None:
+    """Why the first of the inputs that has failed did so; that nobody publishes is no failure."""
+    return next((one.reason for one in inputs if one.reason and not isinstance(one, PublishInput)), None)
 
 
 def dvr_write(recorder: Recorder) -> Document:
