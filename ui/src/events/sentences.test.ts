@@ -44,8 +44,14 @@ describe("sentences", () => {
     }
   });
 
+  it("tell a failed export from a good one", () => {
+    const job = { event: "dvr_export_finished", media: "ort", path: "/x.mp4" };
+    expect(told(job)).toContain("Exported <ort>");
+    expect(told({ ...job, error: "no_space" })).toMatch(/^Could not export <ort>.*: no space$/);
+  });
+
   it("have a word for what is new", () => {
-    expect(told({ event: "dvr_link_made", media: "ort" })).toBe("Dvr link made: <ort>");
+    expect(told({ event: "dvr_moon_rose", media: "ort" })).toBe("Dvr moon rose: <ort>");
     expect(told({ event: "constructor" })).toBe("Constructor");
   });
 

@@ -30,12 +30,29 @@ const SENTENCES: Record<string, Say> = {
     at(event.begin_ms),
     `: the disk of ${text(event.path)} is too slow`,
   ],
+  dvr_deleted_fragments: (event) => [
+    "Deleted parts of ",
+    of(event),
+    Array.isArray(event.utcs) && counted(event.utcs.length, ": # fragments"),
+  ],
   dvr_export_finished: (event) => [
-    "Exported ",
+    text(event.error) === "" ? "Exported " : "Could not export ",
     of(event),
     from(event.begin_ms),
     much(event.duration_ms, event.size),
     ` to ${text(event.path)}`,
+    because(words(event.error)),
+  ],
+  dvr_link_made: (event) => [
+    `${text(event.author)} made a link to `,
+    of(event),
+    from(event.begin_ms),
+    much(event.duration_ms, undefined),
+  ],
+  dvr_link_revoked: (event) => [
+    `${text(event.author)} revoked a link to `,
+    of(event),
+    counted(event.uses, ", used # times"),
   ],
   dvr_root_failed: ({ path, error }) => [`Nothing can be recorded on ${text(path)}`, because(error)],
   dvr_root_recovered: ({ path }) => [`${text(path)} can be recorded on again`],
@@ -56,10 +73,16 @@ const SENTENCES: Record<string, Say> = {
     event.dvr === true && ", from the archive",
     by(event),
   ],
+  play_started: (event) => [viewer(event), " gets ", of(event), by(event)],
   server_started: ({ version }) => ["The server has started", version !== undefined && `, version ${text(version)}`],
+  server_starting: ({ version }) => ["The server is starting", version !== undefined && `, version ${text(version)}`],
   server_stopped: () => ["The server was stopped"],
+  source_closed: (event) => [text(event.url), " of ", of(event), " is closed", because(words(event.reason))],
+  source_connected: (event) => [text(event.url), " of ", of(event), " is connected", publisher(event)],
   source_lost: (event) => [of(event), " has lost its source", because(words(event.reason))],
-  source_started: (event) => [of(event), " has a source"],
+  source_opened: (event) => [text(event.url), " of ", of(event), " is being opened"],
+  source_ready: (event) => [of(event), " has a source"],
+  source_started: (event) => [text(event.url), " of ", of(event), " delivers"],
   stream_closed: (event) => [of(event), " was stopped", counted(event.bytes_in, " after #", formatBytes)],
   stream_opened: (event) => [of(event), " was started"],
   thumbnail_failed: (event) => ["No thumbnail of ", of(event), at(event.begin_ms), because(words(event.reason))],
@@ -121,6 +144,10 @@ function counted(value: unknown, said: string, shown: (count: number) => string 
 
 function viewer({ user_id, ip }: ServerEvent): string {
   return text(user_id) === "" ? text(ip) || "A viewer" : `${text(user_id)} (${text(ip)})`;
+}
+
+function publisher({ peer }: ServerEvent): string | undefined {
+  return text(peer) === "" ? undefined : `: ${text(peer)} publishes`;
 }
 
 function by({ proto }: ServerEvent): string | undefined {
