@@ -116,6 +116,10 @@ export class Painter {
     // a light edge between red and green: seen without colours
     const edge = Math.max(1, Math.round(1.5 * scale));
     const isWhole = (i: number): boolean => recorded[i] === 0 && (missing[i] ?? 0) > 0;
+    const highOf = (i: number): number => {
+      const none = missing[i] ?? 0;
+      return Math.round(least + (none / ((recorded[i] ?? 0) + none)) * (full - least));
+    };
     context.fillStyle = palette.recorded;
     for (let from = 0; from < count; from += 1) {
       if (!recorded[from]) continue;
@@ -123,21 +127,30 @@ export class Painter {
       while (from + 1 < count && recorded[from + 1]) from += 1;
       context.fillRect(begin, top, from + 1 - begin, height);
     }
+    const caps: number[] = [];
+    context.fillStyle = palette.missing;
     for (let from = 0; from < count; from += 1) {
-      if (!missing[from]) continue;
-      const [some = 0, none = 0] = [recorded[from], missing[from]];
+      if (!missing[from] || isWhole(from)) continue;
       // the edge of a gap that is seen anyway
-      if (some > 0 && (isWhole(from - 1) || isWhole(from + 1))) continue;
+      if (isWhole(from - 1) || isWhole(from + 1)) continue;
       const begin = from;
-      while (some === 0 && from + 1 < count && missing[from + 1] && !recorded[from + 1]) from += 1;
+      const high = highOf(from);
+      while (from + 1 < count && missing[from + 1] && recorded[from + 1] && highOf(from + 1) === high) from += 1;
       const wide = Math.max(from + 1 - begin, thin);
-      const left = begin - ((wide - (from + 1 - begin)) >> 1);
-      const high = Math.round(least + (none / (some + none)) * (full - least));
-      const y = top + height - high;
-      context.fillStyle = some === 0 && wide >= 3 * thin ? this.hatch : palette.missing;
-      context.fillRect(left, y, wide, high);
-      context.fillStyle = some === 0 ? palette.missing : palette.surface;
-      context.fillRect(left, y, wide, edge);
+      context.fillRect(begin, top + height - high, wide, high);
+      caps.push(begin, top + height - high, wide);
+    }
+    context.fillStyle = palette.surface;
+    for (let k = 0; k < caps.length; k += 3) context.fillRect(caps[k] ?? 0, caps[k + 1] ?? 0, caps[k + 2] ?? 0, edge);
+    for (let from = 0; from < count; from += 1) {
+      if (!isWhole(from)) continue;
+      const begin = from;
+      while (from + 1 < count && isWhole(from + 1)) from += 1;
+      const wide = Math.max(from + 1 - begin, thin);
+      context.fillStyle = wide >= 3 * thin ? this.hatch : palette.missing;
+      context.fillRect(begin, top + height - full, wide, full);
+      context.fillStyle = palette.missing;
+      context.fillRect(begin, top + height - full, wide, edge);
     }
     context.setTransform(scale, 0, 0, scale, 0, 0);
   }
