@@ -24,7 +24,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         To the content
       </a>
       <header class="bar">
-        <a class="brand" href={address(["streams"])}>
+        <a class="brand" href={address(["streams"])} aria-label="flussdvr">
           <img src="/ui/icon.svg" alt="" />
           <span>flussdvr</span>
         </a>

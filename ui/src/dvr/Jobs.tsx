@@ -30,7 +30,7 @@ export function Jobs({ name }: { name: string }) {
   if (jobs.value.length === 0) return null;
   return (
     <section class="dvr-list card" aria-label="Exports on the server">
-      <h3>Exports on the server</h3>
+      <h2>Exports on the server</h2>
       <ul>
         {jobs.value.map((job) => (
           <li key={job.id}>

@@ -29,7 +29,7 @@ export function Kept({ name, archive, onShow }: Props) {
 
   return (
     <section class="dvr-list card" aria-label="Locked">
-      <h3>Locked</h3>
+      <h2>Locked</h2>
       <ul>
         {locks.map((lock) => (
           <li key={lock[0]}>
