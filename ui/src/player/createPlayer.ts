@@ -73,6 +73,8 @@ const LOUD_UP_TO = 2;
 const TOO_SLOW = 0.6;
 const SLOW_AFTER_MS = 2000;
 const LEAP_MS = 200;
+/** Nobody has fewer pictures than one in this. */
+const SAME_PICTURE_S = 1;
 
 const CONFIG: Partial<HlsConfig> = {
   enableWorker: false,
@@ -374,9 +376,17 @@ class HlsPlayer implements Player {
     }
   }
 
+  /** A paused picture may be shown before its seek is said to be done, or before its playlist: nobody tells of it again. */
+  #settle(): void {
+    const { seeking, readyState, currentTime, HAVE_CURRENT_DATA } = this.#video;
+    if (this.seeking.value === null || seeking || readyState < HAVE_CURRENT_DATA || this.#shown === null) return;
+    if (Math.abs(currentTime - this.#shown) < SAME_PICTURE_S) this.#frame(this.#shown);
+  }
+
   #tick(): void {
     const video = this.#video;
     if (this.#reel === null || this.#hls === null || this.error.value !== null) return;
+    this.#settle();
     // Without callbacks of pictures (a hidden page, an old browser) the clock of the element has to do.
     if (document.hidden || !("requestVideoFrameCallback" in video)) this.#frame(video.currentTime);
     const running = this.#wanted && !video.seeking;
