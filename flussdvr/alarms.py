@@ -47,6 +47,8 @@ MEASURED_S = 600
 SLOW_SHARE = 4
 """So much of the write queue may be taken."""
 BUSY_S = 1.0
+PUBLISHED_MS = 24 * 3600 * 1000
+"""So long it is news that a stream which others publish is not published any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,13 @@ class Alarms(Service):
 
     def _of_stream(self, name: str, entry: Running, now_ms: int) -> Iterator[Finding]:
         settings, stream = entry.settings, entry.stream
+        if is_unpublished(entry):
+            archive = self._archive.stream(name)
+            since_ms = max(stream.last_fragment_ms or 0, archive.end_ms if archive is not None else 0)
+            if GAP_MS < now_ms - since_ms < PUBLISHED_MS:
+                title = f"{name} has not been published for {span(now_ms - since_ms)}"
+                yield Finding("source_lost", WARNING, title, media=name, since_ms=since_ms)
+            return
         opened_ms = scheduled_since(settings.dvr.schedule, now_ms) if settings.dvr is not None else None
         if entry.recorder is None or opened_ms is None:
             if (
@@ -299,6 +308,12 @@ class Alarms(Service):
             elif not policy.storage_limit and not policy.disk_usage_limit:
                 return None
         return longest
+
+
+def is_unpublished(entry: Running) -> bool:
+    """Whether a stream waits for nothing but somebody to publish it, which need not happen."""
+    inputs = entry.settings.inputs
+    return not entry.stream.alive and bool(inputs) and all(one.url.startswith("publish://") for one in inputs)
 
 
 def why_silent(entry: Running) -> str:

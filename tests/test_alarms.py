@@ -10,7 +10,7 @@ import pytest
 from flussdvr.alarms import Alarms, Finding, Hysteresis, size, span
 from flussdvr.archive.forecast import Forecast
 from flussdvr.archive.retention import DiskUsage
-from flussdvr.config.model import DvrSettings, EventSinkSettings, StreamSettings
+from flussdvr.config.model import DvrSettings, EventSinkSettings, InputSettings, StreamSettings
 from flussdvr.errors import DvrError, Kind
 
 DAY = 86_400
@@ -110,6 +110,17 @@ def test_a_stream_that_is_not_recorded(there: Situation) -> None:
     assert there.after(11) == [("source_lost", "cam7 has had no source for 11 s: nothing arrives")]
     there.stream.alive = True
     assert there.after(0) == []
+
+
+def test_a_stream_that_others_publish(there: Situation) -> None:
+    published = InputSettings("publish://")
+    dvr = there.entry.settings.dvr
+    there.entry.settings = StreamSettings("cam7", inputs=(published,), dvr=dvr)
+    there.stream.alive = False
+    assert there.after(11) == [("source_lost", "cam7 has not been published for 11 s")]
+    assert there.after(DAY) == [], "nobody has to publish"
+    there.entry.settings = StreamSettings("cam7", inputs=(published, InputSettings("udp://a:1")), dvr=dvr)
+    assert [code for code, _ in there.after(0)] == ["recording_stopped"], "it has another input"
 
 
 def test_a_stream_that_is_fed_by_its_second_best(there: Situation) -> None:
