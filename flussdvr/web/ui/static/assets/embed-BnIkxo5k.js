@@ -1,1 +1,0 @@
-import{r as e,t}from"./base-CtRT4Ipi.js";function n(){return t(`p`,{children:`not yet`})}var r=document.getElementById(`player`);r!==null&&e(t(n,{}),r);
