@@ -1,6 +1,6 @@
 /** The picture, and what is to be said over it: that it loads, why there is none, that a gap was passed, the keys. */
 import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@preact/signals";
-import type { ComponentChildren, RefObject } from "preact";
+import type { RefObject } from "preact";
 
 import { Icon } from "../shared/Icon";
 import { formatMoment, formatSpan, type Zone } from "../shared/time";
@@ -15,18 +15,16 @@ interface Props {
   /** Whether the keys are shown. */
   help: boolean;
   onHelp: () => void;
-  /** Beside "Try again". */
-  remedy?: ComponentChildren;
 }
 
 const PATIENCE_MS = 400;
 
-export function Picture({ video, player, label, zone, help, onHelp, remedy }: Props) {
+export function Picture({ video, player, label, zone, help, onHelp }: Props) {
   return (
     <div class="picture">
       <video ref={video} playsInline aria-label={label} onClick={() => player?.toggle()} />
       {player !== null && <Waiting player={player} />}
-      {player !== null && <Trouble player={player}>{remedy}</Trouble>}
+      {player !== null && <Trouble player={player} />}
       <div class="picture-notes" role="status">
         {player !== null && <Passed player={player} zone={zone} />}
       </div>
@@ -48,7 +46,7 @@ function Waiting({ player }: { player: Player }) {
   return long.value ? <div class="picture-wait" aria-label="Loading" role="img" /> : null;
 }
 
-function Trouble({ player, children }: { player: Player; children: ComponentChildren }) {
+function Trouble({ player }: { player: Player }) {
   const problem = player.error.value;
   if (problem === null) return null;
   return (
@@ -57,7 +55,7 @@ function Trouble({ player, children }: { player: Player; children: ComponentChil
       <p>{problem.text}</p>
       <div class="row">
         <button onClick={() => player.retry()}>Try again</button>
-        {children}
+        {player.mode.value === "archive" && <button onClick={() => player.playLive()}>Watch live</button>}
       </div>
     </div>
   );

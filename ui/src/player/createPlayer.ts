@@ -15,7 +15,7 @@ import { inPath } from "../api/http";
 import { Cadence } from "./cadence";
 import { problemOf, retryAfterMs, SILENT, UNPLAYABLE, type Problem } from "./problem";
 import { playlistOf, reelAround, seconds, type Reel } from "./reel";
-import { gapBefore, reach, spotOf, utcOf } from "./timemap";
+import { gapBefore, INTO_S, reach, spotOf, utcOf } from "./timemap";
 
 export type PlayerState = "idle" | "loading" | "playing" | "paused" | "ended" | "failed";
 export type Mode = "live" | "archive";
@@ -66,6 +66,10 @@ const STALLED_MS = 10_000;
 /** So near to the end nothing comes any more if it has not come for so long. */
 const NEAR_END_S = 0.3;
 const END_MS = 600;
+const HOLE_S = 0.35;
+const MOST_CORRECTIONS = 2;
+/** A picture so far behind the one that was asked for is not only the next one. */
+const RUN_ON_S = 0.5;
 /** A present that is asked for is live. */
 const PRESENT_MS = 2000;
 const LOUD_UP_TO = 2;
@@ -120,6 +124,7 @@ class HlsPlayer implements Player {
   #retrying: ReturnType<typeof setTimeout> | undefined;
   #gapTimer: ReturnType<typeof setTimeout> | undefined;
   #recovered = 0;
+  #corrections = 0;
   #waitingSince: number | null = null;
   #pace: { at: number; time: number } | null = null;
   #leaping = false;
@@ -149,6 +154,7 @@ class HlsPlayer implements Player {
   playAt(ms: number): void {
     if (ms > this.#options.now() - PRESENT_MS) return this.playLive();
     this.#forget();
+    this.#corrections = 0;
     this.seeking.value = ms;
     this.mode.value = "archive";
     if (!this.#seek(ms)) this.#open(reelAround(ms, this.#options.now()), ms);
@@ -367,7 +373,7 @@ class HlsPlayer implements Player {
     if (utc === null) return;
     const before = this.position.value;
     this.position.value = utc;
-    if (!this.#video.seeking) this.seeking.value = null;
+    if (!this.#video.seeking && this.#isThere(mediaTime)) this.seeking.value = null;
     this.#attempt = 0;
     this.error.value = null;
     if (before !== null && this.state.value === "playing" && this.seeking.value === null) {
@@ -383,12 +389,42 @@ class HlsPlayer implements Player {
     if (Math.abs(currentTime - this.#shown) < SAME_PICTURE_S) this.#frame(this.#shown);
   }
 
+  /**
+   * Is this the picture that was asked for? Where it lies is known exactly once its segment has been read: until then
+   * pictures that wait for others (B-frames) put it off by some frames.
+   */
+  #isThere(mediaTime: number): boolean {
+    const asked = this.seeking.value;
+    const spot = asked === null ? null : spotOf(this.#pieces(), asked);
+    if (spot === null || this.#corrections >= MOST_CORRECTIONS) return true;
+    const late = mediaTime - spot.time;
+    const early = -late > 1.5 * this.#cadence.frame;
+    if (!early && late <= (this.#wanted ? RUN_ON_S : INTO_S)) return true;
+    this.#corrections += 1;
+    this.#video.currentTime = spot.time;
+    return false;
+  }
+
+  /** A seek to just before the first picture after a gap: there is nothing, so it goes to the picture. */
+  #intoBuffer(): void {
+    const { currentTime, buffered } = this.#video;
+    for (let at = 0; at < buffered.length; at++) {
+      const begin = buffered.start(at);
+      if (begin > currentTime && begin - currentTime < HOLE_S) this.#video.currentTime = begin + INTO_S;
+    }
+  }
+
   #tick(): void {
     const video = this.#video;
     if (this.#reel === null || this.#hls === null || this.error.value !== null) return;
     this.#settle();
     // Without callbacks of pictures (a hidden page, an old browser) the clock of the element has to do.
     if (document.hidden || !("requestVideoFrameCallback" in video)) this.#frame(video.currentTime);
+    // The dates become exact when a segment has been read: what is shown may have another one now.
+    else if (video.paused && !video.seeking && this.#shown !== null) {
+      this.position.value = utcOf(this.#pieces(), this.#shown) ?? this.position.value;
+    }
+    if (video.seeking || video.readyState < video.HAVE_FUTURE_DATA) this.#intoBuffer();
     const running = this.#wanted && !video.seeking;
     if (running) this.#atEdge();
     if (running && this.rate.value > LOUD_UP_TO) this.#keepPace();

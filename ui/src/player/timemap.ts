@@ -15,7 +15,7 @@ export interface Piece {
 /** A picture's time may be off by this where pieces meet: a sample of sound begins earlier, a float is rounded. */
 const SLACK_S = 0.005;
 /** Into the picture: a moment in whole ms may lie just before the picture that it names. */
-const INTO_S = 0.001;
+export const INTO_S = 0.001;
 const GAP_MS = 500;
 
 /** The UTC (ms) of what is shown at `time`; `null` outside of what the playlist dates. */
