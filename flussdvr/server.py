@@ -47,7 +47,7 @@ from flussdvr.streams import Streams
 from flussdvr.systemd import notify, reloading, watchdog_interval_s
 from flussdvr.threads import Pool
 from flussdvr.web.api.site import make_api
-from flussdvr.web.auth import Gate
+from flussdvr.web.auth import Gate, password_worker
 from flussdvr.web.media import MediaSite
 from flussdvr.web.metrics import metrics_resource, openmetrics
 from flussdvr.web.pictures import PictureSite
@@ -97,6 +97,7 @@ class Server(MultiService):
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
         self._writers = Pool(reactor, "export", EXPORTERS)
+        self._passwords = password_worker(reactor)
         self.archive = Archive(
             config.state_dir,
             reactor,
@@ -199,7 +200,7 @@ class Server(MultiService):
         secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
         await sign_ins.load()
-        gate = Gate(lambda: self.config, self.cpu, sign_ins)
+        gate = Gate(lambda: self.config, self._passwords, sign_ins)
         links = Links(secret.derive("links"), self.archive.catalog, utc_ms, self.events.emit)
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
@@ -302,6 +303,7 @@ class Server(MultiService):
         await self.cpu.stop()
         await self._senders.stop()
         await self._writers.stop()
+        await self._passwords.stop()
         self.log.info("flussdvr has stopped")
 
 

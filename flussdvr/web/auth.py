@@ -24,19 +24,22 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 from werkzeug.security import check_password_hash
 
 from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
-from flussdvr.threads import Worker
+from flussdvr.playback.shared import Shared
+from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.web.address import client_address, is_inside
 from flussdvr.web.origin import check_origin, is_unasked
 from flussdvr.web.site import DvrRequest
 
 REALM = b'Basic realm="flussdvr", charset="UTF-8"'
 REMEMBERED = 1000
+CHECKS = 16
+"""Hashed passwords that wait to be checked: with more, `busy`."""
 READING = (b"GET", b"HEAD")
 _HASHED = re.compile(r"(?:scrypt|pbkdf2)(?::[\w.-]+)*\$[^$]+\$[0-9a-f]+")
 
@@ -78,6 +81,7 @@ class Gate:
         self._sign_ins = sign_ins
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, None] = {}
+        self._checks: Shared[bytes, bool] = Shared()
 
     async def admit(self, request: DvrRequest, edit: bool) -> Account:
         """
@@ -85,8 +89,8 @@ class Gate:
 
         DvrError: 401 `authorization_failed` without right credentials, 403 `not_allowed_from_here` from a foreign
         address, 403 `read_only_account` for a viewer who edits, 403 `foreign_origin` for a form of another site, to
-        which a browser has added the credentials that it remembers, 404 on a listener with `api off`, and what
-        `SignIns` raises.
+        which a browser has added the credentials that it remembers, 404 on a listener with `api off`, 503 `busy` where
+        too many passwords wait to be checked, and what `SignIns` raises.
         """
         config = self._config()
         self.check_place(request)
@@ -144,12 +148,20 @@ class Gate:
         proof = hmac.digest(self._key, f"{credentials.password}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
         if proof in self._verified:
             return True
-        good: bool = await self._worker.do(_hash_matches, credentials.password, password)
+        return await self._checks.do(proof, lambda: self._check(proof, credentials.password, password))
+
+    async def _check(self, proof: bytes, hashed: str, password: str) -> bool:
+        good: bool = await self._worker.do(_hash_matches, hashed, password)
         if good:
             while len(self._verified) >= REMEMBERED:
                 del self._verified[next(iter(self._verified))]
             self._verified[proof] = None
         return good
+
+
+def password_worker(reactor: Any) -> ThreadWorker:
+    """A thread of its own for a `Gate`: who guesses passwords takes no other work's time, and of a core at most one."""
+    return ThreadWorker(reactor, "passwords", CHECKS)
 
 
 def accounts(config: Config) -> Iterator[tuple[Credentials, bool]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from werkzeug.security import generate_password_hash
 
 from flussdvr.config import parse_config
 from flussdvr.errors import DvrError
-from flussdvr.threads import InlineWorker
+from flussdvr.threads import Busy, InlineWorker, MemoryWorker
 from flussdvr.web.address import client_address
-from flussdvr.web.auth import Account, Gate
+from flussdvr.web.auth import CHECKS, Account, Gate, password_worker
 
 CONFIG = "edit_auth admin secret; view_auth viewer look; api_token robot 0123456789;"
 
@@ -109,6 +110,32 @@ def test_a_password_may_be_a_hash(method: str) -> None:
     for wrong in ("admin:s3cre", "admin:" + generate_password_hash("s3cret", method)):
         with pytest.raises(DvrError):
             admit(Request(basic(wrong)), True, config)
+
+
+def test_many_who_show_the_same_password_at_once_cost_one_look() -> None:
+    config = parse_config(f'edit_auth admin "{generate_password_hash("s3cret", "scrypt:1024:8:1")}";')
+    worker = MemoryWorker()
+    gate, results = Gate(lambda: config, worker), []
+    for _ in range(50):
+        Deferred.fromCoroutine(gate.admit(Request(basic("admin:s3cret")), True)).addBoth(results.append)
+    assert len(worker) == 1
+    worker.step()
+    assert results == [Account("admin", True)] * 50
+    Deferred.fromCoroutine(gate.admit(Request(basic("admin:s3cret")), True)).addBoth(results.append)
+    assert len(results) == 51 and not len(worker), "it is remembered"
+
+
+def test_those_who_guess_wait_by_themselves() -> None:
+    config = parse_config(f'edit_auth admin "{generate_password_hash("s3cret", "scrypt:1024:8:1")}";')
+    delivered: list[Any] = []
+    worker = password_worker(SimpleNamespace(callFromThread=delivered.append))
+    results: list[Any] = []
+    gate = Gate(lambda: config, worker)
+    for number in range(CHECKS + 1):
+        Deferred.fromCoroutine(gate.admit(Request(basic(f"admin:{number}")), True)).addBoth(results.append)
+    (refused,) = results
+    assert refused.check(Busy) and refused.value.status == 503
+    worker.stop()
 
 
 @pytest.mark.parametrize("hashed", ["scrypt:3:8:1$salt$00", "pbkdf2:sha255:1$salt$00", "pbkdf2:sha256:x$salt$00"])

@@ -37,7 +37,7 @@ class Attempts:
 
     def begin(self, address: str) -> None:
         """
-        An attempt, which counts as failed until `succeeded`: so that many at the same time are not more than one after
+        An attempt, which counts as failed until `forget`: so that many at the same time are not more than one after
         the other. Raises `TooMany`.
         """
         key, now = _network(address), self._clock()
@@ -46,8 +46,8 @@ class Attempts:
             raise TooMany(max(1, ceil(begun[0] + WINDOW_S - now)))
         self._begun.put(key, [*begun, now], 1)
 
-    def succeeded(self, address: str) -> None:
-        """The last attempt was a good one. Those before it remain: they may have been for another account."""
+    def forget(self, address: str) -> None:
+        """The last attempt was a good one, or none. Those before it remain: they may have been for another account."""
         if begun := self._begun.get(_network(address)):
             begun.pop()
 

@@ -23,6 +23,7 @@ from twisted.web.resource import IResource
 from flussdvr import __version__
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
+from flussdvr.threads import Busy
 from flussdvr.web.address import client_address
 from flussdvr.web.api.router import Call, Router
 from flussdvr.web.auth import Gate, Unauthorized
@@ -81,11 +82,15 @@ def session_resource(
         except TooMany as error:
             request.setHeader(b"retry-after", str(error.retry_after_s).encode())
             raise
-        account = await gate.known(now, user, password)
+        try:
+            account = await gate.known(now, user, password)
+        except Busy:
+            attempts.forget(address)
+            raise
         if account is None:
             log.warn("{address} has tried to sign in with a wrong password", address=address)
             raise Unauthorized("the user or the password is wrong", "wrong_password")
-        attempts.succeeded(address)
+        attempts.forget(address)
         begun = sign_ins.begin(account, now)
         sign_ins.give(request, begun)
         log.info("{user} has signed in from {address}", user=account.name, address=address)

@@ -30,11 +30,11 @@ def test_a_good_one_does_not_count_and_excuses_no_other() -> None:
         attempts.begin("192.0.2.1")
     for _ in range(3):
         attempts.begin("192.0.2.1")
-        attempts.succeeded("192.0.2.1")
+        attempts.forget("192.0.2.1")
     attempts.begin("192.0.2.1")
     with pytest.raises(TooMany):
         attempts.begin("192.0.2.1")
-    attempts.succeeded("192.0.2.9")
+    attempts.forget("192.0.2.9")
 
 
 @pytest.mark.parametrize(

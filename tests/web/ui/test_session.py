@@ -243,6 +243,20 @@ def test_attempts_at_the_same_time_are_counted() -> None:
     assert [Visit(answer.value()).status for answer in answers if answer.value()] == [429] * 5
 
 
+def test_passwords_that_wait_in_vain_are_no_attempts() -> None:
+    config = f'edit_auth admin "{generate_password_hash("s3cret", "scrypt:1024:8:1")}"; view_auth viewer look;'
+    worker = MemoryWorker(limit=1)
+    server = PageServer(config=config, worker=worker)
+    server.send("POST", SESSION, WITH, JSON, body=credentials("guess"), ip="192.0.2.2")
+    for _ in range(12):
+        answer = Browser(server).sign_in("admin", "s3cret")
+        assert (answer.status, answer.code) == (503, "busy")
+    worker.step()
+    answer = server.send("POST", SESSION, WITH, JSON, body=credentials("s3cret"))
+    worker.step()
+    assert Visit(answer.value()).status == 200
+
+
 # -- the API ----------------------------------------------------------------------------------------------------------
 
 
