@@ -3,6 +3,7 @@
 What has happened lately, in RAM: for those who look at a page instead of keeping a sink.
 
     web_request  dvr_new_fragment  dvr_deleted_fragments  *_updated     too many, or too long: not kept
+    play_* of who only looks at pictures                                the page does so itself: not kept
     everything else                                                     the last 1000
 """
 
@@ -14,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 KEPT = 1000
+PICTURES = frozenset({"jpeg", "mp4"})
 TOO_MANY = frozenset({"web_request", "dvr_new_fragment", "dvr_deleted_fragments"})
 
 Event = Mapping[str, Any]
@@ -34,7 +36,8 @@ class History:
         return len(self._events)
 
     def add(self, event: Event) -> None:
-        if is_kept(event["event"]):
+        pictures = event["event"].startswith("play_") and event.get("proto") in PICTURES
+        if is_kept(event["event"]) and not pictures:
             self._events.append(event)
 
     def find(

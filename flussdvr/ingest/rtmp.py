@@ -25,6 +25,7 @@ from flussdvr.errors import FormatError
 from flussdvr.formats.flv import FlvDemuxer
 from flussdvr.formats.flv_tag import UnsupportedCodec
 from flussdvr.formats.rtmp import Connected, Event, MediaTag, PublishRequested, RtmpServer, State, Unpublished
+from flussdvr.ingest.failures import why
 from flussdvr.ingest.publish import UNKNOWN_STREAM, PublishedInput, Publishers, PublishRefused
 
 __all__ = ["ADMISSION_S", "Publisher", "PublisherFactory", "password_of", "stream_names"]
@@ -78,7 +79,7 @@ class Publisher(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closing = True
         self._cancel_timer()
-        self._release(reason.getErrorMessage())
+        self._release(why(reason))
         self._closed(self)
 
     # events

@@ -35,6 +35,7 @@ from flussdvr import __version__
 from flussdvr.config.urls import mask_url
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
+from flussdvr.ingest.failures import why
 from flussdvr.ingest.gather import Gather
 from flussdvr.ingest.source import Input, State
 
@@ -162,7 +163,7 @@ def _sentence(failure: Failure) -> str:
     if isinstance(failure.value, (ResponseDone, PotentialDataLoss, ConnectionDone)):
         return "the server has ended the stream"
     reasons = getattr(failure.value, "reasons", None)  # ResponseFailed wraps what happened
-    return reasons[0].getErrorMessage() if reasons else failure.getErrorMessage()
+    return why(reasons[0] if reasons else failure)
 
 
 def request_of(url: str, user_agent: str | None = None) -> tuple[bytes, Headers]:

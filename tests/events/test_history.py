@@ -29,6 +29,13 @@ def test_what_comes_all_the_time_is_not_kept() -> None:
     assert ids(made.find(10)) == [5]
 
 
+def test_who_only_looks_at_pictures_is_not_kept() -> None:
+    made = History()
+    for number, proto in enumerate(("jpeg", "hls", "mp4", "download")):
+        made.add({"event": "play_opened", "event_id": str(number), "proto": proto})
+    assert ids(made.find(10)) == [1, 3]
+
+
 def test_who_asks_again_and_again_misses_none() -> None:
     made = history(*"abcabcabc")
     assert ids(made.find(4, after="2")) == [3, 4, 5, 6]

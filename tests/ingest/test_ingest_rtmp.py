@@ -131,7 +131,7 @@ def test_a_lost_connection_is_a_lost_source() -> None:
     camera = listener.connect()
     camera.publish("live", "x")
     camera.protocol.connectionLost(Failure(ConnectionDone()))
-    assert listener.sink.lost == ["Connection was closed cleanly."]
+    assert listener.sink.lost == ["the connection was closed"]
     assert listener.points.publisher("x") is None
 
 

@@ -159,7 +159,7 @@ def test_answers_that_are_no_stream(pull: Pull, code: int, content_type: str, re
 @pytest.mark.parametrize(
     ("failure", "reason"),
     [
-        (ConnectionRefusedError("111"), "Connection was refused by other side: 111."),
+        (ConnectionRefusedError("111"), "connection refused"),
         (ResponseFailed([Failure(OSError("reset"))]), "reset"),
     ],
 )
