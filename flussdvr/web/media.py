@@ -207,6 +207,7 @@ class MediaSite:
                 and parsed.parameter("thumbnails") is not None
             ):
                 data += self._images(parsed, variant, up)
+            request.setHeader(b"cache-control", b"no-cache")
             await self._write(data, HLS, request)
             return
         playlist = await self._media_playlist(parsed, source, session, view)

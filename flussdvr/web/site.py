@@ -246,10 +246,16 @@ class DvrRequest(Request):
     def write(self, data: bytes) -> None:
         if not self.startedWriting:
             self.setHeader(b"server", SERVER)  # twisted.web's process() has put its own name there
-            kept: bytes = (self.responseHeaders.getRawHeaders(b"cache-control") or [b""])[0]
-            if self.private and kept.startswith(b"public"):
-                self.setHeader(b"cache-control", kept.replace(b"public", b"private", 1))
+            if self.private:
+                self._keep_private()
         super().write(data)
+
+    def _keep_private(self) -> None:
+        """What is silent about it, a cache may keep for all who ask for its URL (RFC 9111 §4.2.2), cookie or not."""
+        kept: bytes = (self.responseHeaders.getRawHeaders(b"cache-control") or [b""])[0]
+        if kept != b"no-store":
+            rest = kept.removeprefix(b"public").lstrip(b", ")
+            self.setHeader(b"cache-control", b"private, " + rest if rest else b"private")
 
     def processingFailed(self, reason: Failure) -> Any:
         """Something unforeseen outside of the routes' own error handling."""

@@ -139,6 +139,7 @@ def test_what_a_playlist_lists_can_be_decoded(server: Server, container: str) ->
 
 def test_master(server: Server) -> None:
     answer = server.get(f"/ort/index-{S}-10.m3u8?token=x%22y")
+    assert answer.headers["cache-control"] == "no-cache"
     lines = answer.text.splitlines()
     assert lines[0] == "#EXTM3U" and lines[1] == "#EXT-X-VERSION:7"
     info = lines[-2]

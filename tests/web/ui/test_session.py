@@ -391,6 +391,24 @@ def test_who_is_signed_in_may_watch_everything(tmp_path: Path) -> None:
     assert browser.get(PLAYLIST).status == 403
 
 
+def test_all_that_a_cookie_opens_says_that_it_is_private(tmp_path: Path) -> None:
+    recording = Recording(tmp_path)
+    recording.blob()
+    server = PageServer([recording], ON_PLAY)
+    browser = Browser(server)
+    browser.sign_in()
+    segment = "2026/11/20/17/00/00.000-02000.m4s"
+    files = f"archive-{S}-5.mp4", f"archive-{S}-5.ts", f"archive/{S}/5/mpegts", segment
+    texts = f"index-{S}-5.m3u8", f"mono-{S}-5.m3u8", "recording_status.json", "media_info.json"
+    for method in ("GET", "HEAD"):
+        for command in (*files, *texts):
+            answer = browser.ask(method, f"/ort/{command}")
+            assert answer.status == 200 and answer.headers["cache-control"].startswith("private"), command
+    server.config = parse_config(CONFIG)
+    for command in files:
+        assert "private" not in server.ask("GET", f"/ort/{command}").headers.get("cache-control", ""), command
+
+
 def test_what_a_cookie_opens_is_kept_by_no_cache_for_others(tmp_path: Path) -> None:
     recording = Recording(tmp_path)
     recording.blob()
