@@ -79,7 +79,7 @@ class PictureSite:
             if isinstance(parsed, ImagePlaylist):
                 await self._image_playlist(parsed, source, request)
             elif isinstance(parsed, SpritePicture):
-                await self._sprite(parsed, source, request)
+                await self._sprite(parsed, source, request, permitted)
             elif parsed.kind == "mp4":
                 await self._one_frame(parsed, source, request, permitted)
             elif parsed.stored and parsed.utc_ms is not None:
@@ -146,14 +146,14 @@ class PictureSite:
         _describe(request, JPEG, found.at_ms, parsed.utc_ms)
         await self._sender.send(Body((data,)), request, f'"{found.at_ms:x}-{len(data):x}"')
 
-    async def _sprite(self, parsed: SpritePicture, source: Source, request: DvrRequest) -> None:
+    async def _sprite(self, parsed: SpritePicture, source: Source, request: DvrRequest, permitted: Permitted) -> None:
         self._enabled(parsed.name)
         box, window = _box(parsed, Box(WIDTH, HEIGHT)), Range(parsed.from_ms, parsed.from_ms + parsed.duration_ms)
         sides = parsed.columns * box.width, parsed.rows * box.width
         if not 0 < parsed.columns * parsed.rows <= MAX_TILES or max(sides) > MAX_SIDE:
             title = f"a sprite has 1 to {MAX_TILES} tiles and at most {MAX_SIDE} pixels on a side"
             raise DvrError(Kind.BAD_REQUEST, "bad_request", title)
-        sprite = await self._pictures.sprites.find(source, Grid(window, parsed.columns, parsed.rows, box))
+        sprite = await self._pictures.sprites.find(source, Grid(window, parsed.columns, parsed.rows, box), permitted)
         grown = source.archive is not None and source.archive.end_ms >= window.end_ms
         if parsed.index:
             url = parsed.picture + ("?" + parsed.propagated if parsed.query else "")

@@ -330,8 +330,7 @@ def test_pictures_along_an_hls_window_that_are_refused(server: PictureServer) ->
 
 
 def test_only_pictures_of_what_a_viewer_may_see(server: PictureServer, recording: Recording) -> None:
-    allowed = [(T, T + 3000)]
-    held = SimpleNamespace(verdict=Verdict(True, spans=tuple(allowed)))
+    held = SimpleNamespace(verdict=Verdict(True, spans=((T, T + 3000),)))
     admit = server.media.admission.admit
 
     async def restricted(request: Any, parsed: Any) -> Any:
@@ -345,8 +344,15 @@ def test_only_pictures_of_what_a_viewer_may_see(server: PictureServer, recording
     for command in (f"{S + 2.5:.1f}-preview.jpg", f"{S + 2.5:.1f}-preview.mp4", "preview.jpg", "preview.mp4"):
         answer = server.get(f"/ort/{command}")  # found are those of seconds 4 and 26
         assert (answer.status, answer.json["error"]) == (403, "archive_not_allowed")
+    cues = [line for line in server.get(f"/ort/sprite-{S}-9-3x3.vtt").text.splitlines() if "-->" in line]
+    assert [cue[:8] for cue in cues] == [f"00:00:0{second}" for second in range(4)]
+    held.verdict = Verdict(True, spans=((T + 2500, T + 3500),))
+    for extension in ("jpg", "vtt"):  # what was on when the window began is of the second before it
+        assert server.get(f"/ort/sprite-{S + 2.5:.1f}-1-2x2.{extension}").status == 404
+    held.verdict = Verdict(True, spans=((T, T + 3000),))
     store_thumbs(recording, [T, T + 4000])
-    server.pictures.stored._cache.pop(next(iter(server.pictures.stored._cache._entries)))
+    for key, _ in server.pictures.stored._cache.items():
+        server.pictures.stored._cache.pop(key)
     assert server.get(f"/ort/{S + 2.9:.1f}.jpg").headers["location"] == f"/ort/{S}.jpg"
 
 

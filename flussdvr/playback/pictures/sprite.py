@@ -18,7 +18,7 @@ A tile is an ordinary preview, so what one zoom has decoded the next one finds i
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -96,8 +96,11 @@ class Sprites:
         self._cache: Lru[str, bytes] = Lru(CACHE_BYTES)
         self._shared: Shared[str, bytes] = Shared()
 
-    async def find(self, source: Source, grid: Grid) -> Sprite:
-        """Which pictures there are; none is decoded yet. Raises `DvrError` NOT_FOUND where there are none at all."""
+    async def find(self, source: Source, grid: Grid, permitted: Callable[[int], bool] = lambda at_ms: True) -> Sprite:
+        """
+        Which pictures there are, of moments (UTC ms) that are `permitted`: what was on when the window began is of
+        before. None is decoded yet. Raises `DvrError` NOT_FOUND where there are none at all.
+        """
         stored: list[Thumb] = []
         if grid.tile.width <= STORED_WIDTH:
             stored = await self._stored.within(source, grid.window)
@@ -111,6 +114,7 @@ class Sprites:
                 tiles.append(stored[at])
             else:
                 tiles.append(await _key_frame_in(source, part))
+        tiles = [tile if tile is not None and permitted(tile.at_ms) else None for tile in tiles]
         first = next((tile for tile in tiles if isinstance(tile, KeyFrame)), None)
         if first is None:
             thumb = next((tile for tile in tiles if tile is not None), None)
