@@ -59,6 +59,8 @@ PREFLIGHT = {
     b"access-control-allow-private-network": b"true",
     b"access-control-max-age": b"86400",
 }
+EVERY_PAGE = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
+"""Of what a browser shows as a page, and what belongs to it."""
 
 
 class Publication(Protocol):

@@ -27,7 +27,7 @@ from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.media import accepts_gzip
 from flussdvr.web.sender import Sender
-from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.site import EVERY_PAGE, PREFLIGHT, DvrRequest, write_error
 from flussdvr.web.ui.files import File
 
 INDEX, EMBED = "index.html", "embed.html"
@@ -40,7 +40,6 @@ POLICY = (
     "connect-src 'self'; worker-src 'self' blob:; font-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors "
 )
-EVERY_ANSWER = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 HEADERS: Mapping[str, Mapping[bytes, bytes]] = {
     INDEX: {
         b"content-security-policy": f"{POLICY}'none'".encode(),
@@ -98,7 +97,7 @@ class Pages:
             error = DvrError(Kind.BAD_REQUEST, "unknown_operation", "no such method here")
             request.write(write_error(request, error, 405))
             return
-        for header, value in {**EVERY_ANSWER, **HEADERS.get(name, {})}.items():
+        for header, value in {**EVERY_PAGE, **HEADERS.get(name, {})}.items():
             request.setHeader(header, value)
         await self._send(name, request)
 
@@ -113,7 +112,9 @@ class Pages:
             return
         data, etag = file.data, file.etag
         request.setHeader(b"content-type", file.content_type.encode())
-        request.setHeader(b"cache-control", FOREVER if request.path.startswith(ASSETS) else b"no-cache")
+        request.setHeader(
+            b"cache-control", FOREVER if request.path.startswith(ASSETS) and name not in HEADERS else b"no-cache"
+        )
         if file.gzipped is not None:
             request.setHeader(b"vary", b"Accept-Encoding")
             if accepts_gzip(request):

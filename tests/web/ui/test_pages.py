@@ -157,3 +157,8 @@ def test_usage_knows_them_as_requests_without_a_session(server: PageServer) -> N
     assert event["bytes"] == event["bytes_from_ram"] == len(ASSET)
     assert "s3cret" not in str(event)
     assert len(server.sessions) == 0
+
+
+def test_a_stream_may_be_called_as_the_assets(server: PageServer) -> None:
+    answer = server.ask("GET", "/ui/assets/embed.html")
+    assert answer.status == 200 and answer.headers["cache-control"] == "no-cache", "it is another after an update"
