@@ -32,11 +32,12 @@ export function Tools({ now, view, mover, position, children }: Props) {
   const span = spanOf(view.value);
   const near = SPANS.find(([ms]) => Math.abs(span - ms) < ms * 0.01);
 
-  /** Around what one looks at: the playhead, else the present while it is followed, else the middle. */
+  /** Around what one looks at: the present while it is followed and the playhead is near it, the playhead, the middle. */
   function zoomTo(wanted: number): void {
     const shown = view.peek();
     const head = position.peek();
-    if (mover.following.peek()) return mover.glide(upToNow(now.peek(), wanted));
+    const recent = head === null || now.peek() - head < wanted;
+    if (mover.following.peek() && recent) return mover.glide(upToNow(now.peek(), wanted));
     const at = head !== null && head >= shown.begin && head <= shown.end ? head : undefined;
     mover.glide(zoom(shown, wanted / spanOf(shown), at));
   }
