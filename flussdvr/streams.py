@@ -24,7 +24,7 @@ from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.ingest.inputs import Inputs
-from flussdvr.ingest.publish import NOT_PUBLISHABLE, PublishPoint, PublishPoints, PublishRefused
+from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.live.stream import Recorder, Stream
 from flussdvr.timeline import Range
 
@@ -95,7 +95,7 @@ class Streams(Service):
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
         wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
-        self.points = PublishPoints(self._point_for)
+        self.points = PublishPoints(self._offer_for)
         self.bytes_out: Callable[[str], int] = lambda name: 0
         self.find = find
         self.permit: PermitPublisher | None = None
@@ -237,28 +237,51 @@ class Streams(Service):
     def _point(self, running: Running) -> PublishPoint:
         settings, sink = running.settings, running.inputs.publish
         assert sink is not None
-        timeout_s = settings.input_timeout_s
+        permit = self._permit(lambda: running.settings)
+        return PublishPoint(
+            settings.name, sink, settings.password, silence_s(settings), None, permit, sink.published_by
+        )
 
+    def _permit(self, settings: Callable[[], StreamSettings]) -> Permit:
         def permit(proto: str, peer: str, password: str | None) -> Awaitable[str | None] | None:
-            on_publish = running.settings.on_publish
-            if on_publish is None:
+            now = settings()
+            if now.on_publish is None:
                 return None
             if self.permit is None:
                 raise PublishRefused(NOT_PUBLISHABLE, "Nobody can be asked who may publish.")
-            return self.permit(on_publish, settings.name, proto, peer, password)
+            return self.permit(now.on_publish, now.name, proto, peer, password)
 
-        silence_s = NEVER_S if timeout_s is None else timeout_s
-        return PublishPoint(settings.name, sink, settings.password, silence_s, None, permit, sink.published_by)
+        return permit
 
-    def _point_for(self, name: str) -> PublishPoint | None:
+    def _offer_for(self, name: str) -> Offer | None:
         """A name that nobody has opened for publishing: another stream's, a template's, or nobody's."""
         if name in self._streams:
             raise PublishRefused(NOT_PUBLISHABLE, f"{name} has no publish:// input.")
+        settings = self._publishable(name)
+        if settings is None:
+            return None
+
+        def begin() -> PublishPoint:
+            point = self.points.point(name)
+            if point is None and name not in self._streams and self._publishable(name) == settings:
+                try:
+                    self._start(settings)
+                except ValueError as error:
+                    self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
+                point = self.points.point(name)
+            if point is None:
+                raise PublishRefused(NOT_PUBLISHABLE, f"{name} can't be published now.")
+            return point
+
+        permit = self._permit(lambda: settings)
+        return Offer(name, settings.password, silence_s(settings), permit, begin)
+
+    def _publishable(self, name: str) -> StreamSettings | None:
+        """The settings that a template has for publishers of this name, if a stream can be made of them now."""
         settings = self.find(name)
         if settings is None or settings.disabled or name in self._stopping:
             return None
-        running = self._start(settings)
-        return self._point(running) if running.inputs.publish is not None else None
+        return settings if any(one.url.startswith("publish://") for one in settings.inputs) else None
 
     async def remove(self, name: str, reason: str = "removed") -> None:
         """Stop a stream; its recordings stay. `reason`: one word for the event."""
@@ -312,6 +335,11 @@ class Streams(Service):
         if self._updates.running:
             self._updates.stop()
         return Deferred.fromCoroutine(self._all([self.remove(name, "stopped") for name in list(self._streams)]))
+
+
+def silence_s(settings: StreamSettings) -> float:
+    """So long a publisher may send nothing."""
+    return NEVER_S if settings.input_timeout_s is None else settings.input_timeout_s
 
 
 def what_interrupts(settings: StreamSettings) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.config import Config, parse_config
 from flussdvr.config.stream_document import STREAM_FIELDS
 from flussdvr.errors import DvrError
+from flussdvr.ingest.publish import UNKNOWN_STREAM, WRONG_PASSWORD, PublishRefused
 from flussdvr.streams import Streams
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.schema import Schema
@@ -227,3 +228,49 @@ def test_streams_tell_how_much_comes_in_and_goes_out(world: World, event_schema:
     now(world.streams.stopService())
     assert [(e["event"], e["reason"]) for e in world.events] == [("stream_closed", "stopped")]
     assert not world.clock.getDelayedCalls()
+
+
+TEMPLATES = """
+template cams { prefix cams; password s3cret; }
+template guests { prefix guests; on_publish http://127.0.0.1:1/; }
+template pulled { prefix pulled; input tshttp://127.0.0.1:1/; }
+"""
+
+
+def test_who_may_not_publish_has_no_streams_of_a_template_run() -> None:
+    world = World(file=TEMPLATES)
+    asked: list[Deferred[str | None]] = []
+
+    def permit(*about: object) -> Awaitable[str | None]:
+        asked.append(Deferred())
+        return asked[-1]
+
+    world.streams.permit = permit
+    publish = world.streams.points.publish
+    for name, password, code in (("cams/1", "guess", WRONG_PASSWORD), ("pulled/1", None, UNKNOWN_STREAM)):
+        with pytest.raises(PublishRefused) as refused:
+            publish(name, "rtmp", "192.0.2.1:1", password)
+        assert refused.value.code == code
+    published = [publish("guests/1", "rtmp", f"192.0.2.{n}:1", None) for n in (1, 2, 3, 4)]
+    published[3].source_lost("has gone")
+    asked[0].callback("no")
+    assert not world.streams.entry("guests/1") and not world.events
+    for one in (3, 1, 2):
+        asked[one].callback(None)
+    assert [one.active for one in published] == [False, True, False, False]
+    assert world.streams.points.publisher("guests/1") is published[1]
+    assert [event["media"] for event in world.events if event["event"] == "stream_opened"] == ["guests/1"]
+    assert publish("cams/1", "rtmp", "192.0.2.1:1", "s3cret").active and world.streams.entry("cams/1")
+
+
+def test_a_stream_of_a_template_that_changed_meanwhile_is_not_made() -> None:
+    world = World(file=TEMPLATES)
+    asked: Deferred[str | None] = Deferred()
+    world.streams.permit = lambda *about: asked
+    published = world.streams.points.publish("guests/1", "rtmp", "192.0.2.1:1", None)
+    reasons: list[str] = []
+    published.on_kicked = reasons.append
+    now(world.administration.reload(parse_config(TEMPLATES.replace("guests", "friends"))))
+    asked.callback(None)
+    assert reasons == ["guests/1 can't be published now."] and published.refused
+    assert world.streams.entry("guests/1") is None

@@ -69,6 +69,22 @@ class PublishPoint:
     removed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """
+    A stream that would run if somebody published to it: as `PublishPoint`, without a sink until `begin`.
+
+    `begin()` runs it, if nobody was faster, and gives its point; raises `PublishRefused`. It is not called before the
+    publisher has been admitted: else whoever knows no password could have any number of streams run.
+    """
+
+    name: str
+    password: str | None
+    timeout_s: float
+    permit: Permit | None
+    begin: Callable[[], PublishPoint]
+
+
 class PublishedInput:
     """
     One publisher's media on its way to the stream: a `Sink` until `source_lost`, after that nothing passes.
@@ -81,7 +97,7 @@ class PublishedInput:
 
     log = Logger()
 
-    def __init__(self, point: PublishPoint, proto: str, peer: str) -> None:
+    def __init__(self, point: PublishPoint | Offer, proto: str, peer: str) -> None:
         self.name = point.name
         self.proto = proto
         self.peer = peer
@@ -91,11 +107,12 @@ class PublishedInput:
         self.held = False
         self.refused = False
         self._tracks: Sequence[Track] | None = None
-        self._point: PublishPoint | None = point
+        self._point = point if isinstance(point, PublishPoint) else None
+        self._offer = point if isinstance(point, Offer) else None
 
     @property
     def active(self) -> bool:
-        return self._point is not None
+        return self._point is not None or self._offer is not None
 
     def received(self, events: Sequence[MediaEvent]) -> None:
         """Pass on what a demultiplexer found."""
@@ -129,7 +146,7 @@ class PublishedInput:
 
     def source_lost(self, reason: str) -> None:
         """The publisher has gone; the stream may be published to again. Further calls do nothing."""
-        point, self._point = self._point, None
+        point, self._point, self._offer = self._point, None, None
         if point is None or self.held:
             return
         point.publisher = None
@@ -145,7 +162,13 @@ class PublishedInput:
         point.sink.source_lost(reason)
 
     def admitted(self) -> None:
-        """It has been permitted: from now on its media pass, unless somebody else was faster."""
+        """
+        It has been permitted: from now on its media pass, unless somebody else was faster.
+
+        `PublishRefused`: its stream, which did not run before, can't.
+        """
+        if self._offer is not None:
+            self._point, self._offer = self._offer.begin(), None
         point = self._point
         if point is None or not self.held:
             return
@@ -160,7 +183,7 @@ class PublishedInput:
 
     def kick(self, reason: str) -> None:
         """Send the publisher away."""
-        if self._point is None:
+        if not self.active:
             return
         on_kicked, self.on_kicked = self.on_kicked, None
         self.source_lost(reason)
@@ -172,13 +195,13 @@ class PublishPoints:
     """
     Every stream that may be published to: `Publishers` in earnest.
 
-    `find` is asked for names that nobody has added, and makes a point on demand (a template's prefix), answers None,
-    or raises `PublishRefused` (a stream that exists and has other inputs).
+    `find` is asked for names that nobody has added: gives the `Offer` of a template's prefix, answers None, or raises
+    `PublishRefused` (a stream that exists and has other inputs).
     """
 
     log = Logger()
 
-    def __init__(self, find: Callable[[str], PublishPoint | None] | None = None) -> None:
+    def __init__(self, find: Callable[[str], PublishPoint | Offer | None] | None = None) -> None:
         self._find = find
         self._points: dict[str, PublishPoint] = {}
 
@@ -195,20 +218,23 @@ class PublishPoints:
             if point.publisher is not None:
                 point.publisher.kick(reason)
 
+    def point(self, name: str) -> PublishPoint | None:
+        return self._points.get(name)
+
     def publisher(self, name: str) -> PublishedInput | None:
         """Who publishes the stream now."""
         point = self._points.get(name)
         return None if point is None else point.publisher
 
     def publish(self, name: str, proto: str, peer: str, password: str | None) -> PublishedInput:
-        point = self._points.get(name)
-        if point is None and self._find is not None and (point := self._find(name)) is not None:
-            self._points[name] = point
+        point: PublishPoint | Offer | None = self._points.get(name)
+        if point is None and self._find is not None:
+            point = self._find(name)
         if point is None:
             raise PublishRefused(UNKNOWN_STREAM, f"There is no stream {name} to publish to.")
         if point.password is not None and not _same(point.password, password):
             raise PublishRefused(WRONG_PASSWORD, f"Publishing {name} needs its password, as {name}?password=...")
-        if point.publisher is not None:
+        if isinstance(point, PublishPoint) and point.publisher is not None:
             raise PublishRefused(
                 ALREADY_PUBLISHED,
                 f"{name} is already being published by {point.publisher.proto} {point.publisher.peer}.",
@@ -231,8 +257,11 @@ class PublishPoints:
             self.log.failure("asking who may publish {name}", name=published.name)
             why_not = "nobody can be asked now"
         if why_not is None:
-            published.admitted()
-            return
+            try:
+                published.admitted()
+                return
+            except PublishRefused as refusal:
+                why_not = refusal.title
         self.log.info(
             "{stream}: {proto} {peer} may not publish: {why}",
             stream=published.name,

@@ -10,6 +10,7 @@ from flussdvr.ingest.publish import (
     ALREADY_PUBLISHED,
     UNKNOWN_STREAM,
     WRONG_PASSWORD,
+    Offer,
     PublishPoint,
     PublishPoints,
     PublishRefused,
@@ -98,9 +99,21 @@ def test_a_removed_stream_sends_its_publisher_away() -> None:
     points.remove("x")
 
 
-def test_points_on_demand() -> None:
-    sink = MemorySink()
-    points = PublishPoints(lambda name: PublishPoint(name, sink) if name.startswith("cams/") else None)
+def test_streams_on_demand() -> None:
+    points, begun = PublishPoints(), []
+
+    def begin(name: str) -> PublishPoint:
+        begun.append(name)
+        points.add(point := PublishPoint(name, MemorySink(), "s3cret"))
+        return point
+
+    def offer(name: str) -> Offer | None:
+        return Offer(name, "s3cret", 10, None, lambda: begin(name)) if name.startswith("cams/") else None
+
+    points = PublishPoints(offer)
     assert refusal(points, "x") == UNKNOWN_STREAM
-    points.publish("cams/1", "rtmp", "192.0.2.1:1", None)
-    assert refusal(points, "cams/1") == ALREADY_PUBLISHED
+    assert refusal(points, "cams/1") == refusal(points, "cams/1", "guess") == WRONG_PASSWORD
+    assert not begun, "who may not publish has no streams run"
+    published = points.publish("cams/1", "rtmp", "192.0.2.1:1", "s3cret")
+    assert published.active and points.publisher("cams/1") is published and begun == ["cams/1"]
+    assert refusal(points, "cams/1", "s3cret") == ALREADY_PUBLISHED
