@@ -4,13 +4,13 @@ Exports as jobs: a client begins one under an id of its choice, looks how far it
     PUT --> running --> succeeded | failed (error) | canceled        kept in the catalog until it is deleted
 
 A job that was running when the server ended has succeeded if its file is there: a file appears only when it is whole.
+That is looked for in the background, as an object store may not answer.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from twisted.logger import Logger
 from flussdvr.archive.catalog import Catalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Canceled, Order
-from flussdvr.threads import Worker
 from flussdvr.timeline import Range
 
 KEPT = 10_000
@@ -55,13 +54,14 @@ class Job:
 
 
 Export = Callable[[Order, Callable[[int, int], None]], Awaitable[int]]
+Left = Callable[[str], Awaitable[int | None]]
 Tell = Callable[[Order, str, str | None, int | None], None]
 
 
 class ExportJobs:
     """
-    `export(order, copied)` does one; `await load()` first. `tell(order, status, error, size)` is told what has become
-    of those that were running when the server ended.
+    `export(order, copied)` does one; `await load()` first. Of those that were running when the server ended,
+    `left(path)` finds what there is, and `tell(order, status, error, size)` is told what has become of them.
     """
 
     log = Logger()
@@ -70,14 +70,14 @@ class ExportJobs:
         self,
         export: Export,
         catalog: Catalog,
-        disk: Worker,
+        left: Left,
         now_ms: Callable[[], int],
         tell: Tell = lambda order, status, error, size: None,
     ) -> None:
         self.jobs: dict[str, Job] = {}
         self._export = export
         self._catalog = catalog
-        self._disk = disk
+        self._left = left
         self._now_ms = now_ms
         self._tell = tell
         self._canceled: set[str] = set()
@@ -86,11 +86,7 @@ class ExportJobs:
         for id, text in (await self._catalog.export_jobs()).items():
             job = self.jobs[id] = Job(**json.loads(text))
             if job.status == "running":
-                job.size = await self._disk.do(size_of, job.path)
-                done = job.size is not None
-                self._finish(job, "succeeded" if done else "failed", None if done else "interrupted")
-                self._tell(job.order, job.status, job.error, job.size)
-                await self._save(job)
+                self._begin(self._settle(job), job)
 
     def find(self, id: str) -> Job:
         """DvrError NOT_FOUND."""
@@ -114,9 +110,7 @@ class ExportJobs:
         except DvrError:
             del self.jobs[job.id]
             raise
-        Deferred.fromCoroutine(self._run(job)).addErrback(
-            lambda failure: self.log.failure("job {id}", failure, id=job.id)
-        )
+        self._begin(self._run(job), job)
         return job
 
     async def delete(self, id: str) -> None:
@@ -126,6 +120,22 @@ class ExportJobs:
             return
         del self.jobs[id]
         await self._catalog.delete_export_job(id)
+
+    def _begin(self, work: Coroutine[Any, Any, None], job: Job) -> None:
+        Deferred.fromCoroutine(work).addErrback(lambda failure: self.log.failure("job {id}", failure, id=job.id))
+
+    async def _settle(self, job: Job) -> None:
+        """Of a job that another process has begun."""
+        try:
+            job.size = await self._left(job.path)
+        except DvrError as error:
+            self._finish(job, "failed", error.code)
+        else:
+            done = job.size is not None
+            self._finish(job, "succeeded" if done else "failed", None if done else "interrupted")
+        self._canceled.discard(job.id)
+        self._tell(job.order, job.status, job.error, job.size)
+        await self._save(job)
 
     async def _run(self, job: Job) -> None:
         def copied(done: int, total: int) -> None:  # in the writing thread
@@ -153,11 +163,3 @@ class ExportJobs:
 
     async def _save(self, job: Job) -> None:
         await self._catalog.save_export_job(job.id, job.started_at or 0, json.dumps(asdict(job)))
-
-
-def size_of(path: str) -> int | None:
-    """Of a file; `None` where there is none."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return None

@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from threading import Event
 from types import FrameType
 from typing import Any, cast
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
@@ -31,7 +32,7 @@ from flussdvr.alarms import Alarms
 from flussdvr.archive.archive import Archive
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
-from flussdvr.config.model import Config, Listener
+from flussdvr.config.model import Bucket, Config, Listener
 from flussdvr.errors import DvrError
 from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
@@ -72,6 +73,10 @@ SENDERS = 4
 """Threads that write to sockets what is in RAM; what is on a disk is sent by that disk's readers."""
 EXPORTERS = 2
 """Threads that write exports to files."""
+UPLOADERS = 4
+"""Threads that send exports to object stores."""
+UPLOADS_END_S = 3.0
+"""How long the end of the server waits for stores to take back what is half sent."""
 STOP_TIMEOUT_S = 20.0
 """A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
 
@@ -98,6 +103,8 @@ class Server(MultiService):
         self._senders = Pool(reactor, "send", SENDERS)
         self._writers = Pool(reactor, "export", EXPORTERS)
         self._passwords = password_worker(reactor)
+        self._uploaders = Pool(reactor, "upload", UPLOADERS)
+        self._ending = Event()
         self.archive = Archive(
             config.state_dir,
             reactor,
@@ -216,9 +223,12 @@ class Server(MultiService):
             *(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings, pictures)
         )
         publishers = HttpPublishers(self.streams.points, self._reactor)
-        exporter = Exporter(self.playback.exports, self.cpu, self._writers, self._export_roots, self.events.emit)
+        exporter = Exporter(
+            *(self.playback.exports, self.cpu, self._writers, self._uploaders),
+            *(self._export_roots, self.events.emit, self._ending),
+        )
         api, jobs = make_api(
-            *(self.administration, self.archive, exporter, self._writers, gate, self._reactor, utc_ms),
+            *(self.administration, self.archive, exporter, gate, self._reactor, utc_ms),
             viewers=viewers,
             links=links,
             events=self.events,
@@ -234,8 +244,8 @@ class Server(MultiService):
         root = Root(media.resource(), api, metrics, Pages(files, sender, gate.hides), session)
         return Site(root, self._reactor, publishers, self.usage)
 
-    def _export_roots(self) -> set[str]:
-        return {self.config.export_root, *self.config.roots}
+    def _export_roots(self) -> list[str | Bucket]:
+        return [*self.config.export_roots, *self.config.roots]
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
@@ -296,7 +306,10 @@ class Server(MultiService):
             await maybeDeferred(port.stopListening)
         if self._sessions is not None:
             self._sessions.close_all("stopped")
+        self._ending.set()
         await self.streams.stopService()
+        uploads = self._uploaders.stop().addTimeout(UPLOADS_END_S, self._reactor)
+        await uploads.addErrback(lambda failure: failure.trap(TimeoutError))
         self.events.emit({"event": "server_stopped", "version": __version__})
         await self.events.stop()  # before the archive: it closes the database
         await self.archive.stopService()

@@ -4,7 +4,7 @@ The configuration file: text -> syntax tree -> values, and back.
     lexer  parser      words, directives with line and column
     values urls names  what one word can be
     reading            tables of rules: name -> field, how to read, how to write
-    dvr stream server  those tables
+    dvr stream server  those tables; export_root: a part of the last
     load               files and conf.d -> Config, with every error
     effective          Config -> text
 """
@@ -18,6 +18,7 @@ from flussdvr.config.model import (
     ApiToken,
     AuthBackendSettings,
     AuthSettings,
+    Bucket,
     Config,
     Credentials,
     DvrSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "ApiToken",
     "AuthBackendSettings",
     "AuthSettings",
+    "Bucket",
     "Config",
     "ConfigError",
     "ConfigErrors",

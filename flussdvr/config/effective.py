@@ -20,7 +20,7 @@ def write_config(config: Config, secrets: bool = False, defaults: bool = False) 
     The text of `config`. Without `secrets` each is `***`; with `defaults` also what is so without being said.
     """
     writing = Writing(secrets, defaults, config.dvrs)
-    implied = {"export_root": os.path.join(config.state_dir, "exports")}
+    implied = {"export_roots": (os.path.join(config.state_dir, "exports"),)}
     lines = written(SERVER_RULES, config, Config(), writing, implied)
     for dvr in config.dvrs.values():
         lines += write_root(dvr, writing)

@@ -118,8 +118,8 @@ def _config(directives: list[Directive], main: str, problems: Problems, base: st
             report(directive, "directive", (*SERVER_RULES, *BLOCKS), SERVER_UNSUPPORTED, problems)
     server = [d for d in rest if d.name.text in SERVER_RULES]
     values, _ = read_fields(SERVER_RULES, server, "directive", reading)
-    if "state_dir" in values and "export_root" not in values:
-        values["export_root"] = os.path.join(values["state_dir"], "exports")
+    if "state_dir" in values and "export_roots" not in values:
+        values["export_roots"] = (os.path.join(values["state_dir"], "exports"),)
     _check_listeners(values, server, problems)
     _check_archives(named["stream"], problems)
     warnings = problems.check()

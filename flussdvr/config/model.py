@@ -44,6 +44,36 @@ class ApiToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """
+    Where in an object store exports may go: objects `prefix/...` of the bucket `name` at `host` (in lower case, with
+    its port where that is not the scheme's). The store speaks S3 and lets `key` in.
+    """
+
+    host: str
+    name: str
+    key: str
+    secret: str = field(repr=False)
+    prefix: str = ""
+    tls: bool = True
+    region: str = "us-east-1"
+
+    @property
+    def url(self) -> str:
+        """Without credentials."""
+        return f"{'s3s' if self.tls else 's3'}://{self.host}/{self.name}"
+
+    @property
+    def place(self) -> str:
+        """With the prefix, without credentials: what a destination begins with."""
+        return f"{self.url}/{self.prefix}" if self.prefix else self.url
+
+    @property
+    def endpoint(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
 class DvrSettings:
     """
     Where and how much to record.
@@ -198,7 +228,7 @@ class Config:
     api_allowed_from: tuple[IPNetwork, ...] = ()
     trusted_proxies: tuple[IPNetwork, ...] = ()
     state_dir: str = "/var/lib/flussdvr"
-    export_root: str = "/var/lib/flussdvr/exports"
+    export_roots: tuple[str | Bucket, ...] = ("/var/lib/flussdvr/exports",)
     auth_token: str = "token"
     no_auto_token: bool = False
     session_keys: tuple[str, ...] = ("name", "ip", "proto")

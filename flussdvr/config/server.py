@@ -15,6 +15,7 @@ from typing import Any
 
 from flussdvr.config.countries import COUNTRY
 from flussdvr.config.errors import Misread, nearest, shown
+from flussdvr.config.export_root import EXPORT_ROOT
 from flussdvr.config.lexer import Word, quote, quote_value
 from flussdvr.config.model import (
     ApiToken,
@@ -141,7 +142,7 @@ SERVER_RULES: dict[str, Rule] = {
     "api_allowed_from": listed("api_allowed_from", NETWORK, repeated=True),
     "trusted_proxy": listed("trusted_proxies", NETWORK, repeated=True),
     "state_dir": path("state_dir"),
-    "export_root": path("export_root"),
+    "export_root": EXPORT_ROOT,
     "auth_token": simple("auth_token"),
     "no_auto_token": flag("no_auto_token"),
     "session_keys": listed("session_keys"),

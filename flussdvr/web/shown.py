@@ -7,8 +7,10 @@ import re
 PARAMETER = re.compile(rb"([?&;]([^?&;=]*)=)[^?&;]+")
 PLAIN = frozenset(
     b"utc lutc from to duration event gaps filter filter.tracks request width format limit cursor sort select part "
-    b"name id full path meta".split()
+    b"name id full meta".split()
 )
+FILE = (b"/", b"%2f", b"%2F")
+"""So begins a `path` that is plain, too; in that of an object store there may be credentials."""
 """A token may come under any name (`auth_token`), and spelled with %: so every other value is hidden."""
 
 
@@ -18,4 +20,5 @@ def shown(uri: bytes) -> str:
 
 
 def _hidden(match: re.Match[bytes]) -> bytes:
-    return match[0] if match[2].lower() in PLAIN else match[1] + b"***"
+    name, value = match[2].lower(), match[0][len(match[1]) :]
+    return match[0] if name in PLAIN or (name == b"path" and value.startswith(FILE)) else match[1] + b"***"

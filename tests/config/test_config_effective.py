@@ -13,6 +13,7 @@ from flussdvr.config import (
     ApiToken,
     AuthBackendSettings,
     AuthSettings,
+    Bucket,
     Config,
     Credentials,
     DvrSettings,
@@ -37,6 +38,7 @@ edit_auth admin SECRET1;
 view_auth viewer SECRET2;
 api_token ci SECRETSECRET;
 trusted_proxy 10.0.0.0/8;
+export_root /exports; export_root s3s://KEY:SECRET@x@h:9000/bucket/a region=eu-1; export_root s3://K:SECRET@h/bucket;
 dvr main { root /storage; expiration 7d; storage_limit 400G; copy s3://k:SECRET/3@h/b; }
 auth_backend b { allow token SECRET4; backend http://u:SECRET5@h/; }
 template t { prefix p ""; segment_count 9; thumbnails; dvr @main 2d; on_play securetoken://SECRET6;
@@ -140,6 +142,21 @@ thumbnails = st.none() | st.builds(
     st.none() | urls,
     tuples(st.tuples(st.integers(16, 8192), st.integers(16, 8192))),
 )
+export_roots = st.lists(
+    paths
+    | st.builds(
+        Bucket,
+        st.sampled_from(["s3.example.com", "10.0.0.1:9000", "[::1]:9000"]),
+        st.just("bucket"),
+        st.text("AK=", min_size=1),
+        st.text('aZ/+@:=;{" #', min_size=1),
+        st.sampled_from(["", "a", "a/b c"]),
+        st.booleans(),
+        st.sampled_from(["us-east-1", "eu-central-1"]),
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
 titles = texts
 stream_fields: dict[str, st.SearchStrategy[Any]] = {
     "inputs": inputs,
@@ -237,7 +254,7 @@ def configs(draw: st.DrawFn) -> Config:
         api_allowed_from=draw(tuples(networks)),
         trusted_proxies=draw(tuples(networks)),
         state_dir=state,
-        export_root=draw(paths | st.sampled_from([state + "/exports", Config().export_root])),
+        export_roots=draw(export_roots | st.sampled_from([(state + "/exports",), Config().export_roots])),
         auth_token=draw(texts),
         no_auto_token=draw(st.booleans()),
         session_keys=draw(word_lists),

@@ -65,7 +65,7 @@ def test_the_example_of_the_product() -> None:
     """)
     assert config.http == (Listener(8080),) and config.rtmp == (Listener(1935),)
     assert config.edit_auth == Credentials("admin", "secret") and config.view_auth == Credentials("viewer", "look")
-    assert (config.state_dir, config.export_root) == ("/var/lib/flussdvr", "/var/lib/flussdvr/exports")
+    assert (config.state_dir, config.export_roots) == ("/var/lib/flussdvr", ("/var/lib/flussdvr/exports",))
     assert config.dvrs == {"main": MAIN_DVR}
     assert config.templates["cams"].values == {
         "input_timeout_s": 10,
@@ -215,7 +215,7 @@ def test_server() -> None:
     assert config.trusted_proxies == (ip_network("192.168.0.0/16"),)
     assert config.session_keys == ("ip", "name", "proto", "token") and config.no_auto_token
     assert config.auth_token == "t"
-    assert (config.state_dir, config.export_root) == ("/srv/var/state", "/srv/var/state/exports")
+    assert (config.state_dir, config.export_roots) == ("/srv/var/state", ("/srv/var/state/exports",))
 
 
 def test_event_sink() -> None:

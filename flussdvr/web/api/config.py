@@ -8,15 +8,16 @@ import os
 import resource
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flussdvr import __version__
 from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config, write_config
-from flussdvr.config.model import EventSinkSettings
+from flussdvr.config.model import Bucket, Config, EventSinkSettings
 from flussdvr.config.stream_document import effective, write_dvr
-from flussdvr.config.urls import mask_url
+from flussdvr.config.urls import MASK, mask_url
 from flussdvr.errors import DvrError, Kind
 from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
@@ -66,12 +67,13 @@ def add_config(
         if call.query.get("format") == "openmetrics" and exposition is not None:
             return await exposition(False)
         if call.accepts("text/plain"):
-            return Text(write_config(config, secrets=call.secrets).encode())
+            return Text(write_config(_without_stores(config), secrets=call.secrets).encode())
         return {
             "streams": [effective(one, call.secrets) | {"named_by": "config"} for one in config.streams.values()],
             "templates": [{"name": one.name, "prefixes": list(one.prefixes)} for one in config.templates.values()],
             "dvrs": [{"name": one.name, **write_dvr(one, None, call.secrets)} for one in config.dvrs.values()],
             "event_sinks": [_sink(one, call.secrets) for one in config.event_sinks.values()],
+            "export_roots": [root.place if isinstance(root, Bucket) else root for root in config.export_roots],
             "listeners": {
                 kind: [{"port": one.port, "address": one.address or None} for one in getattr(config, kind)]
                 for kind in ("http", "https", "rtmp")
@@ -101,6 +103,12 @@ def add_config(
         return page(sinks, call.query).document("event_sinks")
 
     return stats
+
+
+def _without_stores(config: Config) -> Config:
+    """Whoever may edit streams may write below export_root, and nowhere else with its keys: nobody is told them."""
+    roots = (replace(root, secret=MASK) if isinstance(root, Bucket) else root for root in config.export_roots)
+    return replace(config, export_roots=tuple(roots))
 
 
 def _sink(sink: EventSinkSettings, secrets: bool) -> Document:

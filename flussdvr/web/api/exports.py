@@ -1,5 +1,5 @@
 """
-/streams/{name}/dvr/export, /dvr_export_jobs: recordings into files on the server.
+/streams/{name}/dvr/export, /dvr_export_jobs: recordings into files on the server and into object stores.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Exporter, Order
 from flussdvr.export_jobs import ExportJobs, Job
 from flussdvr.playback.sources import source_of
@@ -31,12 +30,12 @@ def make_export(exporter: Exporter, streams: Streams) -> Callable[..., Any]:
     return export
 
 
-def add_exports(router: Router, export: Callable[..., Any], jobs: ExportJobs) -> None:
+def add_exports(router: Router, export: Callable[..., Any], jobs: ExportJobs, named: Callable[[str], str]) -> None:
+    """`named(path)`: what of it may be kept and shown; DvrError."""
+
     @router.post("/streams/<path:name>/dvr/export")
     async def export_now(call: Call, name: str) -> Document:
-        path = call.query["path"]
-        if "://" in path:
-            raise DvrError(Kind.BAD_REQUEST, "not_supported", "exports go to files", {"parameter": "path"})
+        path = named(call.query["path"])
         meta = call.query.get("meta") in ("true", "1", "")
         await export(Order(name, window(call), path, meta, call.query.get("packing") == "fragmented"))
         return {}
@@ -55,8 +54,8 @@ def add_exports(router: Router, export: Callable[..., Any], jobs: ExportJobs) ->
         given = call.body
         begin, duration = given["from"], given["duration"]
         begin_ms = int(begin) if begin >= 10 ** (MILLISECOND_DIGITS - 1) else round(begin * 1000)
-        packing = given.get("packing", "compat")
-        job = Job(id, given["name"], begin_ms, max(1, int(duration)), given["path"], given.get("meta", False), packing)
+        path, packing = named(given["path"]), given.get("packing", "compat")
+        job = Job(id, given["name"], begin_ms, max(1, int(duration)), path, given.get("meta", False), packing)
         return (await jobs.begin(job)).document()
 
     @router.delete("/dvr_export_jobs/<id>")

@@ -23,7 +23,6 @@ from flussdvr.events.events import Events
 from flussdvr.export import Exporter
 from flussdvr.export_jobs import ExportJobs
 from flussdvr.links import Links
-from flussdvr.threads import Worker
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.dvr import add_dvr
 from flussdvr.web.api.dvrs import add_dvrs
@@ -64,7 +63,6 @@ def make_api(
     administration: Administration,
     archive: Archive,
     exporter: Exporter,
-    disk: Worker,
     gate: Gate,
     clock: IReactorTime,
     now_ms: Callable[[], int],
@@ -79,13 +77,13 @@ def make_api(
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
     streams = StreamDocuments(administration, administration.streams, clients, now_ms)
     export = make_export(exporter, administration.streams)
-    jobs = ExportJobs(export, archive.catalog, disk, now_ms, exporter.tell)
+    jobs = ExportJobs(export, archive.catalog, exporter.left, now_ms, exporter.tell)
     v3 = Router(gate, Schema(), clock)
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams, exposition)
     add_dvr(v3, archive, streams)
     add_timeline(v3, archive, streams, now_ms, viewers.worker if viewers is not None else None)
-    add_exports(v3, export, jobs)
+    add_exports(v3, export, jobs, exporter.named)
     add_dvrs(v3, administration, archive)
     if viewers is not None:
         add_sessions(v3, viewers)
