@@ -60,7 +60,7 @@ export function ServerExport({ name, span, stream, onClose }: Props) {
         </p>
         <Field
           label="File"
-          hint="Below the server's export_root or a DVR root. An existing file is never replaced."
+          hint="Below an export_root of the server (also s3://host/bucket/...) or a DVR root. An existing file is never replaced."
           error={problem}
         >
           {(tied) => (

@@ -15,11 +15,15 @@ export async function readJobs(name: string, abort?: AbortSignal): Promise<void>
 }
 
 const FAILURES: Record<string, string> = {
-  path_not_permitted: "files may only be written below export_root or a DVR root",
+  path_not_permitted: "files may only be written below an export_root or a DVR root",
   file_exists: "there is such a file already",
   no_space: "there is not enough space",
   no_recordings: "nothing is recorded there",
   interrupted: "the server was ended",
+  store_denied: "the object store refuses the key of export_root",
+  store_unreachable: "the object store does not answer",
+  store_failed: "the object store does not take it",
+  bucket_not_found: "the object store has no such bucket",
 };
 
 /** In words: what has become of a job. */
