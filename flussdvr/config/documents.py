@@ -9,7 +9,8 @@ Documents: the configuration as the API's JSON, and patches over it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,15 +92,23 @@ def read_document(
         if known is None:
             hint = nearest(key, fields)
             raise refused("unknown_field", f"there is no {at[1:]}" + (f"; {hint}" if hint else ""), at)
-        try:
+        with _at(at):
             values[known.field] = known.read(value)
-        except Misread as misread:
-            hint = f"; {misread.hint}" if misread.hint else ""
-            raise refused("invalid_value", f"{at[1:]}: {misread.message}{hint}", at) from None
-        except DvrError as error:
-            inner = error.source.get("pointer", "")
-            raise refused(error.code, error.title.replace(inner[1:], (at + inner)[1:], 1), at + inner) from None
     return values
+
+
+@contextmanager
+def _at(pointer: str) -> Iterator[None]:
+    """What is wrong in here is wrong at `pointer`, or deeper."""
+    try:
+        yield
+    except Misread as misread:
+        hint = f"; {misread.hint}" if misread.hint else ""
+        raise refused("invalid_value", f"{pointer[1:]}: {misread.message}{hint}", pointer) from None
+    except DvrError as error:
+        inner = error.source.get("pointer", "")
+        title = error.title.replace(inner[1:], (pointer + inner)[1:], 1)
+        raise refused(error.code, title, pointer + inner) from None
 
 
 def refused(code: str, title: str, pointer: str) -> DvrError:
@@ -164,12 +173,22 @@ def as_text(kind: Kind) -> Callable[[Any], Any]:
 
 
 def words(read: Callable[[Any], Any] = text) -> Callable[[Any], tuple[Any, ...]]:
-    def read_words(value: Any) -> tuple[Any, ...]:
+    return each(lambda value, _: read(value))
+
+
+def each(read: Callable[[Any, int], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A list; `read(item, index)` of each. What is wrong has the pointer to its item."""
+
+    def read_list(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise expected("a list", value)
-        return tuple(read(one) for one in value)
+        items = []
+        for index, item in enumerate(value):
+            with _at(f"/{index}"):
+                items.append(read(item, index))
+        return tuple(items)
 
-    return read_words
+    return read_list
 
 
 def mapping(value: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ A document as it is configured (`configured`) leaves out what a template or a de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from flussdvr.config.documents import (
     Field,
     as_text,
     boolean,
+    each,
     expected,
     limit,
     mapping,
@@ -33,7 +34,7 @@ from flussdvr.config.documents import (
     words,
     write_document,
 )
-from flussdvr.config.errors import Misread, nearest
+from flussdvr.config.errors import Misread
 from flussdvr.config.model import (
     STREAM_DEFAULTS,
     AuthSettings,
@@ -44,8 +45,8 @@ from flussdvr.config.model import (
     ThumbnailSettings,
 )
 from flussdvr.config.stream import INPUT_OPTIONS, PROTOCOLS
-from flussdvr.config.urls import MASK, NOT_YET, is_secret_name, mask_url, read_input_url, read_scheme
-from flussdvr.config.values import DIMENSIONS, HTTP_URL, choice, read_interval
+from flussdvr.config.urls import MASK, is_secret_name, mask_url, read_input_url, read_scheme
+from flussdvr.config.values import DIMENSIONS, HTTP_URL, Kind, choice, read_interval
 
 MAX_BYTES = (1 << 63) - 1
 MAX_SECONDS = 100 * 366 * 86_400
@@ -133,36 +134,28 @@ _LIMITS = ("expiration", "storage_limit", "disk_usage_limit")
 
 
 def _inputs(value: Any) -> tuple[InputSettings, ...]:
-    if isinstance(value, str):
-        value = [value]
-    return words(lambda one: one)([_input(one, number) for number, one in enumerate(_list(value), 1)])
+    return each(_input)([value] if isinstance(value, str) else value)
 
 
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise expected("a list of inputs", value)
-    return value
-
-
-def _input(value: Any, position: int) -> InputSettings:
+def _input(value: Any, index: int) -> InputSettings:
     if isinstance(value, str):
         value = {"url": value}
-    found = dict(the_object(value))
-    found.pop("stats", None)
-    url = text(found.pop("url", ""))
-    if url.partition("://")[0].lower() in NOT_YET:
-        raise Misread(f"inputs of the kind {url.partition('://')[0]}:// are not supported yet")
-    priority = number(1, 1000)(found.pop("priority", position))
-    options = {}
-    for key, option in found.items():
-        key = "input_timeout" if key == "source_timeout" else key
-        if key not in INPUT_OPTIONS:
-            at = f"/{position - 1}/{key}"
-            raise refused(
-                "unknown_field", f"there is no {at[1:]}; {nearest(key, INPUT_OPTIONS) or ''}".rstrip("; "), at
-            )
-        options[key] = str(INPUT_OPTIONS[key].read(str(option)))
-    return InputSettings(read_input_url(url), priority, options)
+    given = {key: one for key, one in the_object(value).items() if key != "stats"}
+    options = read_document(_INPUT, given, {"source_timeout": "input_timeout"})
+    if "url" not in options:
+        raise Misread("a url is missing")
+    return InputSettings(options.pop("url"), options.pop("priority", index + 1), options)
+
+
+def _option(kind: Kind) -> Callable[[Any], str]:
+    return lambda value: str(kind.read(str(value)))
+
+
+_INPUT = {
+    "url": Field("url", lambda value: read_input_url(text(value))),
+    "priority": Field("priority", number(1, 1000)),
+    **{name: Field(name, _option(kind)) for name, kind in INPUT_OPTIONS.items()},
+}
 
 
 def _write_inputs(inputs: tuple[InputSettings, ...]) -> list[Document]:

@@ -119,8 +119,8 @@ def test_what_is_asked_for_wrongly(server: Server, api: Api) -> None:
 
     refused(api("PUT", "/streams/x", {"dvr": {"rot": 1}}), 400, "unknown_field", "/dvr/rot")
     refused(api("PUT", "/streams/x", {"tilte": "x"}), 400, "unknown_field", "/tilte")
-    refused(api("PUT", "/streams/x", {"inputs": [{"url": "udp://nohost:1"}]}), 400, "invalid_value", "/inputs")
-    refused(api("PUT", "/streams/x", {"inputs": [{"url": "fake://?size=0x0"}]}), 400, "invalid_value", "/inputs")
+    refused(api("PUT", "/streams/x", {"inputs": [{"url": "udp://nohost:1"}]}), 400, "invalid_value", "/inputs/0/url")
+    refused(api("PUT", "/streams/x", {"inputs": [{"url": "fake://?size=0x0"}]}), 400, "invalid_value", "/inputs/0/url")
     refused(api("PUT", "/streams/x.mp4", {}), 400, "bad_stream_name", "name")
     refused(api("PUT", "/streams/cam/2026", {}), 409, "bad_stream_name")
     refused(api("PUT", "/streams/x", []), 400, "invalid_value")
