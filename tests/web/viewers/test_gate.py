@@ -19,7 +19,8 @@ from flussdvr.errors import DvrError
 from flussdvr.web import paths
 from flussdvr.web.paths import MediaPath
 from flussdvr.web.viewers.asked import KINDS, asked
-from flussdvr.web.viewers.gate import FAILURE_S, RETRY_S, SWITCH_S, ViewersGate
+from flussdvr.web.viewers.decisions import ASKED_ANEW, FAILURE_S, RETRY_S, SWITCH_S
+from flussdvr.web.viewers.gate import ViewersGate
 from flussdvr.web.viewers.sessions import IDLE_S, Sessions
 from flussdvr.web.viewers.verdict import BackendFailed, Reply
 
@@ -229,14 +230,14 @@ def test_what_a_backend_is_told(server: Guarded) -> None:
 
 
 def test_the_country_of_a_viewer(server: Guarded) -> None:
-    server.gate._country = {"192.168.1.1": "AT"}.get
+    server.gate.decisions.country = {"192.168.1.1": "AT"}.get
     assert server.status(f"{PLAYLIST}?token=a") == 200
     assert server.backend.asked[0]["country"] == "AT"
     assert next(iter(server.sessions)).document(False)["country"] == "AT" == server.events[0]["country"]
     server.configure(AuthSettings(URL, disallowed_countries=("AT",)))
     assert server.get(f"{PLAYLIST}?token=a").json["error"] == "country_not_allowed"
     assert len(server.backend.asked) == 1
-    server.gate._country = lambda ip: ""
+    server.gate.decisions.country = lambda ip: ""
     server.configure(None)
     server.get(f"{PLAYLIST}?token=b")
     assert server.events[-1]["country"] is None
@@ -436,6 +437,29 @@ def test_who_was_refused_is_decided_anew_as_well(server: Guarded) -> None:
     server.gate.send_away(next(iter(server.sessions)))
     assert server.gate.reauthorize(None) == 0
     assert server.get(f"{SEGMENT}?token=paid").json["error"] == "session_closed", "that was no backend's decision"
+
+
+def test_an_answer_under_way_is_not_of_after_the_payment(server: Guarded) -> None:
+    server.backend.waiting = waiting = []
+    server.backend.reply = lambda asked: Reply(403, {"x-authduration": "600"})
+    first = server.open(f"{SEGMENT}?token=paid")
+    assert len(waiting) == 1
+    server.gate.reauthorize("ort")
+    waiting[0].callback(None)
+    assert len(waiting) == 2 and first.value() == b"", "asked again"
+    server.backend.allow()
+    waiting[1].callback(None)
+    assert first.value().startswith(b"HTTP/1.1 200") and len(waiting) == 2
+
+
+def test_who_asks_to_ask_anew_all_the_time_gets_an_answer(server: Guarded) -> None:
+    def refuse(asked: dict[str, str]) -> Reply:
+        server.gate.reauthorize(None)
+        return Reply(403, {})
+
+    server.backend.reply = refuse
+    assert server.status(f"{SEGMENT}?token=a") == 403
+    assert len(server.backend.asked) == 1 + ASKED_ANEW
 
 
 def test_who_had_too_many_sessions_is_decided_anew(server: Guarded) -> None:
