@@ -22,10 +22,11 @@ Document = dict[str, Any]
 
 
 class Clients(Protocol):
-    """Who watches; the sessions service, once there is one."""
+    """Who watches."""
 
     def online(self, name: str) -> int: ...
     def bytes_out(self, name: str) -> int: ...
+    def bytes_per_s(self) -> int: ...
 
 
 class Nobody:
@@ -33,6 +34,9 @@ class Nobody:
         return 0
 
     def bytes_out(self, name: str) -> int:
+        return 0
+
+    def bytes_per_s(self) -> int:
         return 0
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from flussdvr.playback.lru import Lru
+from flussdvr.rate import Rate
 from flussdvr.web.sender import abort
 from flussdvr.web.shown import shown
 from flussdvr.web.viewers.verdict import Verdict
@@ -135,6 +136,7 @@ class Sessions:
         self._by_use: OrderedDict[str, Session] = OrderedDict()
         self.counts: Counter[tuple[str, str]] = Counter()
         """Sessions by stream and protocol."""
+        self._rate = Rate(clock.seconds)
         self._bytes: dict[str, int] = {}
         self._users: dict[str, dict[Session, None]] = {}
         self._timeshifts: Lru[str, tuple[int, dict[int, int]]] = Lru(10_000)
@@ -156,6 +158,10 @@ class Sessions:
     def bytes_out(self, name: str) -> int:
         """Bytes of content that viewers of a stream have been sent since the server began."""
         return self._bytes.get(name, 0)
+
+    def bytes_per_s(self) -> int:
+        """The same of all streams together, as it is now."""
+        return self._rate.per_s()
 
     def of_user(self, user: str) -> list[Session]:
         return list(self._users.get(user, ()))
@@ -204,6 +210,7 @@ class Sessions:
         first = not session.bytes and count > 0
         session.bytes += count
         self._bytes[session.name] = self._bytes.get(session.name, 0) + count
+        self._rate.add(count)
         if first and self._by_use.get(session.id) is session:
             session.started_ms = self._now_ms()
             self.tell("play_started", session)
