@@ -19,7 +19,7 @@ def test_a_rate_is_what_a_naive_model_says(steps: list[tuple[float, int]], rest:
     now += rest
     over = min(WINDOW_S, int(now) - 1000)
     seen = sum(by_second[second] for second in range(int(now) - over, int(now)))
-    assert rate.per_s() == (seen // over if over else 0)
+    assert rate.per_s() == (seen / over if over else 0)
 
 
 def test_it_remembers_no_more_than_its_window() -> None:

@@ -17,6 +17,7 @@ from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.live.window import LiveWindow
 from flussdvr.media import Sample, Track
+from flussdvr.rate import Rate
 
 KEPT = 3
 """Segments that a stream which is not recorded keeps beyond its playlist."""
@@ -59,7 +60,8 @@ class Stream:
         self.recorder = recorder
         self.opened_at_ms = utc_ms()
         self.bytes_in = 0
-        self.lost_packets = 0
+        self.losses = Rate()
+        """Packets that did not arrive."""
         self.last_fragment_ms: int | None = None
         self._utc_ms = utc_ms
         self._floor_ms = floor_ms
@@ -89,7 +91,7 @@ class Stream:
         self.segmenter.utc_received(utc_ms, dts, timescale)
 
     def data_lost(self, reason: str, count: int) -> None:
-        self.lost_packets += count
+        self.losses.add(count)
 
     def source_lost(self, reason: str) -> None:
         self.segmenter.lost(reason)

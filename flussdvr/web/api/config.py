@@ -57,7 +57,7 @@ def add_config(
             "online_streams": sum(1 for entry in running if entry.stream.alive),
             "total_clients": sum(clients.online(entry.stream.name) for entry in running),
             "input_kbit": sum(bitrate(entry.stream.window) for entry in running if entry.stream.alive),
-            "output_kbit": clients.bytes_per_s() * 8 // 1000,
+            "output_kbit": round(clients.bytes_per_s() * 8 / 1000),
             "partitions": [{"path": root.path, "mounted": root.uuid is not None} for root in archive.roots.values()],
         }
 

@@ -1,12 +1,13 @@
 """
 What a stream does, in the words of the clients that watch it (compat notes §2.5, stream.stats and dvr_info).
 
-Times are UTC milliseconds, but `dvr_info` and `lifetime`: seconds. Rates are kbit/s.
+Times are UTC milliseconds, but `dvr_info` and `lifetime`: seconds. Rates are kbit/s, `input_error_rate` packets/s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any, Protocol
 
 from flussdvr.archive.recorder import Recorder
@@ -26,7 +27,7 @@ class Clients(Protocol):
 
     def online(self, name: str) -> int: ...
     def bytes_out(self, name: str) -> int: ...
-    def bytes_per_s(self) -> int: ...
+    def bytes_per_s(self) -> float: ...
 
 
 class Nobody:
@@ -36,7 +37,7 @@ class Nobody:
     def bytes_out(self, name: str) -> int:
         return 0
 
-    def bytes_per_s(self) -> int:
+    def bytes_per_s(self) -> float:
         return 0
 
 
@@ -82,7 +83,7 @@ def _running(running: Running, now_ms: int) -> Document:
         "bytes_in": stream.bytes_in,
         "bitrate": rate if alive else 0,
         "input_bitrate": rate if alive else 0,
-        "input_error_rate": stream.lost_packets,
+        "input_error_rate": ceil(stream.losses.per_s()),
         "retry_count": sum(branch.input.counters.failed for branch in branches),
         "opened_at": stream.opened_at_ms,
         "lifetime": max(0, now_ms - stream.opened_at_ms) // 1000,

@@ -159,7 +159,7 @@ class Sessions:
         """Bytes of content that viewers of a stream have been sent since the server began."""
         return self._bytes.get(name, 0)
 
-    def bytes_per_s(self) -> int:
+    def bytes_per_s(self) -> float:
         """The same of all streams together, as it is now."""
         return self._rate.per_s()
 

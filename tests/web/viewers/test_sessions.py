@@ -94,7 +94,7 @@ def test_bytes_outlive_their_session() -> None:
     sessions.sent(session, 2)
     assert sessions.bytes_out("ort") == 7 == session.bytes
     sessions.clock.advance(3)
-    assert sessions.bytes_per_s() == 7 // 3
+    assert sessions.bytes_per_s() == 7 / 3
     assert [event["event"] for event in sessions.events] == ["play_opened", "play_started", "play_closed"]
 
 
