@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 2000
+"""Bytes of a URI; nobody shall fill the log by one request."""
 PARAMETER = re.compile(rb"([?&;]([^?&;=]*)=)[^?&;]+")
 PLAIN = frozenset(
     b"utc lutc from to duration event gaps filter filter.tracks request width format limit cursor sort select part "
@@ -15,8 +17,9 @@ FILE = (b"/", b"%2f", b"%2F")
 
 
 def shown(uri: bytes) -> str:
-    """For log lines at any level."""
-    return PARAMETER.sub(_hidden, uri).decode("latin-1")
+    """For log lines at any level; what is too long is cut."""
+    text = PARAMETER.sub(_hidden, uri[:LONGEST]).decode("latin-1")
+    return text if len(uri) <= LONGEST else text + "..."
 
 
 def _hidden(match: re.Match[bytes]) -> bytes:

@@ -24,3 +24,8 @@ from flussdvr.web.shown import shown
 )
 def test_secrets_are_not_shown(uri: bytes, expected: str) -> None:
     assert shown(uri) == expected
+
+
+def test_one_request_does_not_fill_the_log() -> None:
+    assert len(shown(b"/ort/index.m3u8?" + b"a=b&" * 4000)) < 4000
+    assert "secret" not in shown(b"/" + b"x" * 1980 + b"?token=secret" * 9)
