@@ -34,6 +34,7 @@ def makeService(options: Options) -> IService:
 
     from flussdvr.config.errors import ConfigErrors
     from flussdvr.config.load import load_config
+    from flussdvr.descriptors import raise_limit
     from flussdvr.server import Server
 
     path = str(options["config"])
@@ -41,5 +42,6 @@ def makeService(options: Options) -> IService:
         config = load_config(path)
     except ConfigErrors as errors:
         sys.exit("\n".join(str(error) for error in errors.errors))
+    raise_limit()
     server: IService = Server(reactor, path, config)
     return server

@@ -21,6 +21,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from flussdvr.descriptors import is_spare
 from flussdvr.errors import FormatError
 from flussdvr.formats.flv import FlvDemuxer
 from flussdvr.formats.flv_tag import UnsupportedCodec
@@ -56,6 +57,11 @@ class Publisher(Protocol):
         self._closed = closed
 
     def connectionMade(self) -> None:
+        fileno = getattr(self.transport, "fileno", None)
+        if fileno is not None and not is_spare(fileno()):
+            self.log.warn("RTMP {peer} is dropped: too many connections", peer=self._peer)
+            self.transport.abortConnection()
+            return
         self._watch()
         # A client that asks and never reads the answers: when our side of the socket is full, it is not read either.
         self.transport.registerProducer(self.transport, True)

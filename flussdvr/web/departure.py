@@ -21,7 +21,8 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp
-from twisted.web.http import HTTPChannel
+
+from flussdvr.descriptors import for_client
 
 SIOCOUTQNSD = 0x894B
 CLOSE = 7
@@ -42,11 +43,11 @@ def unsent(descriptor: int) -> int:
 
 
 def is_dead(descriptor: int) -> bool:
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        try:
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
             return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == CLOSE
-        except OSError:
-            return True
+    except OSError:
+        return True
 
 
 def unwritten(transport: Any) -> int:
@@ -57,13 +58,17 @@ def unwritten(transport: Any) -> int:
 
 
 class Departure:
-    """Watches what is left in a socket until it has left or never will; then `told(bytes that did not leave)`, once."""
+    """
+    Watches what is left in a socket until it has left or never will; then `told(bytes that did not leave)`, once.
+
+    OSError where there is no descriptor for it.
+    """
 
     def __init__(self, reactor: Any, transport: tcp.Connection, told: Callable[[int], None]) -> None:
         self._reactor = reactor
         self._transport = transport
         self._told = told
-        self._socket = os.dup(transport.fileno())
+        self._socket = for_client(os.dup(transport.fileno()))
         self._wait_s = FIRST_LOOK_S
         self._until = reactor.seconds() + PATIENCE_S
         self._timer: Any = reactor.callLater(0, self._look)
@@ -92,12 +97,3 @@ class Departure:
             if self._timer.active():
                 self._timer.cancel()
             self._told(left)
-
-
-class WatchedChannel(HTTPChannel):
-    """Tells its requests when the connection ends, while there still is a socket to look at."""
-
-    def stopProducing(self) -> None:
-        for request in self.requests:
-            request.connection_ending()
-        super().stopProducing()

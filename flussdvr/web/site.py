@@ -4,8 +4,9 @@
 The HTTP server: twisted.web's, with bodies that stream and a log with fields.
 
     Site
+      Channel        one connection
       DvrRequest     `POST|PUT {name}/mpegts`: the body goes to the ingest chunk by chunk WHILE it arrives
-                     any other body: in RAM, at most `MAX_BODY`
+                     any other body: in RAM, at most `MAX_BODY`, and `MAX_BODIES` all together
                      every answer: Server, CORS; errors as JSON, never a traceback or HTML
 
 A publisher is admitted when its headers have come (`gotLength`): a refusal must not wait for the end of a body that
@@ -32,7 +33,8 @@ from twisted.web.server import Site as WebSite
 
 from flussdvr import __version__
 from flussdvr.errors import DvrError, Kind
-from flussdvr.web.departure import SMALL, Departure, WatchedChannel, unsent, unwritten
+from flussdvr.web.channel import QUIET_S, Channel
+from flussdvr.web.departure import SMALL, Departure, unsent, unwritten
 from flussdvr.web.paths import LiveTs, MediaPath, parse
 from flussdvr.web.sender import Sent
 from flussdvr.web.shown import shown
@@ -41,6 +43,10 @@ log = Logger()
 
 SERVER = f"flussdvr/{__version__}".encode()
 MAX_BODY = 1 << 20
+SMALL_BODY = 16 << 10
+"""What of a body does not count: as much as a request's head."""
+MAX_BODIES = 64 << 20
+"""Of all requests that are being received and answered. Nobody has been asked for credentials yet."""
 RAM, CACHE, DISK = "ram", "cache", "disk"
 """Where the bytes of an answer come from: made or received just now, made before and kept, read for this answer."""
 LINGER_S = 2.0
@@ -144,6 +150,12 @@ class DvrRequest(Request):
             before.settle()
         self._publication: Publication | None = None
         self._logged = False
+        self._site: Site = channel.site
+        self._counted = 0
+
+    @property
+    def is_publishing(self) -> bool:
+        return self._publication is not None
 
     def getHeader(self, key: AnyStr) -> AnyStr | None:
         """As that of twisted.web, for whatever bytes a client may send."""
@@ -172,8 +184,20 @@ class DvrRequest(Request):
                 self._answer_early(error)
         elif not self.answered:
             self.content.write(data)
-            if self.content.tell() > MAX_BODY:
-                self._answer_early(DvrError(Kind.BAD_REQUEST, "body_too_large", f"at most {MAX_BODY} bytes"), 413)
+            self._count_body(self.content.tell())
+
+    def _count_body(self, size: int) -> None:
+        if size > MAX_BODY:
+            self._answer_early(DvrError(Kind.BAD_REQUEST, "body_too_large", f"at most {MAX_BODY} bytes"), 413)
+            return
+        before, self._counted = self._counted, max(0, size - SMALL_BODY)
+        self._site.bodies += self._counted - before
+        if self._site.bodies > MAX_BODIES:
+            self._answer_early(DvrError(Kind.UNAVAILABLE, "busy", "too many requests have large bodies just now"))
+
+    def _forget_body(self) -> None:
+        self._site.bodies -= self._counted
+        self._counted = 0
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         publication, self._publication = self._publication, None
@@ -190,9 +214,14 @@ class DvrRequest(Request):
         publication, self._publication = self._publication, None
         if publication is not None:
             publication.finished("the publisher has gone")
+        self._forget_body()
         if not self.finished:
             self.log_access(aborted=True)
         super().connectionLost(reason)
+
+    def finish(self) -> None:
+        self._forget_body()
+        super().finish()
 
     def kicked(self, reason: str, error: DvrError | None = None) -> None:
         """The publisher has to go, in the middle of its body."""
@@ -216,8 +245,10 @@ class DvrRequest(Request):
                 self._answer_early(error)
 
     def _answer_early(self, error: DvrError, status: int | None = None) -> None:
-        """Answer before the body's end, and forget the rest of it."""
+        """Answer before the body's end, and forget all of it."""
         self.answered = True
+        self._forget_body()
+        self.content = BytesIO()
         self.method = getattr(self.channel, "_command", b"POST")
         self.uri = getattr(self.channel, "_path", b"")
         self.clientproto = getattr(self.channel, "_version", b"HTTP/1.1")
@@ -290,8 +321,12 @@ class DvrRequest(Request):
 
     def _watch(self, transport: tcp.Connection, aborted: bool) -> None:
         site = self.channel.site
-        self._departure = Departure(site.clock, transport, lambda left: self._departed(site, left, aborted))
-        self.channel.departure = self._departure
+        try:
+            self._departure = Departure(site.clock, transport, lambda left: self._departed(site, left, aborted))
+        except OSError:
+            self._departed(site, unwritten(transport), aborted)
+        else:
+            self.channel.departure = self._departure
 
     def _departed(self, site: Site, left: int, aborted: bool) -> None:
         if self.sent.threads:
@@ -311,6 +346,8 @@ class DvrRequest(Request):
         """Why routing cannot even begin, or nothing."""
         if not self.path.startswith(b"/"):
             return "the request target is not a path"
+        if len(self.requestHeaders.getRawHeaders(b"host", [])) > 1:
+            return "there is more than one Host"
         try:
             for text in (self.method, self.uri, self.requestHeaders.getRawHeaders(b"host", [b""])[0]):
                 text.decode("ascii")
@@ -330,7 +367,7 @@ class Site(WebSite):
     events are made of.
     """
 
-    protocol = WatchedChannel  # type: ignore[assignment]
+    protocol = Channel  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -345,7 +382,17 @@ class Site(WebSite):
         super().__init__(resource, **options)
         self.publishers = publishers or NoPublishers()
         self.clock = reactor
+        self.bodies = 0
+        """Bytes of bodies that are kept, but for the `SMALL_BODY` of each."""
         self._on_access = on_access
+        self._refused_s: float | None = None
+
+    def refused_connection(self, peer: Any) -> None:
+        """There is no room for a connection; told once in a while."""
+        now = self.clock.seconds()
+        if self._refused_s is None or now - self._refused_s >= QUIET_S:
+            self._refused_s = now
+            log.warn("too many connections: that of {peer} is refused", peer=getattr(peer, "host", "-"))
 
     def log(self, request: Any) -> None:
         request.log_access()

@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flussdvr.archive.body import Extent
+from flussdvr.descriptors import for_client
 from flussdvr.errors import DvrError
 from flussdvr.playback.reading import DataGone, has_hole
 from flussdvr.threads import Worker
@@ -110,7 +111,7 @@ class Transfer:
         self._parts = [part for part in parts if len(part)]
         self._worker_of = worker_of
         self._flushed = flushed
-        self._socket = os.dup(descriptor)
+        self._socket = for_client(os.dup(descriptor))
         self._writability = _Writability(reactor, self._socket)
         self._index = 0
         self._offset = 0
@@ -211,7 +212,7 @@ class Transfer:
             if self._file is not None:
                 os.close(self._file[1])
                 self._file = None
-            self._file = path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._file = path, for_client(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         return self._file[1]
 
     def _close(self) -> None:

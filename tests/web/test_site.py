@@ -1,14 +1,18 @@
+from __future__ import annotations
+
 import json
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.web.site import MAX_BODY, DvrRequest, Site
+from flussdvr.web.site import MAX_BODY, SMALL_BODY, DvrRequest, Site
 
 
 class Echo(Resource):
@@ -58,16 +62,21 @@ class Transport(StringTransport):
 
 
 class Connection:
-    def __init__(self, clock: Clock | None = None) -> None:
-        self.clock = clock or Clock()
+    def __init__(self, site: Site | None = None) -> None:
+        self.clock = Clock()
         self.publishers = FakePublishers()
         self.accessed: list[tuple[DvrRequest, bool]] = []
-        self.site = Site(
+        self.site = site or Site(
             Echo(), self.clock, self.publishers, lambda request, aborted: self.accessed.append((request, aborted))
         )
+        self.site.callLater = self.clock.callLater
         self.protocol = self.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5))
         self.transport = Transport()
         self.protocol.makeConnection(self.transport)
+
+    def another(self) -> Connection:
+        """To the same site."""
+        return Connection(self.site)
 
     def send(self, data: bytes) -> None:
         self.protocol.dataReceived(data)
@@ -135,9 +144,6 @@ def test_a_publisher_that_sends_rubbish_is_told_so() -> None:
 def test_a_publisher_that_vanishes() -> None:
     connection = Connection()
     connection.send(b"PUT /ort/mpegts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-    from twisted.internet.error import ConnectionLost
-    from twisted.python.failure import Failure
-
     connection.protocol.connectionLost(Failure(ConnectionLost()))
     assert connection.publishers.publication.end == "the publisher has gone"
     assert [aborted for _, aborted in connection.accessed] == [True]
@@ -216,3 +222,29 @@ def test_a_header_may_be_any_bytes() -> None:
     assert request.getHeader("referer") == "\ufffd/é"
     assert request.getHeader(b"referer") == b"\xff/\xc3\xa9"
     assert request.getHeader("range") is None is request.getHeader(b"range")
+
+
+def test_bodies_of_all_requests_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flussdvr.web.site.MAX_BODIES", 100_000)
+    connection, head = Connection(), b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
+    first, second, third = connection, connection.another(), connection.another()
+    first.send(head + b"x" * 60_000)
+    second.send(head + b"x" * 60_000)
+    assert connection.site.bodies == 2 * (60_000 - SMALL_BODY)
+    third.send(head + b"x" * 60_000)
+    assert third.received()[0] == 503 and third.transport.half_closed
+    assert connection.site.bodies == 2 * (60_000 - SMALL_BODY)
+    third = connection.another()
+    third.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % SMALL_BODY + b"x" * SMALL_BODY)
+    assert third.received()[0] == 200, "a small one always comes in"
+    first.send(b"x" * 10_000)
+    assert first.received()[0] == 200
+    assert connection.site.bodies == 60_000 - SMALL_BODY
+    second.protocol.connectionLost(Failure(ConnectionLost()))
+    assert connection.site.bodies == 0
+
+
+def test_one_host_is_asked_for() -> None:
+    connection = Connection()
+    connection.send(b"GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    assert connection.received()[0] == 400
