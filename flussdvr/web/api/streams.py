@@ -65,8 +65,10 @@ class StreamDocuments:
         archive = self.streams.archive(name)
         document["stats"] = stream_stats(name, running, archive, self.clients, self.now_ms(), whole)
         if running is not None and whole:
-            stats = {one["priority"]: one for one in running.inputs.stats()}
-            document["inputs"] = [{**one, "stats": stats.get(one["priority"])} for one in document.get("inputs", [])]
+            inputs = document.get("inputs", [])
+            tried = sorted(range(len(inputs)), key=lambda index: inputs[index]["priority"])  # as Inputs does
+            for index, stats in zip(tried, running.inputs.stats(), strict=False):
+                inputs[index]["stats"] = stats
         return document
 
 
