@@ -5,13 +5,16 @@ import { account, clockOffsetMs, held, request, type Account } from "./http";
 
 const PATH = "/ui/session";
 
-/** Goes on with the sign-in that this browser has, if any. */
+/** Goes on with the sign-in that this browser has, if any; as before where the server can't be reached. */
 export async function resume(): Promise<void> {
+  let given: Account | undefined;
   try {
-    take(await request<Account>("GET", PATH));
+    given = await request<Account | undefined>("GET", PATH);
   } catch {
-    account.value = null;
+    return;
   }
+  if (given === undefined) account.value = null;
+  else take(given);
 }
 
 /** Raises `ApiError`: 401 `wrong_password`, 429 `too_many_attempts`, 403 `no_accounts`. */

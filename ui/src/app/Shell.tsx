@@ -6,7 +6,7 @@ import { held } from "../api/http";
 import { signOut } from "../api/signin";
 import { AlarmBadge } from "../events/AlarmBadge";
 import { Icon } from "../shared/Icon";
-import { address, place } from "./router";
+import { address, leaving, place } from "./router";
 import { isDark, theme } from "./theme";
 import { sayWhy } from "./toasts";
 
@@ -46,7 +46,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <span class="soft small bar-user" title={held.value?.edit ? undefined : "may only look"}>
           <bdi>{held.value?.user}</bdi>
         </span>
-        <button class="quiet" onClick={() => void signOut().catch(sayWhy)}>
+        <button class="quiet" onClick={() => leaving(() => void signOut().catch(sayWhy))}>
           Sign out
         </button>
       </header>

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 
-import { go, guardLeaving, place } from "./router";
+import { go, guardLeaving, leaving, place } from "./router";
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
@@ -32,6 +32,19 @@ it("another query of the same screen is no leaving", async () => {
   await settled();
   expect(place.value.query.get("at")).toBe("5");
   end();
+});
+
+it("signing out is leaving", () => {
+  const done: string[] = [];
+  let leave = () => {};
+  const end = guardLeaving((agreed) => (leave = agreed));
+  leaving(() => done.push("signed out"));
+  expect(done).toEqual([]);
+  leave();
+  expect(done).toEqual(["signed out"]);
+  end();
+  leaving(() => done.push("at once"));
+  expect(done).toEqual(["signed out", "at once"]);
 });
 
 it("once the guard has ended, nothing is asked", async () => {

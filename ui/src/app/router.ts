@@ -31,10 +31,7 @@ window.addEventListener("hashchange", () => {
   const wanted = location.hash;
   if (guard !== null && !samePath(wanted, hash.value)) {
     history.replaceState(null, "", address(place.value.path, Object.fromEntries(place.value.query)));
-    guard(() => {
-      guard = null;
-      location.hash = wanted;
-    });
+    leaving(() => (location.hash = wanted));
   } else {
     hash.value = wanted;
   }
@@ -63,6 +60,15 @@ export function guardLeaving(ask: Guard): () => void {
     if (guard === ask) guard = null;
     window.removeEventListener("beforeunload", refuse);
   };
+}
+
+/** Does `go`, which ends the screen; where it is guarded, only if that is agreed to. */
+export function leaving(go: () => void): void {
+  if (guard === null) return go();
+  guard(() => {
+    guard = null;
+    go();
+  });
 }
 
 const refuse = (event: Event): void => event.preventDefault();

@@ -9,7 +9,8 @@
 import { useComputed, useSignal, useSignalEffect, type ReadonlySignal, type Signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { account, request, serverNow } from "../api/http";
+import { account, serverNow } from "../api/http";
+import { resume } from "../api/signin";
 import type { Span, Stream } from "../api/types";
 import { amend, place } from "../app/router";
 import { createPlayer, type Player } from "../player/createPlayer";
@@ -207,7 +208,7 @@ function isSame(one: Span | null, other: Span | null): boolean {
 function useSignInAgain(player: ReadonlySignal<Player | null>): void {
   useSignalEffect(() => {
     const code = player.value?.error.value?.code;
-    if (code === "denied" || code === "signed_out") request("GET", "/ui/session").catch(() => {});
+    if (code === "denied" || code === "signed_out") void resume();
   });
   const signedIn = useComputed(() => account.value !== null);
   useSignalEffect(() => {

@@ -10,7 +10,7 @@ import { formatMoment, shownZone } from "../shared/time";
 interface Props {
   player: Player;
   video: HTMLVideoElement;
-  frame: RefObject<HTMLDivElement | null>;
+  frame: RefObject<HTMLElement | null>;
   onToggle: () => void;
   onLive: () => void;
   children: ComponentChildren;

@@ -31,7 +31,7 @@ const ASK_MS = 10_000;
 const TICK_MS = 500;
 
 export function Embedded({ name, wishes, children }: Props) {
-  const frame = useRef<HTMLDivElement>(null);
+  const frame = useRef<HTMLElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const aheadMs = useSignal(0);
   const now = useSignal(Date.now());
@@ -102,7 +102,8 @@ export function Embedded({ name, wishes, children }: Props) {
 
   const problem = player.value?.error.value ?? null;
   return (
-    <div ref={frame} class={wishes.dvr ? "embedded dvr" : "embedded"}>
+    <main ref={frame} class={wishes.dvr ? "embedded dvr" : "embedded"}>
+      <h1 class="visually-hidden">{name}</h1>
       <div class="embedded-picture">
         <video ref={video} playsInline aria-label={name} onClick={toggle} />
         {problem !== null ? (
@@ -140,7 +141,7 @@ export function Embedded({ name, wishes, children }: Props) {
           preview={() => null}
         />
       )}
-    </div>
+    </main>
   );
 }
 

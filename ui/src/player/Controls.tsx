@@ -31,7 +31,7 @@ export function Controls({ player, video, zone, onFull, onHelp, children }: Prop
       {children}
       <Sound video={video} />
       {document.fullscreenEnabled && <Sign name="full" label="Whole screen (f)" onClick={onFull} />}
-      <button class="quiet icon" aria-label="Keys (?)" title="Keys (?)" onClick={onHelp}>
+      <button class="quiet icon controls-keys" aria-label="Keys (?)" title="Keys (?)" onClick={onHelp}>
         ?
       </button>
     </div>
