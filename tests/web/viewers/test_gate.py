@@ -415,6 +415,15 @@ def test_kicked(server: Guarded) -> None:
     assert server.status(PLAYLIST) == 403
 
 
+def test_a_token_that_nobody_looks_at_is_not_kept_whole(server: Guarded) -> None:
+    token = "a" * 4000
+    assert server.status(f"{PLAYLIST}?token={token}") == 200
+    server.configure(None)
+    for end in "bb", "c":
+        assert server.status(f"{PLAYLIST}?token={token}{end}") == 200
+    assert [len(session.token) for session in server.sessions] == [4000, 300, 300], "each is a session all the same"
+
+
 def test_decided_anew(server: Guarded) -> None:
     assert server.status(f"{SEGMENT}?token=a") == 200
     assert server.gate.reauthorize("other") == 0
