@@ -207,7 +207,7 @@ class Server(MultiService):
         secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
         await sign_ins.load()
-        gate = Gate(lambda: self.config, self._passwords, sign_ins)
+        gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds)
         links = Links(secret.derive("links"), self.archive.catalog, utc_ms, self.events.emit)
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)

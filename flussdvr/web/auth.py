@@ -11,7 +11,8 @@ Who may use the API.
     signed in to the web page   what the account may  cookie (`ui.signin`), looked at where no credentials are good
 
 A password in the file may be a hash in the form of werkzeug.security (`scrypt:...$salt$hash`, `pbkdf2:...`). Secrets
-are compared in constant time, every account is always looked at.  RFC 7617 (Basic), RFC 6750 (Bearer).
+are compared in constant time, every account is always looked at. Who guesses has few guesses: what an address shows
+again is none, so that a program with a wrong password keeps nobody else out.  RFC 7617 (Basic), RFC 6750 (Bearer).
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from time import monotonic
 from typing import Any, Protocol
 
+from twisted.logger import Logger
 from werkzeug.security import check_password_hash
 
 from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.lru import Lru
 from flussdvr.playback.shared import Shared
-from flussdvr.threads import ThreadWorker, Worker
+from flussdvr.threads import Busy, ThreadWorker, Worker
 from flussdvr.web.address import client_address, is_inside
+from flussdvr.web.attempts import Attempts, TooMany
 from flussdvr.web.origin import check_origin, is_unasked
 from flussdvr.web.site import DvrRequest
 
@@ -73,28 +78,41 @@ class SignIns(Protocol):
 
 
 class Gate:
-    """The one gate of the API. `config()` is the configuration of this moment; `worker` checks hashed passwords."""
+    """
+    The one gate of the API. `config()` is the configuration of this moment; `worker` checks hashed passwords; `clock`:
+    seconds that only grow.
+    """
 
-    def __init__(self, config: Callable[[], Config], worker: Worker, sign_ins: SignIns | None = None) -> None:
+    log = Logger()
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        worker: Worker,
+        sign_ins: SignIns | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._config = config
         self._worker = worker
         self._sign_ins = sign_ins
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, None] = {}
         self._checks: Shared[bytes, bool] = Shared()
+        self._attempts = Attempts(clock)
+        self._guesses: Lru[bytes, bool] = Lru(REMEMBERED)
 
     async def admit(self, request: DvrRequest, edit: bool) -> Account:
         """
         The account of a request that reads, or changes something (`edit`).
 
-        DvrError: 401 `authorization_failed` without right credentials, 403 `not_allowed_from_here` from a foreign
-        address, 403 `read_only_account` for a viewer who edits, 403 `foreign_origin` for a form of another site, to
-        which a browser has added the credentials that it remembers, 404 on a listener with `api off`, 503 `busy` where
-        too many passwords wait to be checked, and what `SignIns` raises.
+        DvrError: 401 `authorization_failed` without right credentials, 429 `too_many_attempts` after wrong ones, 403
+        `not_allowed_from_here` from a foreign address, 403 `read_only_account` for a viewer who edits, 403
+        `foreign_origin` for a form of another site, to which a browser has added the credentials that it remembers, 404
+        on a listener with `api off`, 503 `busy` where too many passwords wait to be checked, and what `SignIns` raises.
         """
         config = self._config()
         self.check_place(request)
-        account = await self._account(config, request.getHeader("authorization"))
+        account = await self._shown(config, request)
         if account is not None and is_unasked(request):
             check_origin(request, config.trusted_proxies)
         if account is None and self._sign_ins is not None:
@@ -121,6 +139,34 @@ class Gate:
             address = client_address(request, config.trusted_proxies)
             if not is_inside(address, config.api_allowed_from):
                 raise DvrError(Kind.DENIED, "not_allowed_from_here", "the API may not be used from this address")
+
+    async def _shown(self, config: Config, request: DvrRequest) -> Account | None:
+        """The account whose credentials a request has with it."""
+        authorization = request.getHeader("authorization")
+        if authorization is None:
+            return None
+        address = client_address(request, config.trusted_proxies)
+        text = f"{address}\0{authorization}".encode("utf-8", "surrogatepass")
+        guess = hmac.digest(self._key, text, "sha256")
+        if self._guesses.get(guess):
+            return await self._account(config, authorization)
+        try:
+            self._attempts.begin(address)
+        except TooMany as error:
+            request.setHeader(b"retry-after", str(error.retry_after_s).encode())
+            raise
+        self._guesses.put(guess, True, 1)
+        try:
+            account = await self._account(config, authorization)
+        except Busy:
+            self._guesses.pop(guess)
+            self._attempts.forget(address)
+            raise
+        if account is None:
+            self.log.warn("{address} has tried the API with wrong credentials", address=address)
+        else:
+            self._attempts.forget(address)
+        return account
 
     async def _account(self, config: Config, authorization: str | None) -> Account | None:
         scheme, _, given = (authorization or "").partition(" ")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from werkzeug.security import generate_password_hash
 
 from flussdvr.config import parse_config
@@ -132,10 +133,48 @@ def test_those_who_guess_wait_by_themselves() -> None:
     results: list[Any] = []
     gate = Gate(lambda: config, worker)
     for number in range(CHECKS + 1):
-        Deferred.fromCoroutine(gate.admit(Request(basic(f"admin:{number}")), True)).addBoth(results.append)
+        Deferred.fromCoroutine(gate.admit(Request(basic(f"admin:{number}"), f"192.0.2.{number}"), True)).addBoth(
+            results.append
+        )
     (refused,) = results
     assert refused.check(Busy) and refused.value.status == 503
     worker.stop()
+
+
+def outcomes(gate: Gate, *requests: Request) -> list[str]:
+    """Names of accounts, codes of refusals."""
+    results: list[Any] = []
+    for request in requests:
+        Deferred.fromCoroutine(gate.admit(request, False)).addBoth(results.append)
+    return [result.name if isinstance(result, Account) else result.value.code for result in results]
+
+
+def test_who_guesses_has_few_guesses() -> None:
+    config, clock = parse_config(CONFIG), Clock()
+    gate = Gate(lambda: config, InlineWorker(), clock=clock.seconds)
+    wrong, late, right = "authorization_failed", "too_many_attempts", Request(basic("admin:secret"))
+    assert outcomes(gate, right, *[Request(basic("admin:old"))] * 30) == ["admin"] + [wrong] * 30, "one guess"
+    guesses = [Request(basic(f"admin:{number}")) for number in range(9)]
+    assert outcomes(gate, *guesses) == [wrong] * 9
+    lucky = Request("Bearer 0123456789")
+    assert outcomes(gate, lucky, Request(basic("admin:9"))) == [late, late], "nobody learns that it was the right one"
+    assert int(lucky.answer[b"retry-after"]) == 60
+    assert outcomes(gate, right, Request(), Request(basic("admin:old"))) == ["admin", wrong, wrong], "known before"
+    assert outcomes(gate, Request("Bearer 0123456789", "192.0.2.2")) == ["robot"], "from elsewhere"
+    clock.advance(60)
+    assert outcomes(gate, lucky) == ["robot"]
+
+
+def test_what_could_not_be_looked_at_was_no_guess() -> None:
+    config = parse_config(f'edit_auth admin "{generate_password_hash("s3cret", "scrypt:1024:8:1")}";')
+
+    class Full:
+        def do(self, *work: Any) -> Any:
+            raise Busy("passwords")
+
+    worker: Any = Full()
+    gate = Gate(lambda: config, worker)
+    assert outcomes(gate, *(Request(basic(f"admin:{number}")) for number in range(30))) == ["busy"] * 30
 
 
 @pytest.mark.parametrize("hashed", ["scrypt:3:8:1$salt$00", "pbkdf2:sha255:1$salt$00", "pbkdf2:sha256:x$salt$00"])

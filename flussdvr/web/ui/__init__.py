@@ -6,7 +6,6 @@ The web page: its files, and who has signed in to it.
     pages       which URL is which of them
     session     /ui/session: signing in and out
     signin      sign-ins: who has shown a password before, and proves it by a cookie
-    attempts    how often somebody may try
     cookies     the cookies of a request and of an answer
     origin      was it this page that has sent a request?
 

@@ -26,10 +26,10 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Busy
 from flussdvr.web.address import client_address
 from flussdvr.web.api.router import Call, Router
+from flussdvr.web.attempts import Attempts, TooMany
 from flussdvr.web.auth import Gate, Unauthorized
 from flussdvr.web.origin import check_origin
 from flussdvr.web.site import DvrRequest
-from flussdvr.web.ui.attempts import Attempts, TooMany
 from flussdvr.web.ui.signin import SignIn, SignIns
 
 SESSION = b"/ui/session"

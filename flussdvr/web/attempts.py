@@ -1,5 +1,5 @@
 """
-Attempts to sign in: after some wrong passwords an address has to wait.
+Attempts to show a password, at the page and at the API: after some wrong ones an address has to wait.
 """
 
 from __future__ import annotations

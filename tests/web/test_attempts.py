@@ -1,7 +1,7 @@
 import pytest
 from twisted.internet.task import Clock
 
-from flussdvr.web.ui.attempts import ADDRESSES, LIMIT, Attempts, TooMany
+from flussdvr.web.attempts import ADDRESSES, LIMIT, Attempts, TooMany
 
 
 def test_some_are_allowed_in_a_while() -> None:
