@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from flussdvr.archive.archive import Archive
 from flussdvr.config.documents import Document
+from flussdvr.config.dvr_overrides import apply_storage_patch, apply_storage_patches, extend_storage_patch, users
 from flussdvr.config.model import Config, DvrSettings
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.errors import DvrError, Kind
@@ -29,7 +30,8 @@ T = TypeVar("T")
 
 class Administration:
     """
-    The configuration that holds: `file` as it was read, `patches` by stream over it, `config` the result.
+    The configuration that holds: `file` as it was read, `storage_patches` by dvr and `patches` by stream over it,
+    `config` the result.
 
     `await load()` first; `streams` is given once it exists.
     """
@@ -40,6 +42,9 @@ class Administration:
         self.file = file
         self.config = file
         self.patches: dict[str, Document] = {}
+        self.storage_patches: dict[str, Document] = {}
+        self._base = file
+        """The file with its storages patched: what the patches of streams are for."""
         self.streams: Streams
         self._archive = archive
         self._lock: DeferredLock = DeferredLock()
@@ -48,6 +53,8 @@ class Administration:
 
     async def load(self) -> None:
         """The patches of the catalog over the file, and everything that follows from them."""
+        for name, patch in (await self._archive.catalog.dvr_overrides()).items():
+            self.storage_patches[name] = json.loads(patch)
         for name, patch in (await self._archive.catalog.overrides()).items():
             self.patches[name] = json.loads(patch)
         await self.reload(self.file)
@@ -57,8 +64,9 @@ class Administration:
 
     async def _reload(self, file: Config) -> None:
         self.file = file
-        self.config, problems = apply_overrides(file, self.patches)
-        for problem in problems:
+        self._base, misfits = apply_storage_patches(file, self.storage_patches)
+        self.config, problems = apply_overrides(self._base, self.patches)
+        for problem in misfits + problems:
             self.log.error("{problem}", problem=problem)
         for name in {*self._archive.streams(), *self.config.streams}:
             self._archive.set_policy(name, self.policy(name))
@@ -77,7 +85,7 @@ class Administration:
 
     async def _put(self, name: str, patch: Mapping[str, Any]) -> None:
         extended = extend_patch(self.patches.get(name, {}), patch)
-        settings = apply_patch(name, extended, self.file)
+        settings = apply_patch(name, extended, self._base)
         check_countries(settings, self.file)
         if name not in self.config.streams:
             check_neighbours(name, {*self.config.streams, *self.streams.names()})
@@ -111,7 +119,7 @@ class Administration:
         await self._archive.catalog.replace_override(name, None)
         del self.patches[name]
         streams = {one: settings for one, settings in self.config.streams.items() if one != name}
-        if (settings := self.file.streams.get(name)) is not None:
+        if (settings := self._base.streams.get(name)) is not None:
             streams[name] = settings
         self.config = replace(self.config, streams=streams)
         self._archive.set_policy(name, self.policy(name))
@@ -124,6 +132,45 @@ class Administration:
     async def _stop(self, name: str) -> None:
         if not await self.streams.restart(name):
             raise DvrError(Kind.NOT_FOUND, "stream_not_found", f"{name} does not run", {"parameter": "name"})
+
+    # -- storages ---------------------------------------------------------------------------------------------
+
+    async def put_storage(self, name: str, patch: Mapping[str, Any]) -> None:
+        """
+        Create or change a `dvr NAME {}`, durably, and with it what refers to it.
+
+        DvrError BAD_REQUEST, UNAVAILABLE: nothing has changed.
+        """
+        await self._alone(lambda: self._put_storage(name, patch))
+
+    async def _put_storage(self, name: str, patch: Mapping[str, Any]) -> None:
+        extended = extend_storage_patch(self.storage_patches.get(name, {}), patch)
+        apply_storage_patch(name, extended, self.file)
+        if extended == self.storage_patches.get(name):
+            return
+        await self._archive.catalog.replace_dvr_override(name, json.dumps(extended))
+        self.storage_patches[name] = extended
+        await self._reload(self.file)
+
+    async def delete_storage(self, name: str) -> None:
+        """
+        Take back what the API has said of a storage; what is recorded there stays.
+
+        DvrError NOT_FOUND; CONFLICT for one that is as the file has it, or that streams record to.
+        """
+        await self._alone(lambda: self._delete_storage(name))
+
+    async def _delete_storage(self, name: str) -> None:
+        if name not in self.storage_patches:
+            if name in self.file.dvrs:
+                raise DvrError(Kind.CONFLICT, "configured_in_file", f"{name} is configured in the file")
+            raise DvrError(Kind.NOT_FOUND, "dvr_not_found", f"there is no dvr {name[:200]}", {"parameter": "name"})
+        if name not in self.file.dvrs and (found := users(name, self.config)):
+            title = f"{', '.join(found[:3])}{' and others' if len(found) > 3 else ''}: recorded to {name}"
+            raise DvrError(Kind.CONFLICT, "dvr_in_use", title, {"parameter": "name"})
+        await self._archive.catalog.replace_dvr_override(name, None)
+        del self.storage_patches[name]
+        await self._reload(self.file)
 
     async def _alone(self, change: Callable[[], Awaitable[T]]) -> T:
         """One change at a time. It goes on when the one who asked for it goes away."""

@@ -14,6 +14,8 @@ from twisted.python.failure import Failure
 from flussdvr.administration import Administration
 from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.config import Config, parse_config
+from flussdvr.config.dvr_overrides import STORAGE_FIELDS
+from flussdvr.config.model import DvrSettings
 from flussdvr.config.stream_document import STREAM_FIELDS
 from flussdvr.errors import DvrError
 from flussdvr.ingest.publish import UNKNOWN_STREAM, WRONG_PASSWORD, PublishRefused
@@ -194,9 +196,62 @@ def test_the_file_may_change_under_the_patches(world: World) -> None:
     assert "ort" not in world.config.streams and world.streams.names() == ["other", "recorded"]
 
 
+def test_storages_change_what_refers_to_them(world: World) -> None:
+    """Without interruption, where the root is the same; what a stream says itself stays."""
+    administration, ort = world.administration, world.streams.entry("ort")
+    world.put("own", {"inputs": [{"url": "publish://"}], "dvr": {"reference": "main", "expiration": 5}})
+    assert ort is not None
+    recorder = ort.recorder
+    now(administration.put_storage("main", {"dvr_limit": 60, "storage_limit": 10**9}))
+    assert ort.recorder is recorder and world.archive.policies["ort"].expiration_s == 60
+    assert world.archive.policies["own"].expiration_s == 5 and world.archive.policies["own"].storage_limit == 10**9
+    assert world.config.stream_for("cams/1").dvr == ort.settings.dvr == world.config.dvrs["main"]  # type: ignore
+    now(administration.put_storage("main", {"root": "/other"}))
+    assert recorder.closed and ort.recorder.settings.root == "/other"  # type: ignore[union-attr]
+    assert world.config.streams["own"].dvr.root == "/other" and "/storage" not in world.config.roots  # type: ignore
+    again = World(world.archive)
+    assert again.config == world.config
+    now(again.administration.delete_storage("main"))
+    assert again.config.dvrs == parse_config(FILE).dvrs and again.config.streams["ort"] == ort_of(FILE)
+    with pytest.raises(DvrError, match="configured_in_file"):
+        now(again.administration.delete_storage("main"))
+    assert World(world.archive).config.dvrs == parse_config(FILE).dvrs
+
+
+def ort_of(file: str) -> Any:
+    return parse_config(file).streams["ort"]
+
+
+def test_storages_come_and_go(world: World) -> None:
+    administration = world.administration
+    with pytest.raises(DvrError, match="dvr_not_found"):
+        now(administration.delete_storage("new"))
+    now(administration.put_storage("new", {"root": "/new"}))
+    world.put("ort", {"dvr": {"reference": "new"}})
+    with pytest.raises(DvrError, match="dvr_in_use: ort: recorded to new"):
+        now(administration.delete_storage("new"))
+    again = World(world.archive)
+    assert again.config.streams["ort"].dvr == DvrSettings("/new", name="new")
+    again.delete("ort")
+    now(again.administration.delete_storage("new"))
+    assert again.config == parse_config(FILE)
+
+
+def test_a_storage_that_can_not_be_changes_nothing(world: World) -> None:
+    config = world.config
+    for name, patch in (("main", {"root": "x"}), ("main", {"root": None}), ("new", {}), ("a/b", {"root": "/a"})):
+        with pytest.raises(DvrError):
+            now(world.administration.put_storage(name, patch))
+    now(world.archive.catalog.close())
+    with pytest.raises(DvrError, match="catalog_closed"):
+        now(world.administration.put_storage("main", {"root": "/b"}))
+    assert world.config is config and world.administration.storage_patches == {}
+
+
 def test_the_schema_knows_what_is_read() -> None:
-    properties = set(Schema().document["components"]["schemas"]["stream_config"]["properties"])
-    assert {*STREAM_FIELDS, "dvr", "template"} <= properties
+    schemas = Schema().document["components"]["schemas"]
+    assert {*STREAM_FIELDS, "dvr", "template"} <= set(schemas["stream_config"]["properties"])
+    assert set(STORAGE_FIELDS) <= set(schemas["dvr_config"]["properties"])
 
 
 def test_streams_tell_how_much_comes_in_and_goes_out(world: World, event_schema: Any) -> None:

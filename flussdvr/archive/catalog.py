@@ -6,7 +6,7 @@ The catalog: all the SQL there is.
     blob              one row a blob; written before the file is created, closed after it is synced
     lock              ranges that expiry leaves alone
     export_job        JSON, one row a job
-    stream_override   JSON patches over the configuration file, one row a stream
+    stream_override   JSON patches over the configuration file, one row a stream; dvr_override: one a storage
     deletion          ranges that are being deleted: what a crash interrupts, the next start finishes
     signed_out        sign-ins of the web page that were ended before their time
     link              signed links to a span of a stream; link_viewer: who has used one that only so many may use
@@ -33,7 +33,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 SCHEMA = """
 CREATE TABLE root (
@@ -100,6 +100,10 @@ CREATE TABLE link_viewer (
     viewer BLOB NOT NULL,
     PRIMARY KEY (link_id, viewer)
 ) WITHOUT ROWID;
+"""
+
+FIFTH_SCHEMA = """
+CREATE TABLE dvr_override (dvr TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
 """
 
 SELECT_BLOBS = """
@@ -202,6 +206,12 @@ class Catalog(Protocol):
 
     def sign_out(self, id: str, expires_ms: int) -> Deferred[None]: ...
     def overrides(self) -> Deferred[dict[str, str]]: ...
+
+    def dvr_overrides(self) -> Deferred[dict[str, str]]: ...
+
+    def replace_dvr_override(self, dvr: str, patch: str | None) -> Deferred[None]:
+        """`None` removes it."""
+        ...
 
     def replace_override(self, stream: str, patch: str | None) -> Deferred[None]:
         """Store the JSON patch of a stream; `None` removes it."""
@@ -404,6 +414,16 @@ class SqliteCatalog:
             connection.execute("INSERT INTO stream_override (stream, patch) VALUES (?, ?)", (stream, patch))
 
     @transaction
+    def dvr_overrides(connection: sqlite3.Connection) -> dict[str, str]:
+        return dict(connection.execute("SELECT dvr, patch FROM dvr_override ORDER BY dvr"))
+
+    @transaction
+    def replace_dvr_override(connection: sqlite3.Connection, dvr: str, patch: str | None) -> None:
+        connection.execute("DELETE FROM dvr_override WHERE dvr = ?", (dvr,))
+        if patch is not None:
+            connection.execute("INSERT INTO dvr_override (dvr, patch) VALUES (?, ?)", (dvr, patch))
+
+    @transaction
     def links(connection: sqlite3.Connection) -> list[LinkRow]:
         return [_link(*row) for row in connection.execute(SELECT_LINKS)]
 
@@ -475,3 +495,5 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {THIRD_SCHEMA} PRAGMA user_version = 3; COMMIT;")
     if version < 4:
         connection.executescript(f"BEGIN IMMEDIATE; {FOURTH_SCHEMA} PRAGMA user_version = 4; COMMIT;")
+    if version < 5:
+        connection.executescript(f"BEGIN IMMEDIATE; {FIFTH_SCHEMA} PRAGMA user_version = 5; COMMIT;")

@@ -85,8 +85,12 @@ def test_locks_jobs_overrides(catalog: SqliteCatalog) -> None:
     assert list(result(catalog.export_jobs())) == ["b"]
     result(catalog.replace_override("cam", '{"title":"x"}'))
     assert result(catalog.overrides()) == {"cam": '{"title":"x"}'}
+    result(catalog.replace_dvr_override("main", '{"root":"/a"}'))
+    result(catalog.replace_dvr_override("main", '{"root":"/b"}'))
+    assert result(catalog.dvr_overrides()) == {"main": '{"root":"/b"}'}
     result(catalog.replace_override("cam", None))
-    assert result(catalog.overrides()) == {}
+    result(catalog.replace_dvr_override("main", None))
+    assert result(catalog.overrides()) == {} == result(catalog.dvr_overrides())
 
 
 def test_sign_ins_that_were_ended_are_remembered_for_their_time(catalog: SqliteCatalog) -> None:

@@ -240,12 +240,30 @@ def test_exports(server: Server, api: Api) -> None:
     assert api("GET", "/dvr_export_jobs/other").status == 404
 
 
+def test_storages(server: Server, api: Api) -> None:
+    """Made, filled, changed under what records to them, removed."""
+    new = {"root": str(server.folder / "second"), "expiration": 3600}
+    assert api("PUT", "/dvrs/second", new).json == {**api.get("/dvrs/second"), **new}
+    assert api("PUT", "/streams/cam", {"dvr": {"reference": "second"}}).status == 200
+    until(lambda: api.get("/dvrs/second")["stats"]["blobs_count"] and api.get("/dvrs/second")["stats"]["size"])
+    assert api("PUT", "/dvrs/second", {"expiration": 7200}).json["expiration"] == 7200
+    assert api.get("/streams/cam")["dvr"]["expiration"] == 7200
+    viewer = Api(server.http, user="viewer:look")
+    assert viewer("PUT", "/dvrs/second", new).status == 403 == viewer("DELETE", "/dvrs/second").status
+    assert api("PUT", "/dvrs/second", {"root": "x"}).json["errors"][0]["source"] == {"pointer": "/root"}
+    assert api("DELETE", "/dvrs/second").json["error"] == "dvr_in_use"
+    assert api("DELETE", "/streams/cam").status == 204 == api("DELETE", "/dvrs/second").status
+    assert api("GET", "/dvrs/second").status == 404 and api("DELETE", "/dvrs/main").status == 409
+    assert api.get("/streams/cam")["dvr"]["root"] == str(server.root)
+
+
 def test_the_rest(server: Server, api: Api) -> None:
     (dvr,) = api.get("/dvrs")["dvrs"]
     assert dvr["name"] == "main" and dvr["stats"]["used"] > 0 == len(
         set(dvr) - {"name", "root", "expiration", "stats", "sync_interval"}
     )
     assert api.get("/dvrs/main")["root"] == str(server.root) and api("GET", "/dvrs/x").status == 404
+    assert dvr["stats"]["size"] > 0
     config = api.get("/config")
     assert {"streams", "dvrs", "stats"} <= set(config) and config["stats"]["online_streams"] >= 1
     text = curl("-H", "Accept: text/plain", f"{api.url}/config")

@@ -1,9 +1,10 @@
 """
-/dvrs, /dvrs/{name}: the storages of the configuration, and how full they are.
+/dvrs, /dvrs/{name}: the storages, how full they are, and how that is changed.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from flussdvr.administration import Administration
@@ -30,16 +31,28 @@ def add_dvrs(router: Router, administration: Administration, archive: Archive) -
         found = [await describe(dvr, call.secrets) for dvr in administration.config.dvrs.values()]
         return page(found, call.query, searched=("name", "root")).document("dvrs")
 
-    @router.get("/dvrs/<name>")
-    async def get_dvr(call: Call, name: str) -> Document:
+    async def one(name: str, secrets: bool) -> Document:
         dvr = administration.config.dvrs.get(name)
         if dvr is None:
             raise DvrError(Kind.NOT_FOUND, "dvr_not_found", f"there is no dvr {name[:200]}", {"parameter": "name"})
-        return await describe(dvr, call.secrets)
+        return await describe(dvr, secrets)
+
+    @router.get("/dvrs/<name>")
+    async def get_dvr(call: Call, name: str) -> Document:
+        return await one(name, call.secrets)
+
+    @router.put("/dvrs/<name>")
+    async def put_dvr(call: Call, name: str) -> Document:
+        await administration.put_storage(name, call.body or {})
+        return await one(name, True)
+
+    @router.delete("/dvrs/<name>")
+    async def delete_dvr(call: Call, name: str) -> None:
+        await administration.delete_storage(name)
 
 
 async def storage_stats(archive: Archive, path: str) -> Document:
-    """Of a storage root: bytes and counts."""
+    """Of a storage root: bytes and counts; of its disk once the archive has been there: looking makes nothing."""
     blobs = [blob for one in archive.streams_of(path) for blob in one.blobs() if blob.root == path]
     stats: Document = {
         "blobs_count": len(blobs),
@@ -48,7 +61,9 @@ async def storage_stats(archive: Archive, path: str) -> Document:
         "used_index": sum(blob.index_size for blob in blobs),
         "streams": len({blob.stream for blob in blobs}),
     }
-    root = archive.root(path)
+    root = archive.roots.get(os.path.abspath(path))
+    if root is None:
+        return stats
     if root.error is not None:
         return stats | {"error": root.error.code}
     try:
