@@ -89,10 +89,12 @@ class Administration:
         check_countries(settings, self.file)
         if name not in self.config.streams:
             check_neighbours(name, {*self.config.streams, *self.streams.names()})
-        try:
-            self.streams.check(settings)
-        except ValueError as error:
-            raise DvrError(Kind.BAD_REQUEST, "invalid_value", str(error), {"pointer": "/inputs"}) from None
+        for at, one in enumerate(settings.inputs):
+            try:
+                self.streams.check(replace(settings, inputs=(one,)))
+            except ValueError as error:
+                where = {"pointer": f"/inputs/{at}/url"}
+                raise DvrError(Kind.BAD_REQUEST, "invalid_value", str(error), where) from None
         if extended != self.patches.get(name):
             await self._archive.catalog.replace_override(name, json.dumps(extended))
         self.patches[name] = extended

@@ -179,6 +179,12 @@ def test_what_can_not_be_changes_nothing(world: World) -> None:
     assert world.config is config and world.kept() == {}
 
 
+def test_it_is_said_which_input_can_not_be(world: World) -> None:
+    with pytest.raises(DvrError) as raised:
+        world.put("ort", {"inputs": [{"url": "publish://"}, {"url": "fake://?size=0x0"}]})
+    assert raised.value.source == {"pointer": "/inputs/1/url"}
+
+
 def test_a_catalog_that_fails_changes_nothing(world: World) -> None:
     config, before = world.config, world.streams.entry("ort")
     now(world.archive.catalog.close())
