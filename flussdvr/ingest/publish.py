@@ -17,6 +17,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from flussdvr.config.errors import shown
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink
 from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
 
@@ -231,7 +232,7 @@ class PublishPoints:
         if point is None and self._find is not None:
             point = self._find(name)
         if point is None:
-            raise PublishRefused(UNKNOWN_STREAM, f"There is no stream {name} to publish to.")
+            raise PublishRefused(UNKNOWN_STREAM, f"There is no stream {shown(name)} to publish to.")
         if point.password is not None and not _same(point.password, password):
             raise PublishRefused(WRONG_PASSWORD, f"Publishing {name} needs its password, as {name}?password=...")
         if isinstance(point, PublishPoint) and point.publisher is not None:

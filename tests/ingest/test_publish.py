@@ -117,3 +117,9 @@ def test_streams_on_demand() -> None:
     published = points.publish("cams/1", "rtmp", "192.0.2.1:1", "s3cret")
     assert published.active and points.publisher("cams/1") is published and begun == ["cams/1"]
     assert refusal(points, "cams/1", "s3cret") == ALREADY_PUBLISHED
+
+
+def test_a_name_that_is_none_upsets_no_log() -> None:
+    with pytest.raises(PublishRefused) as caught:
+        PublishPoints().publish("x\r\nFAKE \x1b[2J" + "a" * 60_000, "rtmp", "192.0.2.1:1", None)
+    assert caught.value.title.isprintable() and len(caught.value.title) < 200
