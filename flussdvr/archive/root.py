@@ -136,7 +136,10 @@ class Root:
         return self.reader.do(read_marker, self.path)
 
     async def _identify(self) -> None:
-        uuid, marker_fd = await self.reader.do(_identify, self.path, self.known)
+        try:
+            uuid, marker_fd = await self.reader.do(_identify, self.path, self.known)
+        except OSError as error:
+            raise as_error(error, self.path) from error
         try:
             if self._on_identified is not None:
                 await self._on_identified(self, uuid)

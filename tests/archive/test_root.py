@@ -61,7 +61,7 @@ def test_a_root_that_fails_says_so_once(tmp_path: Path, event_schema: Any) -> No
     worker = InlineWorker()
     root = Root(str(tmp_path / "file"), RootWorkers(worker, worker, worker), events.append)
     for _ in range(3):
-        with pytest.raises(OSError):
+        with pytest.raises(DvrError, match="disk_failed"):  # which whoever asks again and again expects
             result(root.ready())
     assert [event["event"] for event in events] == ["dvr_root_failed"] and root.error is not None
     (tmp_path / "file").unlink()
