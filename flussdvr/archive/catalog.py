@@ -289,6 +289,7 @@ class SqliteCatalog:
         try:
             if self.path != ":memory:":
                 os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+                _make_private(self.path)
             connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -479,6 +480,17 @@ def _link(id: str, stream: str, begin_ms: int, end_ms: int, formats: str, *rest:
 
 def _write_holes(holes: Sequence[Range]) -> str | None:
     return json.dumps([[hole.begin_ms, hole.end_ms] for hole in holes]) if holes else None
+
+
+def _make_private(path: str) -> None:
+    """Passwords of sources and streams are in it, as the API was given them. SQLite's files beside it are as it is."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _upgrade(connection: sqlite3.Connection, path: str) -> None:

@@ -121,6 +121,19 @@ def test_it_is_durable(tmp_path: Path) -> None:
     assert result(other.roots()) == [RootRow("uuid-1", "/d")]
 
 
+def test_nobody_else_reads_the_passwords_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    for _ in range(2):
+        catalog = SqliteCatalog(str(path), InlineWorker())
+        result(catalog.open())
+        result(catalog.replace_override("cam", '{"password": "s3cret"}'))
+        assert {one.name: one.stat().st_mode & 0o077 for one in tmp_path.iterdir()} == dict.fromkeys(
+            ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"), 0
+        )
+        result(catalog.close())
+        path.chmod(0o644)  # as it was made before
+
+
 def test_no_database(tmp_path: Path) -> None:
     (tmp_path / "c.sqlite").write_bytes(b"this is no database" * 100)
     with pytest.raises(DvrError, match="catalog_failed"):
