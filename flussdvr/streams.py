@@ -23,6 +23,8 @@ from twisted.logger import Logger
 from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
+from flussdvr.config.overrides import check_neighbours
+from flussdvr.errors import DvrError
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.live.stream import Recorder, Stream
@@ -265,7 +267,10 @@ class Streams(Service):
             point = self.points.point(name)
             if point is None and name not in self._streams and self._publishable(name) == settings:
                 try:
+                    check_neighbours(name, set(self.names()))
                     self._start(settings)
+                except DvrError as error:
+                    raise PublishRefused(NOT_PUBLISHABLE, error.title) from None
                 except ValueError as error:
                     self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
                 point = self.points.point(name)

@@ -18,7 +18,7 @@ from flussdvr.config.dvr_overrides import STORAGE_FIELDS
 from flussdvr.config.model import DvrSettings
 from flussdvr.config.stream_document import STREAM_FIELDS
 from flussdvr.errors import DvrError
-from flussdvr.ingest.publish import UNKNOWN_STREAM, WRONG_PASSWORD, PublishRefused
+from flussdvr.ingest.publish import NOT_PUBLISHABLE, UNKNOWN_STREAM, WRONG_PASSWORD, PublishRefused
 from flussdvr.streams import Streams
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.schema import Schema
@@ -335,3 +335,15 @@ def test_a_stream_of_a_template_that_changed_meanwhile_is_not_made() -> None:
     asked.callback(None)
     assert reasons == ["guests/1 can't be published now."] and published.refused
     assert world.streams.entry("guests/1") is None
+
+
+def test_nobody_publishes_into_the_recordings_of_another() -> None:
+    world = World(file="template any { prefix cams recorded; }\nstream cams/1 { input publish://; }")
+    publish = world.streams.points.publish
+    for name in ("cams/1/2026/11/21/17", "cams/1/2026", "recorded/2026"):
+        with pytest.raises(PublishRefused, match="would record into each other") as refused:
+            publish(name, "rtmp", "192.0.2.1:1", None)
+        assert refused.value.code == NOT_PUBLISHABLE and world.streams.entry(name) is None
+    assert publish("cams/2/2026", "rtmp", "192.0.2.1:1", None).active
+    with pytest.raises(PublishRefused, match="would record into each other"):
+        publish("cams/2", "rtmp", "192.0.2.1:1", None)
