@@ -33,6 +33,8 @@ __all__ = ["ADMISSION_S", "Publisher", "PublisherFactory", "password_of", "strea
 
 ADMISSION_S = 10.0
 MAX_CONNECTIONS = 1000
+SHARE = 4
+"""Of the connections one in so many is for those of one address that publish nothing: they keep no encoder out."""
 SCRIPT_DATA = 18
 
 
@@ -55,6 +57,15 @@ class Publisher(Protocol):
         self._timer: IDelayedCall | None = None
         self._closing = False
         self._closed = closed
+
+    @property
+    def host(self) -> str:
+        return self._peer.rpartition(":")[0]
+
+    @property
+    def publishes(self) -> bool:
+        """Whether it has been admitted."""
+        return self._input is not None and not self._input.held
 
     def connectionMade(self) -> None:
         fileno = getattr(self.transport, "fileno", None)
@@ -206,6 +217,11 @@ class PublisherFactory(Factory):
         peer = f"{getattr(addr, 'host', '?')}:{getattr(addr, 'port', '?')}"
         if len(self.connections) >= self._max_connections:
             self.log.warn("RTMP {peer} is dropped: {count} connections", peer=peer, count=len(self.connections))
+            return None
+        host = peer.rpartition(":")[0]
+        idle = sum(1 for one in self.connections if one.host == host and not one.publishes)
+        if idle >= max(1, self._max_connections // SHARE):
+            self.log.warn("RTMP {peer} is dropped: {count} from there publish nothing", peer=peer, count=idle)
             return None
         publisher = Publisher(self._publishers, self._clock, peer, self.connections.discard)
         self.connections.add(publisher)

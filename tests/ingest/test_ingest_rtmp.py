@@ -248,6 +248,17 @@ def test_the_number_of_connections_is_bounded() -> None:
     assert listener.factory.buildProtocol(None) is not None
 
 
+def test_one_address_does_not_take_all_connections() -> None:
+    listener = Listener(max_connections=8)
+    build = listener.factory.buildProtocol
+    near, far = IPv4Address("TCP", "192.0.2.1", 4712), IPv4Address("TCP", "192.0.2.2", 1)
+    camera = listener.connect()
+    camera.publish("live", "x")
+    assert build(near) is not None and build(near) is not None, "who publishes does not count"
+    assert build(near) is None
+    assert build(far) is not None
+
+
 def test_a_client_that_does_not_read_is_not_read() -> None:
     camera = Listener().connect()
     assert camera.transport.producer is camera.transport
