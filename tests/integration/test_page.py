@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from flussdvr.ingest.fake_encoder import FakeSettings
 from lab.backend import Backend
 from lab.past import record
 from lab.server import Server
@@ -68,7 +69,7 @@ def backend() -> Iterator[Backend]:
 def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Server]:
     streams = f"""
         stream camera {{ input {CAMERA}; dvr @main; segment_duration 2; title "Camera at the gate"; thumbnails; }}
-        stream paid {{ input {CAMERA}; dvr @main; segment_duration 2; on_play {backend.auth}; }}
+        stream paid {{ input fake://?size=320x180; dvr @main; segment_duration 2; on_play {backend.auth}; }}
         stream news {{ input publish://; dvr @main; segment_duration 2; title "News"; }}
         stream dead {{ input tshttp://127.0.0.1:9/none; dvr @main; }}
         stream "x'onmouseover=alert(3)&lt" {{
@@ -79,7 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
     server = Server(tmp_path_factory.mktemp("page"), streams)
     begin = int(time.time()) - 600
     record(server.root, "camera", begin, 60)
-    record(server.root, "paid", begin, 20)
+    record(server.root, "paid", begin, 20, FakeSettings(width=320, height=180))
     yield server.start()
     server.stop()
 
@@ -107,7 +108,7 @@ def report(server: Server, backend: Backend, tmp_path_factory: pytest.TempPathFa
         source.wait(30)
         time.sleep(GAP_S)
         source = Source(url, seconds=600)
-        said, complaints = browser.communicate(timeout=300)
+        said, complaints = browser.communicate(timeout=400)
     finally:
         source.stop()
         browser.kill()

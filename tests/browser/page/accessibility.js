@@ -2,6 +2,7 @@
 
 import { examine } from "./axe.js";
 import { plays } from "./eyes.js";
+import { until } from "./house.js";
 
 const SCREENS = [
   ["streams", "/#/streams", (page) => page.getByRole("link", { name: "camera", exact: true }).first().waitFor()],
@@ -31,9 +32,9 @@ async function visit(house, page, [screen, url, there]) {
   await house.look(`${screen}-dark`, page);
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize({ width: 390, height: 844 });
+  const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  await until(`${screen} is as narrow as a phone`, fits).catch((error) => house.problems.push(error.message));
   await house.look(`${screen}-phone`, page);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (wide > 0) house.problems.push(`${screen} is ${wide} px wider than a phone`);
 }
 
 export async function every_screen(house) {

@@ -76,7 +76,9 @@ export class Band {
       const rgb = (role) => {
         const probe = band.appendChild(document.createElement("span"));
         probe.style.color = `var(${role})`;
-        const found = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number);
+        const found = getComputedStyle(probe)
+          .color.match(/[\d.]+/g)
+          .map(Number);
         probe.remove();
         return found;
       };

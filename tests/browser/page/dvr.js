@@ -10,10 +10,14 @@ const CLIPBOARD = ["clipboard-read", "clipboard-write"];
 
 /** Recorded, missing (the source was off for a while), recorded again. */
 export async function dvr_zones(house) {
-  const ranges = await until("there is a gap, and something after it", async () => {
-    const found = await recorded(house, "news");
-    return found.length >= 2 && found[1][1] - found[1][0] > 10_000 && found;
-  }, 40_000);
+  const ranges = await until(
+    "there is a gap, and something after it",
+    async () => {
+      const found = await recorded(house, "news");
+      return found.length >= 2 && found[1][1] - found[1][0] > 10_000 && found;
+    },
+    40_000,
+  );
   const [[, gapBegin], [gapEnd]] = ranges;
   const [page, band] = await opened(house, "news", `?at=${gapBegin / 1000 - 2}`);
   await paused(page);

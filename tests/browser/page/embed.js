@@ -29,7 +29,7 @@ export async function embedded_token_expires(house) {
   await house.look("embed-framed");
   await tell(house, "refuse", "first");
   const alert = frame.getByRole("alert");
-  await alert.waitFor({ timeout: 30_000 });
+  await alert.waitFor();
   const text = await alert.innerText();
   check(/permi/i.test(text), `it says only: ${text}`);
   await house.look("embed-refused", page);

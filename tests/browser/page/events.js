@@ -12,7 +12,10 @@ export async function events_and_alarms(house) {
   await alarms.getByText(/dead has/).waitFor();
   await alarms.getByRole("link", { name: /dead/ }).waitFor();
   const count = () => alarms.getByRole("listitem").count();
-  await until("the badge has their number", async () => parseInt(await page.locator(BADGE).innerText()) === (await count()));
+  await until(
+    "the badge has their number",
+    async () => parseInt(await page.locator(BADGE).innerText()) === (await count()),
+  );
 
   const rows = page.locator(".event");
   await rows.filter({ hasText: "The server has started" }).waitFor();
@@ -39,7 +42,12 @@ export async function events_and_alarms(house) {
 export async function a_thousand_events(house) {
   const page = await house.signedIn();
   const event = (number) => ({
-    ...{ event: "dvr_blob_closed", event_id: `e${number}`, utc_ms: 1_795_000_000_000 + number * 60_000, media: `c${number % 50}` },
+    ...{
+      event: "dvr_blob_closed",
+      event_id: `e${number}`,
+      utc_ms: 1_795_000_000_000 + number * 60_000,
+      media: `c${number % 50}`,
+    },
     ...{ begin_ms: 1_795_000_000_000, duration_ms: 3_600_000, size: 1e9, path: "/storage" },
   });
   const events = Array.from({ length: 1000 }, (_, number) => event(number));

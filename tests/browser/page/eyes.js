@@ -20,7 +20,7 @@ export async function shownMs(frame) {
 }
 
 /** Pictures follow each other: the first and the last that were seen. */
-export async function plays(frame, ms = 15_000) {
+export async function plays(frame, ms = 30_000) {
   let first = null;
   return until(
     "the picture does not move",

@@ -5,11 +5,17 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const QUIET = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
   "--autoplay-policy=no-user-gesture-required",
 ];
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 
 /** In every page: the reader of the burnt-in clock, UTC as the zone, and an ear for the Content-Security-Policy. */
 const stamp = await readFile(new URL("../stamp.js", import.meta.url), "utf8");

@@ -23,12 +23,20 @@ import * as zoom from "./zoom.js";
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
 // those first that need little of an archive, last the one that needs most
 const all = Object.entries({
-  ...signin, ...streams, ...embed, ...hostile, ...events, ...accessibility,
-  ...dvr, ...sharing, ...keyboard, ...zoom,
+  ...signin,
+  ...streams,
+  ...embed,
+  ...hostile,
+  ...events,
+  ...accessibility,
+  ...dvr,
+  ...sharing,
+  ...keyboard,
+  ...zoom,
 });
 const queue = all.filter(([name]) => !settings.only || settings.only.includes(name));
 const AT_ONCE = 2;
-const TIMEOUT_MS = 80_000;
+const TIMEOUT_MS = 150_000;
 
 const shared = await House.open(settings);
 const report = {};
@@ -40,7 +48,7 @@ try {
 console.log(JSON.stringify(report));
 
 async function lane() {
-  for (let next; (next = queue.shift()); ) await run(...next);
+  for (let next; (next = queue.shift());) await run(...next);
 }
 
 async function run(name, scenario) {

@@ -34,9 +34,12 @@ export async function signed_link(house) {
 
   await page.getByRole("link", { name: "Sharing" }).click();
   await page.getByText("<b>for the press</b>").waitFor();
-  await house.look("sharing");
+  await house.look("sharing-link", page);
   const links = async () => (await house.api("streams/paid/dvr/links")).links;
-  await page.getByRole("button", { name: /revoke/i }).first().click();
+  await page
+    .getByRole("button", { name: /revoke/i })
+    .first()
+    .click();
   const sure = page.getByRole("dialog").getByRole("button", { name: /revoke/i });
   if (await sure.isVisible().catch(() => false)) await sure.click();
   await until("it is revoked", async () => (await links()).length === 0);

@@ -39,7 +39,7 @@ export async function signed_out_while_watching(house) {
   const headers = { "X-Requested-With": "flussdvr", "X-CSRF-Token": csrf };
   const ended = await page.context().request.delete("/ui/session", { headers });
   check(ended.status() === 204, `${ended.status()} ${await ended.text()}`);
-  await page.getByLabel("Password").waitFor({ timeout: 15_000 });
+  await page.getByLabel("Password").waitFor();
   await house.look("signin-again");
   await page.getByLabel("Password").fill(password);
   const name = page.getByLabel("User");

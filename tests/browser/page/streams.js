@@ -22,6 +22,6 @@ export async function live(house) {
   await page.getByRole("link", { name: "camera", exact: true }).first().click();
   const [, shown] = await plays(page);
   const behind_s = (Date.now() - shown) / 1000;
-  check(behind_s >= 0 && behind_s < 30, `live is ${behind_s} s behind`);
+  check(behind_s >= 0 && behind_s < 60, `live is ${behind_s} s behind`);
   return { behind_s };
 }
