@@ -2,7 +2,8 @@
 The built-in test source: `fake://?size=640x360&fps=25&gop=50&bframes=0&bitrate=800k&codec=h264&audio=aac`.
 
 It shows and sounds UTC, exactly (see formats/stamp), so whoever records and plays it can see whether every moment is
-where it belongs. A picture is made at the instant that it shows; a machine too slow for that skips pictures.
+where it belongs. A picture is made at the instant that it shows. What a busy moment made late is caught up with, as a
+camera sends what it has kept; a machine that is too slow altogether skips pictures.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ RATES = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 36, 40, 45,
 """Those that divide 90 000: each picture is at a whole tick, and frame 0 at each whole second."""
 BATCH_S = 0.08
 """So much media goes to the reactor at a time."""
+CAUGHT_UP_S = 1.0
+"""So late pictures are still made."""
 LATENESS_MAX_S = 2.0
 """Further off than this, the wall clock has been set or the machine has slept: begin anew."""
 
@@ -68,7 +71,7 @@ def produce_fake(settings: FakeSettings, name: str, pace: Pace) -> str:
             if not pace.hand(batch):
                 break
             batch, handed = [], index
-        index = max(index, math.floor((pace.now() - begin) * fps))  # pictures that are past are skipped
+        index = max(index, math.floor((pace.now() - CAUGHT_UP_S - begin) * fps))
     return "stopped"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from flussdvr.formats.stamp import read_loud_start, read_stamp, read_tone
-from flussdvr.ingest.fake import fake_settings, produce_fake
+from flussdvr.ingest.fake import CAUGHT_UP_S, fake_settings, produce_fake
 from flussdvr.ingest.fake_encoder import AUDIO_ID, SAMPLE_RATE, TIMESCALE, VIDEO_ID, FakeEncoder, FakeSettings
 from flussdvr.ingest.source import InputEvent, UtcReceived
 from flussdvr.media import Codec, Sample, SamplesReceived, Track, TracksChanged
@@ -181,8 +181,25 @@ def test_a_slow_machine_skips_pictures() -> None:
     produce_fake(FakeSettings(**SMALL), "test", pace)
     video = pace.samples(VIDEO_ID)
     assert 40 < len(video) < 60
-    assert pace.stop_at - video[-1].pts / TIMESCALE < 0.5
-    assert pace.stop_at - pace.samples(AUDIO_ID)[-1].dts / SAMPLE_RATE < 0.5
+    assert pace.stop_at - video[-1].pts / TIMESCALE < CAUGHT_UP_S + 0.5
+    assert pace.stop_at - pace.samples(AUDIO_ID)[-1].dts / SAMPLE_RATE < CAUGHT_UP_S + 0.5
+
+
+def test_a_busy_moment_costs_no_picture() -> None:
+    class Busy(SteppedPace):
+        was_busy = False
+
+        def wait_until(self, utc: float) -> bool:
+            if len(self.samples(VIDEO_ID)) == 40 and not self.was_busy:
+                self.was_busy = True
+                self.time += CAUGHT_UP_S - 0.1
+            return super().wait_until(utc)
+
+    pace = Busy(6, work=0.01)
+    produce_fake(FakeSettings(**SMALL), "test", pace)
+    video = pace.samples(VIDEO_ID)
+    assert {b.pts - a.pts for a, b in zip(video, video[1:], strict=False)} == {TIMESCALE // 25}
+    assert pace.stop_at - video[-1].pts / TIMESCALE < 0.2, "it is in time again"
 
 
 @pytest.mark.parametrize("jump", [-3600, 3600])
