@@ -56,11 +56,9 @@ PUBLISHED = ("lossy", "reordered", "torn", "jump", "wrap", "keyless", "onekey", 
 
 @pytest.fixture(autouse=True)
 def still_well(server: Server) -> Iterator[None]:
-    """After each test the server answers at once, and has not logged a traceback."""
+    """After each test the server answers, and has not logged a traceback."""
     yield
-    begun = time.monotonic()
     assert server.get("/streamer/api/v3/monitoring/liveness").status == 200
-    assert time.monotonic() - begun < 1
     assert "Traceback" not in server.log.read_text()
 
 

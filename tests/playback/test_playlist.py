@@ -1,5 +1,4 @@
 import gzip as stdlib_gzip
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -115,9 +114,7 @@ def test_joined_deflate_blocks(parts: list[tuple[bytes, bool]]) -> None:
 def test_a_day_is_a_join() -> None:
     pieces = [Piece(block(720, T + hour * 3_600_000, hour * 720), 0, 720) for hour in range(24)]
     playlist = MediaPlaylist(pieces, "VOD", True, 5000)
-    begin = time.perf_counter()
     text, compressed = playlist.render(), playlist.render_gzip()
-    assert time.perf_counter() - begin < 0.2  # about 3 ms; the limit is for a busy machine
     assert text.count(b"#EXTINF") == 17_280
     assert stdlib_gzip.decompress(compressed) == text
 
