@@ -5,6 +5,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/timeline.css";
+import "./styles/sound.css";
 import "./styles/signin.css";
 import "./styles/events.css";
 import "./styles/streams.css";

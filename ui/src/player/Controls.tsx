@@ -1,12 +1,13 @@
 /** The row below the picture: play, a frame back and ahead, speed, the moment that is shown, live, sound, whole screen. */
-import { useSignal, type ReadonlySignal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
 
-import { Icon, type IconName } from "../shared/Icon";
+import { Icon } from "../shared/Icon";
+import { Sign } from "../shared/Sign";
 import { formatMoment, type Zone } from "../shared/time";
 import type { Player } from "./createPlayer";
 import { RATES } from "./keys";
+import { Sound } from "./Sound";
 
 interface Props {
   player: Player;
@@ -29,20 +30,12 @@ export function Controls({ player, video, zone, onFull, onHelp, children }: Prop
       <Moment player={player} zone={zone} />
       <span class="grow" />
       {children}
-      <Sound video={video} />
+      <Sound video={video} shortcut=" (m)" />
       {document.fullscreenEnabled && <Sign name="full" label="Whole screen (f)" onClick={onFull} />}
       <button class="quiet icon controls-keys" aria-label="Keys (?)" title="Keys (?)" onClick={onHelp}>
         ?
       </button>
     </div>
-  );
-}
-
-function Sign({ name, label, onClick }: { name: IconName; label: string; onClick: () => void }) {
-  return (
-    <button class="quiet icon" aria-label={label} title={label} onClick={onClick}>
-      <Icon name={name} />
-    </button>
   );
 }
 
@@ -93,42 +86,5 @@ function Moment({ player, zone }: { player: Player; zone: ReadonlySignal<Zone> }
     >
       {ms === null ? "" : formatMoment(ms, zone.value, precision)}
     </time>
-  );
-}
-
-function Sound({ video }: { video: HTMLVideoElement }) {
-  const muted = useSignal(video.muted);
-  const volume = useSignal(video.volume);
-  useEffect(() => {
-    const changed = () => {
-      muted.value = video.muted;
-      volume.value = video.volume;
-    };
-    video.addEventListener("volumechange", changed);
-    return () => video.removeEventListener("volumechange", changed);
-  }, [video]);
-  return (
-    <>
-      <Sign
-        name={muted.value ? "mute" : "sound"}
-        label={muted.value ? "Sound on (m)" : "Sound off (m)"}
-        onClick={() => {
-          video.muted = !video.muted;
-        }}
-      />
-      <input
-        class="controls-volume"
-        type="range"
-        min="0"
-        max="1"
-        step="0.05"
-        aria-label="Volume"
-        value={muted.value ? 0 : volume.value}
-        onInput={({ currentTarget }) => {
-          video.volume = Number(currentTarget.value);
-          video.muted = video.volume === 0;
-        }}
-      />
-    </>
   );
 }
