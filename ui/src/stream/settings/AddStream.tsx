@@ -48,6 +48,7 @@ export function AddStream() {
         return;
       }
       const wanted = { ...draft, inputs: draft.inputs.filter(({ url }) => url.trim() !== "") };
+      if (wanted.inputs.length > 0) setDraft(wanted);
       await request("PUT", `streams/${inPath(name)}`, changes(NOTHING, wanted));
       say("The stream was added.");
       setSaved(true);
@@ -121,5 +122,5 @@ function impossible(name: string): string | undefined {
 }
 
 function aboutName(title: string): Refusals {
-  return { fields: new Map([["name", title]]), others: [] };
+  return { ...NONE, fields: new Map([["name", title]]) };
 }

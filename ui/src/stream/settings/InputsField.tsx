@@ -10,11 +10,14 @@ interface Props {
   /** What they do now. */
   running: readonly Input[];
   hint?: string | undefined;
+  /** Of the list as a whole. */
   error?: string | undefined;
+  /** Of an input, by its place. */
+  errors: ReadonlyMap<number, string>;
   onChange: (inputs: readonly InputDraft[]) => void;
 }
 
-export function InputsField({ inputs, running, hint, error, onChange }: Props) {
+export function InputsField({ inputs, running, hint, error, errors, onChange }: Props) {
   const told = useId();
   const replace = (index: number, url: string) =>
     onChange(inputs.map((one, at) => (at === index ? { ...one, url } : one)));
@@ -34,8 +37,8 @@ export function InputsField({ inputs, running, hint, error, onChange }: Props) {
                 <input
                   class="grow mono"
                   aria-label={`Input ${index + 1}`}
-                  aria-invalid={error !== undefined}
-                  aria-describedby={told}
+                  aria-invalid={error !== undefined || errors.has(index)}
+                  aria-describedby={errors.has(index) ? `${told}-${index}` : told}
                   spellcheck={false}
                   autocomplete="off"
                   placeholder="udp://239.0.0.1:1234"
@@ -70,6 +73,11 @@ export function InputsField({ inputs, running, hint, error, onChange }: Props) {
                 <Icon name="close" />
               </button>
             </div>
+            {errors.has(index) && (
+              <div id={`${told}-${index}`} class="field-error" role="alert">
+                {errors.get(index)}
+              </div>
+            )}
             <Now input={running.find(({ url }) => url === input.url)} />
           </li>
         ))}

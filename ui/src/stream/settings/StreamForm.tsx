@@ -56,6 +56,7 @@ export function StreamForm(props: StreamFormProps) {
           inputs={draft.inputs}
           running={props.running}
           error={told("/inputs")}
+          errors={refusals.inputs}
           hint={hintOf("inputs")}
           onChange={(inputs) => set({ inputs })}
         />

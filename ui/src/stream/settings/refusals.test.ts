@@ -13,9 +13,15 @@ it("what is said of a field stands beside it, without its place", () => {
 });
 
 it("what is said of a part belongs to the nearest field", () => {
-  expect(refused("invalid_value", "no", { pointer: "/inputs/0/priority" }).fields.get("/inputs")).toBe("No.");
+  expect(refused("invalid_value", "no", { pointer: "/inputs" }).fields.get("/inputs")).toBe("No.");
   expect(refused("invalid_value", "no", { pointer: "/dvr" }).fields.get("/dvr")).toBe("No.");
   expect(refused("invalid_value", "no", { pointer: "/dvr/schedule" }).fields.get("/dvr")).toBe("No.");
+});
+
+it("what is said of one input stands below that one", () => {
+  const told = refused("invalid_value", "inputs/1/url: expected a URL", { pointer: "/inputs/1/url" });
+  expect([...told.inputs]).toEqual([[1, "Expected a URL."]]);
+  expect(told.fields.size + told.others.length).toBe(0);
 });
 
 it("a bad name is about the name, whether or not the server says so", () => {
