@@ -6,7 +6,8 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+
+import { launch } from "./chromium.js";
 
 const [url, seconds, seek] = process.argv.slice(2);
 const here = new URL(".", import.meta.url);
@@ -15,11 +16,6 @@ const FILES = {
   "/stamp.js": ["text/javascript", new URL("stamp.js", here)],
   "/hls.js": ["text/javascript", createRequire(import.meta.url).resolve("hls.js/dist/hls.min.js")],
 };
-const QUIET = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-  "--autoplay-policy=no-user-gesture-required",
-];
 
 const server = createServer(async (request, response) => {
   const [type, file] = FILES[new URL(request.url, "http://page").pathname] ?? [];
@@ -28,8 +24,7 @@ const server = createServer(async (request, response) => {
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const browser = await chromium.launch({ executablePath, headless: true, args: QUIET }); // a fresh profile
+const browser = await launch();
 try {
   const page = await browser.newPage();
   const failures = [];

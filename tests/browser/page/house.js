@@ -2,19 +2,9 @@
 
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 
-const QUIET = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-dev-shm-usage",
-  "--autoplay-policy=no-user-gesture-required",
-];
+import { launch } from "../chromium.js";
+
 const WAIT_MS = 30_000;
 
 /** In every page: the reader of the burnt-in clock, UTC as the zone, and an ear for the Content-Security-Policy. */
@@ -30,8 +20,7 @@ const PREPARE = `
 export class House {
   /** `settings`: see run.js; who is signed in is so in all scenarios. */
   static async open(settings) {
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-    const browser = await chromium.launch({ executablePath, headless: true, args: QUIET }); // a fresh profile
+    const browser = await launch();
     await mkdir(settings.screenshots, { recursive: true });
     const context = await browser.newContext({ baseURL: settings.base });
     const data = { user: settings.user, password: settings.password };
