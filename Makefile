@@ -24,7 +24,7 @@ run: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	@tests/install-system-packages
-	$(BIN)/pytest
+	PYTEST=$(BIN)/pytest tests/run
 
 # make bench NAMES="export ranges" runs only these.
 bench: $(VENV)/installed-test

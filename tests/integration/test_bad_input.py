@@ -25,6 +25,8 @@ from lab.server import Server, free_port
 from lab.transport import WRAP_S, broadcast, heavy, lossy, reordered, torn
 from lab.watch import ffmpeg_complaints, pictures
 
+pytestmark = pytest.mark.alone
+
 FPS = 25
 RECORDED_S = 12
 MIB = 1 << 20

@@ -9,21 +9,19 @@ tests/install-system-packages does.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 
+from lab import browser
 from lab.server import Server
 
-BROWSER = Path(__file__).parents[1] / "browser"
+pytestmark = [pytest.mark.players, pytest.mark.alone]
+
 FPS = 25
 FRAME_MS = 1000 / FPS
 LENGTH_S = 10
@@ -32,8 +30,6 @@ ARCHIVE = ("index-{from}-10.fmp4.m3u8", "index-{from}-10.ts.m3u8")
 BEHIND_S = 15
 HOLE_AT_START = re.compile(r"hls\.js: bufferSeekOverHole .*, seeking from 0 to 0\.1\d*$")
 """Its own: it begins at the first decoding time, and where B-frames delay the first picture, it may jump there."""
-
-pytestmark = pytest.mark.players
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +46,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def node(script: str, *arguments: str) -> Any:
     """What a script of tests/browser prints as JSON."""
-    for program in ("node", "chromium"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: tests/install-system-packages does it")
-    if not (BROWSER / "node_modules/playwright-core").is_dir():
-        pytest.skip("tests/browser/node_modules is missing: tests/install-system-packages makes it")
-    command = ["node", str(BROWSER / script), *arguments]
-    environment = dict(os.environ, CHROMIUM=shutil.which("chromium") or "")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    process = browser.start(script, *arguments)
+    try:
+        said, complaints = process.communicate(timeout=90)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said + complaints
+    return json.loads(said)
 
 
 def play(url: str, seconds: float, *seek: float) -> dict[str, Any]:

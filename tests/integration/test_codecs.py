@@ -12,6 +12,8 @@ import pytest
 from lab.server import Server
 from lab.watch import ffmpeg_complaints
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 8
 VIDEO = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r={rate},format=yuv420p"]
 TONE = ["-f", "lavfi", "-i", "sine=440:sample_rate=48000"]

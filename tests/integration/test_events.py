@@ -20,6 +20,8 @@ import pytest
 from lab.curl import Api
 from lab.server import Server, free_port
 
+pytestmark = pytest.mark.long
+
 EventSchema = Any
 """The fixture of tests/conftest.py."""
 FAKE = "input fake://?size=160x90&fps=10&gop=10; dvr @main; segment_duration 1;"

@@ -17,10 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from lab.playlist import Listed, segments, uninterrupted
 from lab.server import Server, free_port
 from lab.source import Source
 from lab.watch import ffmpeg_complaints, pictures
+
+pytestmark = pytest.mark.long
+
 
 KILLS = int(os.environ.get("FLUSSDVR_KILLS", "8"))
 FPS = 25

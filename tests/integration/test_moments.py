@@ -21,6 +21,9 @@ from lab.server import Server, free_port
 from lab.source import Source
 from lab.watch import ffmpeg_complaints, first_picture, pictures, seconds_heard
 
+pytestmark = pytest.mark.long
+
+
 FPS = 25
 FRAME_S = 1 / FPS
 STREAMS = ("udp", "push", "rtmp")

@@ -14,23 +14,22 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flussdvr.ingest.fake_encoder import FakeSettings
+from lab import browser
 from lab.backend import Backend
 from lab.past import record
 from lab.server import Server
 from lab.source import Source
 from lab.watch import ffmpeg_complaints, pictures
 
-BROWSER = Path(__file__).parents[1] / "browser"
+pytestmark = [pytest.mark.players, pytest.mark.alone]
+
 CAMERA = "fake://?size=640x360&fps=25&bitrate=800k"
 GAP_S = 4
 FRAME_S = 1 / 25
@@ -54,8 +53,6 @@ SCENARIOS = (
     "zoom_and_move",
 )
 ONLY = os.environ.get("FLUSSDVR_SCENARIOS", ",".join(SCENARIOS)).split(",")
-
-pytestmark = pytest.mark.players
 
 
 @pytest.fixture(scope="module")
@@ -88,31 +85,24 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
 @pytest.fixture(scope="module")
 def report(server: Server, backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Scenario -> what it found; `problems` are what should not be. Meanwhile the source of `news` has its gap."""
-    for program in ("node", "chromium"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: tests/install-system-packages does it")
-    if not (BROWSER / "node_modules/axe-core").is_dir():
-        pytest.skip("tests/browser/node_modules is missing: tests/install-system-packages makes it")
     folder = tmp_path_factory.mktemp("browser")
     settings = {
         **{"base": f"http://127.0.0.1:{server.http}", "user": "admin", "password": "secret", "backend": backend.url},
         **{"folder": str(folder), "screenshots": os.environ.get("FLUSSDVR_SCREENSHOTS", str(folder)), "only": ONLY},
     }
     (folder / "settings.json").write_text(json.dumps(settings))
-    command = ["node", str(BROWSER / "page/run.js"), str(folder / "settings.json")]
-    environment = dict(os.environ, CHROMIUM=shutil.which("chromium") or "")
     url = f"[f=flv]rtmp://127.0.0.1:{server.rtmp}/live/news"
-    browser = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    script = browser.start("page/run.js", str(folder / "settings.json"))
     source = Source(url, seconds=8)
     try:
         source.wait(30)
         time.sleep(GAP_S)
         source = Source(url, seconds=600)
-        said, complaints = browser.communicate(timeout=400)
+        said, complaints = script.communicate(timeout=400)
     finally:
         source.stop()
-        browser.kill()
-    assert browser.returncode == 0, said + complaints
+        script.kill()
+    assert script.returncode == 0, said + complaints
     (folder / "report.json").write_text(said)
     result: dict[str, Any] = json.loads(said)
     return result

@@ -30,6 +30,9 @@ from PIL import Image
 from flussdvr.formats.stamp import read_stamp
 from lab.server import Server
 
+pytestmark = pytest.mark.alone
+
+
 FPS = 25
 FAILED = "thumbnail_failed"
 STREAMS = {

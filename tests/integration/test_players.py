@@ -21,6 +21,8 @@ from flussdvr.formats.stamp import read_stamp, read_tone
 from lab.server import Server
 from lab.watch import picture_file
 
+pytestmark = [pytest.mark.players, pytest.mark.alone]
+
 WIDTH, HEIGHT, FPS = 320, 180, 25
 DEMO = f"""stream demo {{
   input fake://?size={WIDTH}x{HEIGHT}&fps={FPS}&bframes=2&bitrate=400k; dvr @main; segment_duration 2;
@@ -31,8 +33,6 @@ ARCHIVE = ("index-{from}-8.fmp4.m3u8", "index-{from}-8.ts.m3u8", "archive-{from}
 BEHIND_S = 15
 """A live player shows what is at most this old: three or four segments."""
 RATE = 8000
-
-pytestmark = pytest.mark.players
 
 
 @pytest.fixture(scope="module")

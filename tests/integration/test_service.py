@@ -15,6 +15,8 @@ import pytest
 
 from lab.server import Server, free_port
 
+pytestmark = pytest.mark.long
+
 FAKE = "input fake://?size=320x180&fps=10&gop=10; dvr @main; segment_duration 1;"
 
 

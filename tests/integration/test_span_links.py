@@ -17,6 +17,8 @@ from lab.curl import Api, curl
 from lab.server import Server
 from lab.transport import heavy
 
+pytestmark = pytest.mark.alone
+
 NOBODY = "http://127.0.0.1:9/"
 
 

@@ -13,6 +13,9 @@ from lab.server import Server, free_port
 from lab.source import Source
 from lab.watch import ffmpeg_complaints, pictures
 
+pytestmark = pytest.mark.long
+
+
 FAKE = "fake://?size=320x180&fps=25&gop=25"
 
 

@@ -13,6 +13,8 @@ import pytest
 from lab.server import Server
 from lab.watch import first_picture, pictures
 
+pytestmark = pytest.mark.alone
+
 HLS, MP4, TS = "application/vnd.apple.mpegurl", "video/mp4", "video/mp2t"
 STREAM = "a/b.c"
 

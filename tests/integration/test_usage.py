@@ -19,6 +19,8 @@ import pytest
 
 from lab.server import Server
 
+pytestmark = pytest.mark.alone
+
 DOWNLOADS = 200
 AT_ONCE = 20
 SOURCES = ("bytes_from_ram", "bytes_from_dvr_cache", "bytes_from_dvr_disk", "bytes_from_dvr_remote")

@@ -24,6 +24,8 @@ from netaddr import IPSet
 
 from lab.server import Server
 
+pytestmark = pytest.mark.alone
+
 ADMIN = {"Authorization": "Basic " + b64encode(b"admin:secret").decode()}
 VIEWER = {"Authorization": "Basic " + b64encode(b"viewer:look").decode()}
 API = "/streamer/api/v3"

@@ -78,6 +78,7 @@ class Server:
                 return self
             except OSError:
                 time.sleep(0.05)
+        self.kill()
         raise RuntimeError(f"the server does not answer:\n{self.log.read_text()[-4000:]}")
 
     def kill(self) -> None:
