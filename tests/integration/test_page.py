@@ -78,7 +78,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
     begin = int(time.time()) - 600
     record(server.root, "camera", begin, 60)
     record(server.root, "paid", begin, 20, FakeSettings(width=320, height=180))
-    yield server.start()
+    server.start()
+    server.wait_recorded("camera", 60 + 2)  # live is there, too
+    yield server
     server.stop()
 
 
