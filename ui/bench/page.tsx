@@ -7,7 +7,7 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 
 import type { Span } from "../src/api/types";
-import { shownZone } from "../src/shared/time";
+import { shownZone } from "../src/common/time";
 import { DateField } from "../src/timeline/DateField";
 import { Timeline } from "../src/timeline/Timeline";
 import { around, upToNow } from "../src/timeline/view";

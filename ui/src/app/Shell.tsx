@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { held } from "../api/http";
 import { signOut } from "../api/signin";
 import { AlarmBadge } from "../events/AlarmBadge";
-import { Icon } from "../shared/Icon";
+import { Icon } from "../common/Icon";
 import { address, leaving, place } from "./router";
 import { isDark, theme } from "./theme";
 import { sayWhy } from "./toasts";

@@ -1,7 +1,7 @@
 /** Light, dark, or as the system has it; kept in this browser. */
 import { effect, signal } from "@preact/signals";
 
-import { keep, kept } from "../shared/kept";
+import { keep, kept } from "../common/kept";
 
 export type Theme = "system" | "light" | "dark";
 

@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 import { ApiError, inPath, request } from "../api/http";
 import type { Span } from "../api/types";
 import { say } from "../app/toasts";
-import { Dialog } from "../shared/Dialog";
-import { formatMoment, formatSpan, shownZone } from "../shared/time";
+import { Dialog } from "../common/Dialog";
+import { formatMoment, formatSpan, shownZone } from "../common/time";
 import type { Archive } from "./archive";
 import { inside, lengthOf } from "./merge";
 

@@ -17,7 +17,7 @@ import { createPlayer, type Player } from "../player/createPlayer";
 import { actionOf, ownsKey, type Action } from "../player/keys";
 import { Controls } from "../player/Controls";
 import { Picture } from "../player/Picture";
-import { DAY_MS, HOUR_MS, shownZone } from "../shared/time";
+import { DAY_MS, HOUR_MS, shownZone } from "../common/time";
 import { DateField } from "../timeline/DateField";
 import { Timeline } from "../timeline/Timeline";
 import { around, keepWithin, reveal, upToNow, type View } from "../timeline/view";

@@ -4,10 +4,10 @@ import { useEffect } from "preact/hooks";
 import { mayEdit, request } from "../api/http";
 import type { ExportJob } from "../api/types";
 import { sayWhy } from "../app/toasts";
-import { formatBytes } from "../shared/bytes";
-import { Icon } from "../shared/Icon";
-import { poll } from "../shared/poll";
-import { formatSpan } from "../shared/time";
+import { formatBytes } from "../common/bytes";
+import { Icon } from "../common/Icon";
+import { poll } from "../common/poll";
+import { formatSpan } from "../common/time";
 import { jobs, readJobs, stateOf } from "./jobs";
 
 const EVERY_MS = 2000;

@@ -2,8 +2,8 @@
 import { inPath, mayEdit, request } from "../api/http";
 import type { Span } from "../api/types";
 import { say, sayWhy } from "../app/toasts";
-import { Icon } from "../shared/Icon";
-import { formatMoment, formatSpan, shownZone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { formatMoment, formatSpan, shownZone } from "../common/time";
 import type { Archive } from "./archive";
 
 interface Props {

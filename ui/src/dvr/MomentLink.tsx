@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 
 import { address } from "../app/router";
 import { say } from "../app/toasts";
-import { Dialog } from "../shared/Dialog";
-import { Icon } from "../shared/Icon";
+import { Dialog } from "../common/Dialog";
+import { Icon } from "../common/Icon";
 import { copy } from "./copy";
 import { CopyField } from "./CopyField";
 import { spellWish } from "./wish";

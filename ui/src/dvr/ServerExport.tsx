@@ -5,10 +5,10 @@ import { useState } from "preact/hooks";
 import { ApiError, request } from "../api/http";
 import type { ExportJob, Span, Stream } from "../api/types";
 import { say } from "../app/toasts";
-import { Dialog } from "../shared/Dialog";
-import { Field } from "../shared/Field";
-import { keep, kept } from "../shared/kept";
-import { formatMoment, formatSpan, shownZone } from "../shared/time";
+import { Dialog } from "../common/Dialog";
+import { Field } from "../common/Field";
+import { keep, kept } from "../common/kept";
+import { formatMoment, formatSpan, shownZone } from "../common/time";
 import { fileName } from "./files";
 import { jobs, stateOf } from "./jobs";
 

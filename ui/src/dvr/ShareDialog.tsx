@@ -3,9 +3,9 @@ import { useState } from "preact/hooks";
 
 import { ApiError, inPath, request } from "../api/http";
 import type { Link, Span } from "../api/types";
-import { Dialog } from "../shared/Dialog";
-import { Field } from "../shared/Field";
-import { formatMoment, formatSpan, shownZone } from "../shared/time";
+import { Dialog } from "../common/Dialog";
+import { Field } from "../common/Field";
+import { formatMoment, formatSpan, shownZone } from "../common/time";
 import { CopyField } from "./CopyField";
 import { FORMATS, orderOf, TERMS } from "./links";
 

@@ -4,7 +4,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import { account, inPath, request, serverNow } from "../api/http";
 import type { Timeline } from "../api/types";
-import { poll } from "../shared/poll";
+import { poll } from "../common/poll";
 import { updated } from "./merge";
 
 const EVERY_MS = 2000;

@@ -3,9 +3,9 @@ import type { ComponentChildren, RefObject } from "preact";
 
 import type { Player } from "../player/createPlayer";
 import { Sound } from "../player/Sound";
-import { Icon } from "../shared/Icon";
-import { Sign } from "../shared/Sign";
-import { formatMoment, shownZone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { Sign } from "../common/Sign";
+import { formatMoment, shownZone } from "../common/time";
 
 interface Props {
   player: Player;

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { shownZone } from "../shared/time";
+import { shownZone } from "../common/time";
 import { Embedded } from "./Embedded";
 import { readWishes } from "./wishes";
 

@@ -9,9 +9,9 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { createPlayer, type Player } from "../player/createPlayer";
 import type { Span } from "../api/types";
-import { Icon } from "../shared/Icon";
-import { poll } from "../shared/poll";
-import { HOUR_MS, shownZone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { poll } from "../common/poll";
+import { HOUR_MS, shownZone } from "../common/time";
 import { Timeline } from "../timeline/Timeline";
 import { reveal, showing, upToNow, type View } from "../timeline/view";
 import { Bar } from "./Bar";

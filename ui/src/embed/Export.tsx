@@ -2,8 +2,8 @@
 import type { ReadonlySignal, Signal } from "@preact/signals";
 
 import type { Span } from "../api/types";
-import { Icon } from "../shared/Icon";
-import { formatSpan } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { formatSpan } from "../common/time";
 import { fileUrl } from "./recorded";
 
 interface Props {

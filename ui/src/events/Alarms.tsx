@@ -1,8 +1,8 @@
 /** What is wrong now, the worst first. */
 import { address } from "../app/router";
 import type { Alarm } from "../api/types";
-import { Icon } from "../shared/Icon";
-import { formatMoment, shownZone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { formatMoment, shownZone } from "../common/time";
 import { alarms } from "./alarms";
 
 export function Alarms() {

@@ -3,8 +3,8 @@ import { useState } from "preact/hooks";
 
 import type { ServerEvent } from "../api/types";
 import { address } from "../app/router";
-import { Icon } from "../shared/Icon";
-import { formatClock, formatMoment, shownZone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { formatClock, formatMoment, shownZone } from "../common/time";
 import { toneOf, type Tone } from "./families";
 import { sentence, type Part } from "./sentences";
 

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 
 import { readAlarms } from "../api/events";
 import type { Alarm } from "../api/types";
-import { poll } from "../shared/poll";
+import { poll } from "../common/poll";
 
 const EVERY_MS = 10_000;
 

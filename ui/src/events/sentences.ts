@@ -5,8 +5,8 @@
  *
  * An event of a name that is not known here is its name and its stream; a field that is missing is left out.
  */
-import { formatBytes } from "../shared/bytes";
-import { formatSpan } from "../shared/time";
+import { formatBytes } from "../common/bytes";
+import { formatSpan } from "../common/time";
 import type { ServerEvent } from "../api/types";
 
 export type Part = string | { stream: string } | { moment: number };

@@ -2,9 +2,9 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 
-import { Icon } from "../shared/Icon";
-import { Sign } from "../shared/Sign";
-import { formatMoment, type Zone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { Sign } from "../common/Sign";
+import { formatMoment, type Zone } from "../common/time";
 import type { Player } from "./createPlayer";
 import { RATES } from "./keys";
 import { Sound } from "./Sound";

@@ -2,8 +2,8 @@
 import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@preact/signals";
 import type { RefObject } from "preact";
 
-import { Icon } from "../shared/Icon";
-import { formatMoment, formatSpan, type Zone } from "../shared/time";
+import { Icon } from "../common/Icon";
+import { formatMoment, formatSpan, type Zone } from "../common/time";
 import type { Player } from "./createPlayer";
 import { HELP } from "./keys";
 

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-import { Sign } from "../shared/Sign";
+import { Sign } from "../common/Sign";
 
 interface Props {
   video: HTMLVideoElement;

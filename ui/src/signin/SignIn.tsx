@@ -1,5 +1,5 @@
 /** Who are you? The first thing that is seen. */
-import { useTitle } from "../shared/title";
+import { useTitle } from "../common/title";
 import { SignInForm } from "./SignInForm";
 
 export function SignIn() {

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { ApiError } from "../api/http";
 import { signIn } from "../api/signin";
-import { Field } from "../shared/Field";
+import { Field } from "../common/Field";
 
 interface Props {
   /** Who was signed in before. */

@@ -2,8 +2,8 @@
 import type { ReadonlySignal } from "@preact/signals";
 
 import type { Stream } from "../api/types";
-import { formatBytes } from "../shared/bytes";
-import { Name } from "../shared/Name";
+import { formatBytes } from "../common/bytes";
+import { Name } from "../common/Name";
 import { formatBitrate, formatDepth } from "../streams/figures";
 import { toRow } from "../streams/row";
 import { State } from "../streams/State";

@@ -4,10 +4,10 @@ import { useSignal } from "@preact/signals";
 
 import { account, mayEdit, request, serverNow } from "../api/http";
 import { say } from "../app/toasts";
-import { formatBytes } from "../shared/bytes";
-import { Confirm } from "../shared/Confirm";
-import { Name } from "../shared/Name";
-import { poll } from "../shared/poll";
+import { formatBytes } from "../common/bytes";
+import { Confirm } from "../common/Confirm";
+import { Name } from "../common/Name";
+import { poll } from "../common/poll";
 import { formatDepth } from "../streams/figures";
 
 interface Session {

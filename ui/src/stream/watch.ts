@@ -4,7 +4,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 
 import { account, ApiError, request } from "../api/http";
 import type { Stream } from "../api/types";
-import { poll } from "../shared/poll";
+import { poll } from "../common/poll";
 
 const EVERY_MS = 2500;
 

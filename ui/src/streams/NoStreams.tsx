@@ -1,7 +1,7 @@
 /** What a server without streams says: how to get the first. */
 import { mayEdit } from "../api/http";
 import { address } from "../app/router";
-import { Icon } from "../shared/Icon";
+import { Icon } from "../common/Icon";
 
 export function NoStreams() {
   return (

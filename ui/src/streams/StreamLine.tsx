@@ -1,8 +1,8 @@
 /** One stream of the list: a row of the table, or a card where the screen is narrow. */
 import { address, go } from "../app/router";
 import { serverNow } from "../api/http";
-import { formatBytes } from "../shared/bytes";
-import { Name } from "../shared/Name";
+import { formatBytes } from "../common/bytes";
+import { Name } from "../common/Name";
 import { formatBitrate, formatDepth } from "./figures";
 import { rowOf } from "./list";
 import type { Row } from "./row";

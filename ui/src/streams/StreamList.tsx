@@ -1,7 +1,7 @@
 /** The list itself, of which only what is on the screen is drawn: a table, or cards where the screen is narrow. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { narrow } from "../shared/narrow";
+import { narrow } from "../common/narrow";
 import { COLUMNS, type Choice, type Column } from "./choice";
 import { slice, type Slice } from "./slice";
 import { StreamCard, StreamRow } from "./StreamLine";

@@ -4,9 +4,9 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 
 import { mayEdit } from "../api/http";
 import { address, amend, place } from "../app/router";
-import { Icon } from "../shared/Icon";
-import { useTitle } from "../shared/title";
-import { Trouble } from "../shared/Trouble";
+import { Icon } from "../common/Icon";
+import { useTitle } from "../common/title";
+import { Trouble } from "../common/Trouble";
 import {
   choose,
   COLUMNS,

@@ -3,8 +3,8 @@ import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 
 import { account, request } from "../api/http";
-import { formatBytes } from "../shared/bytes";
-import { poll } from "../shared/poll";
+import { formatBytes } from "../common/bytes";
+import { poll } from "../common/poll";
 import { formatBitrate } from "./figures";
 import type { Row } from "./row";
 

@@ -7,7 +7,7 @@ import { batch, signal, type ReadonlySignal, type Signal } from "@preact/signals
 
 import { account, ApiError, request } from "../api/http";
 import type { Stream } from "../api/types";
-import { poll } from "../shared/poll";
+import { poll } from "../common/poll";
 import { SELECTED, sameRow, toRow, type Row } from "./row";
 
 const EVERY_MS = 2500;

@@ -11,7 +11,7 @@ import { effect, useSignal, type ReadonlySignal, type Signal } from "@preact/sig
 import { useEffect, useRef } from "preact/hooks";
 
 import type { Span } from "../api/types";
-import type { AnyZone } from "../shared/time";
+import type { AnyZone } from "../common/time";
 import { Handle } from "./Handle";
 import { barKey, limiterKey, type KeyDeed } from "./keys";
 import { IDLE, step, type Deed, type Hands, type Part, type Touch } from "./gestures";

@@ -1,12 +1,12 @@
 /**
- * A moment as text: shows where one is, and takes any date that one types (shared/parse-moment.ts).
+ * A moment as text: shows where one is, and takes any date that one types (common/parse-moment.ts).
  *
  *     focus: the text stands still    Enter: goes there    Escape, blur: back to where one is
  */
 import type { ReadonlySignal } from "@preact/signals";
 import { useId, useRef, useState } from "preact/hooks";
 
-import { formatMoment, parseMoment, zoneTitle, type Precision, type Zone } from "../shared/time";
+import { formatMoment, parseMoment, zoneTitle, type Precision, type Zone } from "../common/time";
 
 interface Props {
   value: ReadonlySignal<number | null>;

@@ -8,7 +8,7 @@ import type { RefObject } from "preact";
 import { useRef } from "preact/hooks";
 
 import type { Span } from "../api/types";
-import { formatMoment, type AnyZone } from "../shared/time";
+import { formatMoment, type AnyZone } from "../common/time";
 import type { Part } from "./gestures";
 import { noteOn, type Zones } from "./zones";
 

@@ -2,7 +2,7 @@
 import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { formatMoment, type AnyZone } from "../shared/time";
+import { formatMoment, type AnyZone } from "../common/time";
 import { isFilm, loadPicture, Previews } from "./previews";
 import { clamp, spanOf, xOf, type View } from "./view";
 import { noteOn, type Zones } from "./zones";

@@ -9,7 +9,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useMemo, useRef } from "preact/hooks";
 
 import type { Span, Timeline as Archive } from "../api/types";
-import type { Zone } from "../shared/time";
+import type { Zone } from "../common/time";
 import { Band } from "./Band";
 import { Mover } from "./mover";
 import { Tools } from "./Tools";

@@ -2,8 +2,8 @@
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 
-import { Icon, type IconName } from "../shared/Icon";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../shared/time";
+import { Icon, type IconName } from "../common/Icon";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../common/time";
 import { ZOOM } from "./keys";
 import type { Mover } from "./mover";
 import { move, spanOf, upToNow, zoom, type View } from "./view";

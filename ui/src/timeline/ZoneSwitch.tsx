@@ -1,5 +1,5 @@
 /** Local time or UTC; kept in this browser. */
-import { shownZone, zoneTitle, type Zone } from "../shared/zone";
+import { shownZone, zoneTitle, type Zone } from "../common/zone";
 
 const CHOICES: readonly Zone[] = ["local", "utc"];
 

@@ -9,7 +9,7 @@
  * One pass over the columns of pixels for each colour: equal neighbours are one rectangle. Nothing is read from the page.
  */
 import type { Span } from "../api/types";
-import type { AnyZone } from "../shared/time";
+import type { AnyZone } from "../common/time";
 import type { Palette } from "./palette";
 import { rulerOf, type Ruler } from "./ticks";
 import { xOf, type View } from "./view";

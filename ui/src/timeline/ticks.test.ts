@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { offsetMs, wallClock } from "../shared/zone";
+import { offsetMs, wallClock } from "../common/zone";
 import { roundStep, rulerOf, type Ruler } from "./ticks";
 
 const M = 60_000;

@@ -7,8 +7,8 @@
  * Marks up to 12 h stand on round wall times, also where clocks change: the hour that happens twice is there twice, with
  * its zone, the one that does not is not. Days and longer are the calendar's own: 23, 24 or 25 h.
  */
-import { monthTitle } from "../shared/time";
-import { clockChanges, fromWall, isRepeated, offsetMs, wallClock, zoneTitle, type AnyZone } from "../shared/zone";
+import { monthTitle } from "../common/time";
+import { clockChanges, fromWall, isRepeated, offsetMs, wallClock, zoneTitle, type AnyZone } from "../common/zone";
 import { spanOf, type View } from "./view";
 
 export interface Tick {

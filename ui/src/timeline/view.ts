@@ -7,7 +7,7 @@
  * Never shorter than a minute nor longer than a year.
  */
 import type { Span } from "../api/types";
-import { DAY_MS, MINUTE_MS } from "../shared/time";
+import { DAY_MS, MINUTE_MS } from "../common/time";
 
 /** UTC ms, `begin` < `end`; not necessarily whole. */
 export interface View {

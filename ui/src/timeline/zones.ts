@@ -7,8 +7,8 @@
  * A column of pixels may hold a thousand gaps: it knows its shares, and costs the same.
  */
 import type { GapReason, Span, Timeline } from "../api/types";
-import { formatClock, formatMoment, formatSpan, type AnyZone } from "../shared/time";
-import { wallClock } from "../shared/zone";
+import { formatClock, formatMoment, formatSpan, type AnyZone } from "../common/time";
+import { wallClock } from "../common/zone";
 import { spanOf, type View } from "./view";
 
 import { Spans } from "./spans";

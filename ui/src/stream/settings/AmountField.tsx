@@ -1,5 +1,5 @@
 /** A number and its unit. */
-import { Field } from "../../shared/Field";
+import { Field } from "../../common/Field";
 import type { Amount, Units } from "./units";
 
 interface Props {

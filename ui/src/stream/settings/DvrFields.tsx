@@ -1,5 +1,5 @@
 /** Where a stream is recorded to, and how long recordings are kept. */
-import { Field } from "../../shared/Field";
+import { Field } from "../../common/Field";
 import { AmountField } from "./AmountField";
 import { PERCENT, type Draft } from "./draft";
 import type { Told } from "./refusals";

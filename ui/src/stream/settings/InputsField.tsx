@@ -2,7 +2,7 @@
 import { useId } from "preact/hooks";
 
 import type { Input } from "../../api/types";
-import { Icon } from "../../shared/Icon";
+import { Icon } from "../../common/Icon";
 import { newInput, PUBLISH, type InputDraft } from "./draft";
 
 interface Props {

@@ -5,7 +5,7 @@ import { inPath, mayEdit, request } from "../../api/http";
 import type { Stream } from "../../api/types";
 import { go } from "../../app/router";
 import { say } from "../../app/toasts";
-import { Confirm } from "../../shared/Confirm";
+import { Confirm } from "../../common/Confirm";
 import type { Origin } from "./origin";
 
 interface Props {

@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import { account, ApiError, inPath, mayEdit, request } from "../../api/http";
 import type { Input, Stream } from "../../api/types";
 import { say, sayWhy } from "../../app/toasts";
-import { poll } from "../../shared/poll";
+import { poll } from "../../common/poll";
 import { changes, isSame, toDraft, type Draft } from "./draft";
 import { inFile, originOf, ownDvr, type Part } from "./origin";
 import { OriginCard } from "./OriginCard";

@@ -2,8 +2,8 @@
 import type { ComponentChildren } from "preact";
 
 import type { Input } from "../../api/types";
-import { Field } from "../../shared/Field";
-import { Secret } from "../../shared/Secret";
+import { Field } from "../../common/Field";
+import { Secret } from "../../common/Secret";
 import { AmountField } from "./AmountField";
 import type { Draft } from "./draft";
 import { DvrFields } from "./DvrFields";

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { guardLeaving } from "../../app/router";
-import { Confirm } from "../../shared/Confirm";
+import { Confirm } from "../../common/Confirm";
 
 export function Unsaved({ when }: { when: boolean }) {
   const [leave, setLeave] = useState<{ go: () => void }>();
