@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -64,6 +65,7 @@ class Server:
             environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        atexit.register(self.stop)  # also where a fixture failed before it came to that
 
     def wait_ready(self, wait_s: float = 20) -> Server:
         """Until it answers."""
