@@ -121,6 +121,14 @@ class RangeSet(Sequence[Range]):
         result._begins, result._ends = self._begins[max(0, first) : last], self._ends[max(0, first) : last]
         return result
 
+    def joined(self, gap_ms: int) -> RangeSet:
+        """The same set with every gap shorter than `gap_ms` filled."""
+        result = RangeSet()
+        kept = [at for at in range(1, len(self)) if self._begins[at] - self._ends[at - 1] >= gap_ms]
+        result._begins = self._begins[:1] + [self._begins[at] for at in kept]
+        result._ends = [self._ends[at - 1] for at in kept] + self._ends[-1:]
+        return result
+
     def pairs(self) -> list[tuple[int, int]]:
         """(begin_ms, end_ms) of each."""
         return list(zip(self._begins, self._ends, strict=True))

@@ -44,6 +44,13 @@ def test_what_of_a_set_overlaps_a_window(items: list[Range], window: Range) -> N
     assert subject.pairs() == [(item.begin_ms, item.end_ms) for item in subject]
 
 
+@given(st.lists(ranges, max_size=15), st.integers(0, 30))
+def test_gaps_that_are_too_short_to_see(items: list[Range], gap_ms: int) -> None:
+    subject = RangeSet(items)
+    expected = RangeSet([*subject, *(gap for gap in subject.gaps() if gap.end_ms - gap.begin_ms < gap_ms)])
+    assert subject.joined(gap_ms) == expected
+
+
 def test_ranges_that_touch_become_one() -> None:
     assert list(RangeSet([Range(0, 5), Range(5, 9)])) == [Range(0, 9)]
 

@@ -1,18 +1,31 @@
 """
-Which stream names are possible: a name is part of URLs and of paths on disk at the same time.
+Which stream names are possible: a name is part of URLs and of paths on disk at the same time, and people read it.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 RESERVED_FIRST = frozenset({"streamer", "flussonic", "admin", "ui", "static", "metrics", "favicon.ico", "robots.txt"})
 """What the server itself answers under; no stream name begins with one of these."""
 
-RESERVED_LAST = frozenset({"mpegts", "archive", "embed.html", "media_info.json", "recording_status.json"})
-_COMMAND = re.compile(r".*\.(m3u8|mpd|mp4|m4s|ts|jpg)")
+RESERVED_LAST = frozenset(
+    "mpegts archive embed.html watch.html media_info.json info.json recording_status.json ranges.json".split()
+)
+_COMMAND = re.compile(r".*\.(m3u8|mpd|mp4|m4s|ts|jpg|vtt)")
+ARCHIVE_FILES = frozenset({"locks.json"})
+"""What the archive keeps in a stream's own directory (as `casefold()` has it); other such names begin with a dot."""
 _FORBIDDEN = re.compile(r'[\x00-\x20\x7f-\xa0\\?#%*"<>|;{}]')
 _YEAR = re.compile(r"[0-9]{4}")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+"""Unicode's categories of what cannot be seen or turns the direction of what can: controls, formats, spaces."""
+_FILLERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What is invisible although its category says that it is a letter or a mark (Default_Ignorable_Code_Point)."""
+_LIKE_PATHS = re.compile("[\u06d4\u0701\u0702\u2044\u2215\u2216\u29f5\u29f8\u29f9\u3002\ua60e\ua4f8\ua789\u2236\u2571]")
+"""What looks like `.`, `/`, `\\` or `:` and is not made of them (Unicode's confusables)."""
 
 MAX_NAME_BYTES = 512
 MAX_PART_BYTES = 200
@@ -31,6 +44,8 @@ def stream_name_problem(name: str) -> str | None:
         return "no part of a stream name may begin with '.' or '@'"
     if found := _FORBIDDEN.search(name):
         return f"a stream name must not contain {found.group()!r}"
+    if problem := _unicode_problem(name):
+        return problem
     try:
         encoded = [len(part.encode()) for part in parts]
     except UnicodeEncodeError:
@@ -39,8 +54,22 @@ def stream_name_problem(name: str) -> str | None:
         return f"a stream name is at most {MAX_NAME_BYTES} bytes, a part of it {MAX_PART_BYTES}"
     if parts[0] in RESERVED_FIRST:
         return f"'{parts[0]}' is reserved: the server answers under that name"
+    if any(part.casefold() in ARCHIVE_FILES for part in parts):
+        return "no part of a stream name may be 'locks.json': the archive keeps a file of that name"
     if parts[-1] in RESERVED_LAST or _COMMAND.fullmatch(parts[-1]):
         return f"'{parts[-1]}' is reserved: it is what comes after a stream name in a URL"
+    return None
+
+
+def _unicode_problem(name: str) -> str | None:
+    """Characters that make two names look alike, or one name look like something else."""
+    for char in name:
+        if unicodedata.category(char) in _UNSEEN or _FILLERS.match(char):
+            return f"a stream name must not contain U+{ord(char):04X}: it cannot be seen"
+        if char > "\x7f" and (_LIKE_PATHS.match(char) or set("./\\:") & set(unicodedata.normalize("NFKC", char))):
+            return f"a stream name must not contain U+{ord(char):04X}: it looks like what separates names"
+    if unicodedata.normalize("NFC", name) != name:
+        return "a stream name must be in Unicode's composed form (NFC): another spelling of it looks the same"
     return None
 
 

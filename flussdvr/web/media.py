@@ -31,7 +31,7 @@ from flussdvr.playback.sources import Source, Streams, source_of
 from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
 from flussdvr.threads import Worker
-from flussdvr.timeline import Range
+from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.admission import Admission
 from flussdvr.web.paths import (
     ArchivePlaylist,
@@ -42,6 +42,7 @@ from flussdvr.web.paths import (
     Mp4Export,
     Picture,
     Playlist,
+    RangeList,
     RecordingStatus,
     RewindPlaylist,
     Segment,
@@ -53,6 +54,7 @@ from flussdvr.web.paths import (
     parse,
     spell,
 )
+from flussdvr.web.range_list import range_list
 from flussdvr.web.sender import Sender, write_chunks
 from flussdvr.web.shown import shown
 from flussdvr.web.site import CACHE, DISK, PREFLIGHT, DvrRequest, write_error
@@ -67,6 +69,8 @@ GZIP_FROM = 1000
 """Shorter playlists are sent as they are."""
 GZIP_IN_REACTOR = 48 << 10
 """More text than this (about 2 ms) is compressed in the CPU worker."""
+MANY_RANGES = 1000
+"""More ranges are listed by the CPU worker: 10 000 of them would hold the reactor for about 10 ms."""
 RENDITION_WINDOW_MS = 2 * 3_600_000
 """How far into a window a multivariant playlist looks to measure it."""
 
@@ -329,6 +333,16 @@ class MediaSite:
         if self.pictures is not None and "brief_thumbnails" in parsed.requested:
             thumbnails = await self.pictures.stored(source, window)
         await self._write_json(recording_status(source, window, parsed.requested, thumbnails), request)
+
+    @answer.register
+    async def _ranges(self, parsed: RangeList, source: Source, request: DvrRequest, session: Session) -> None:
+        recorded = source.archive.ranges() if source.archive is not None else RangeSet()
+        if len(recorded) <= MANY_RANGES:
+            data = range_list(recorded, parsed)
+        else:
+            data = await self.cpu.do(range_list, recorded, parsed)
+        request.setHeader(b"cache-control", b"no-cache")
+        await self._write(data, b"application/json", request)
 
     @answer.register
     async def _info(self, parsed: MediaInfo, source: Source, request: DvrRequest, session: Session) -> None:

@@ -8,7 +8,7 @@ Media URLs: one value per kind of URL that a player or a publisher may use.
                archive-F-D.mp4  archive-F-D.ts  archive/F/D/mpegts  F.ts
     segments   YYYY/MM/DD/hh/mm/ss.mmm-DDDDD.m4s  init-<digest>.mp4
     pictures   F.jpg  F-preview.jpg  preview.mp4  YYYY/MM/DD/hh/mm/ss-preview.mp4  sprite-F-D-10x10.jpg ...
-    data       recording_status.json  media_info.json
+    data       recording_status.json  ranges.json  media_info.json  info.json
 
 The command is what follows the name, and the name may contain slashes: so the longest command at the end of the path
 is looked for, and what is left in front is the name. Every URL is parsed here, before any work is done for it; what
@@ -239,8 +239,24 @@ class RecordingStatus(MediaPath):
 
 
 @dataclass(frozen=True, slots=True)
+class RangeList(MediaPath):
+    """
+    `ranges.json`: what is recorded, in pages, as the vendor's own player asks for it.
+
+    Only ranges that end at `closed_from_ms` or later and begin at `opened_until_ms` or earlier; gaps shorter than
+    `resolution_ms` are not shown. `limit` and `cursor` as in the API's collections.
+    """
+
+    closed_from_ms: int | None = None
+    opened_until_ms: int | None = None
+    resolution_ms: int = 0
+    limit: int | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo(MediaPath):
-    pass
+    """`media_info.json` and `info.json`: the public description of the stream."""
 
 
 def parse(path: str, query: str = "") -> MediaPath:
@@ -364,6 +380,7 @@ def _bad(title: str) -> DvrError:
 
 _NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,9})?"
 _NUMBER_PATTERN = re.compile(_NUMBER)
+_COUNT_PATTERN = re.compile(r"[0-9]{1,9}")
 
 
 def _milliseconds(text: str) -> int:
@@ -535,6 +552,29 @@ def _status(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
     )
 
 
+def _ranges(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
+    parsed = MediaPath(**base)
+
+    def given(name: str, read: Callable[[str], int]) -> int | None:
+        text = parsed.parameter(name)
+        return None if text in (None, "", "null", "undefined") else read(str(text))
+
+    return RangeList(
+        **base,
+        closed_from_ms=given("closed_at_gte", _moment),
+        opened_until_ms=given("opened_at_lte", _moment),
+        resolution_ms=given("resolution", _milliseconds_below) or 0,
+        limit=given("limit", _count),
+        cursor=parsed.parameter("cursor") or None,
+    )
+
+
+def _count(text: str) -> int:
+    if not _COUNT_PATTERN.fullmatch(text):
+        raise _bad(f"{text[:40]!r} is not a number")
+    return int(text)
+
+
 def _table(rows: Iterable[tuple[str, Make]]) -> list[tuple[re.Pattern[str], Make]]:
     return [(re.compile(pattern), make) for pattern, make in rows]
 
@@ -572,6 +612,7 @@ _COMMANDS = _table(
         ),
         (rf"{_IMAGES}/seg-{_FROM}-(?P<offset>{_NUMBER})\.hls\.jpg", _image),
         (r"recording_status\.json", _status),
-        (r"media_info\.json", lambda groups, base, count: MediaInfo(**base)),
+        (r"ranges\.json", _ranges),
+        (r"(?:media_)?info\.json", lambda groups, base, count: MediaInfo(**base)),
     ]
 )

@@ -423,8 +423,23 @@ def test_recording_status(recording: Recording) -> None:
     ]
 
 
+def test_ranges(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at in (0, 60, 120):
+        recording.blob(T + at * 1000)
+    server = Server([recording])
+    answer = server.get("/ort/ranges.json?token=1")
+    assert answer.status == 200 and answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert [item["from"] for item in answer.json["ranges"]] == [S, S + 60, S + 120]
+    monkeypatch.setattr("flussdvr.web.media.MANY_RANGES", 0)
+    assert server.get("/ort/ranges.json").json == answer.json, "the CPU worker lists the same"
+    assert server.get("/ort/ranges.json?limit=x").status == 400
+    assert server.get("/nobody/ranges.json").status == 404
+
+
 def test_media_info(server: Server) -> None:
     info = server.get("/ort/media_info.json").json
+    assert server.get("/ort/info.json").json == info
     assert info["name"] == "ort"
     tracks = info["stats"]["media_info"]["tracks"]
     assert [(track["track_id"], track["content"], track["codec"]) for track in tracks] == [

@@ -21,6 +21,7 @@ from flussdvr.web.paths import (
     Mp4Export,
     Picture,
     Playlist,
+    RangeList,
     RecordingStatus,
     RewindPlaylist,
     Segment,
@@ -40,7 +41,7 @@ KINDS: frozenset[type[MediaPath]] = frozenset(
     {
         *(LivePlaylist, ArchivePlaylist, RewindPlaylist, TimeshiftAbsPlaylist, TimeshiftRelPlaylist),
         *(LiveTs, TsExport, TimeshiftAbsTs, TimeshiftRelTs, Mp4Export, Segment, InitSegment),
-        *(Picture, SpritePicture, ImagePlaylist, RecordingStatus, MediaInfo),
+        *(Picture, SpritePicture, ImagePlaylist, RecordingStatus, RangeList, MediaInfo),
     }
 )
 """By name, not by descent: a new kind that descends from one of these is another question."""
@@ -104,7 +105,7 @@ def asked(parsed: MediaPath, now_ms: int, live_since_ms: int | None, path: bytes
             if _is_live(utc_ms, live_since_ms):
                 return Asked(f"preview-{spell(utc_ms)}", either=True)
             return Asked(f"preview-{spell(utc_ms)}", Range(utc_ms, utc_ms + 1))
-        case RecordingStatus() | MediaInfo():
+        case RecordingStatus() | RangeList() | MediaInfo():
             return Asked("media_info" if isinstance(parsed, MediaInfo) else "recording_status", either=True)
     raise DvrError(Kind.DENIED, "not_authorized", "nobody may use this kind of URL")
 

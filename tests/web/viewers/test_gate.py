@@ -47,7 +47,8 @@ FAMILIES = {
     "SpritePicture": [f"sprite-{S}-60-4x4.jpg", f"sprite-{S}-60-4x4.vtt"],
     "ImagePlaylist": [f"images-320x240/tpl-{S}-60-5.m3u8"],
     "RecordingStatus": ["recording_status.json"],
-    "MediaInfo": ["media_info.json"],
+    "RangeList": ["ranges.json", f"ranges.json?closed_at_gte={S}&resolution=1"],
+    "MediaInfo": ["media_info.json", "info.json"],
 }
 """At least one URL of each kind that there is."""
 
