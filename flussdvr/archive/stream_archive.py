@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from flussdvr.archive.blob import Blob
@@ -109,6 +109,17 @@ class StreamArchive:
         """The one that follows."""
         index = bisect_right(self._blobs, blob.begin_ms, key=_begin)
         return self._blobs[index] if index < len(self._blobs) else None
+
+    def onward(self, utc_ms: int) -> Iterator[Blob]:
+        """
+        The blobs that end after `utc_ms`, in order. The list may change meanwhile: each is looked for when it is
+        asked for, and begins later than the one before, so that this ends.
+        """
+        index = bisect_right(self._blobs, utc_ms, key=_end)
+        blob = self._blobs[index] if index < len(self._blobs) else None
+        while blob is not None:
+            yield blob
+            blob = self.next_blob(blob)
 
     def __len__(self) -> int:
         return len(self._blobs)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.media import Track
 from flussdvr.timeline import Range
@@ -39,6 +40,17 @@ class LiveSegment:
     fragments: list[LiveFragment] = field(default_factory=list)
     size: int = 0
     complete: bool = False
+    _table: FragmentTable | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def table(self) -> FragmentTable:
+        """Of its fragments; parsed once for all who ask when the segment is complete. Raises `FormatError`."""
+        if self._table is not None:
+            return self._table
+        table = FragmentTable(self.init + b"".join(item.data[: item.head_size] for item in self.fragments))
+        if self.complete:
+            self._table = table
+        return table
 
     @property
     def data(self) -> bytes:

@@ -56,10 +56,19 @@ def span_of(table: FragmentTable, path: str, first: int, stop: int) -> Span:
 
 
 def live_span(init: bytes, fragments: Sequence[LiveFragment]) -> Span:
-    """Fragments that are in RAM."""
-    heads = b"".join(fragment.data[: fragment.head_size] for fragment in fragments)
-    table = FragmentTable(init + heads)
+    """Fragments that are in RAM; one alone is parsed once for all who ask."""
+    if len(fragments) == 1:
+        table = fragments[0].table(init)
+    else:
+        table = FragmentTable(init + b"".join(fragment.data[: fragment.head_size] for fragment in fragments))
     return Span(table, 0, len(table), Body(tuple(fragment.data for fragment in fragments)), len(init))
+
+
+def segment_span(segment: LiveSegment) -> Span:
+    """A segment that is in RAM, parsed once for all who ask."""
+    table = segment.table
+    body = Body(tuple(fragment.data for fragment in segment.fragments))
+    return Span(table, 0, len(table), body, len(segment.init))
 
 
 def live_segment(source: Source, begin_ms: int, duration_ms: int) -> LiveSegment | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.demuxed import demuxed
-from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, live_span
+from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, segment_span
 from flussdvr.playback.selection import selected
 from flussdvr.playback.sources import Source
 from flussdvr.playback.ts_segments import TsSegments
@@ -37,7 +37,7 @@ class Segments:
         if live is not None:
             if len(selected(live.tracks, view.selection)) == len(live.tracks):
                 return Body(tuple(fragment.data for fragment in live.fragments))
-            return select(live_span(live.init, live.fragments), view)
+            return select(segment_span(live), view)
         return select(await self._index.find(source, begin_ms, duration_ms), view)
 
 

@@ -16,7 +16,7 @@ from flussdvr.archive.body import Extent
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
 from flussdvr.formats.sample_table import SampleTable
-from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, live_span
+from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, live_span, segment_span
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.reading import ReaderOf, read_extent
 from flussdvr.playback.selection import Selection, selected
@@ -25,6 +25,8 @@ from flussdvr.playback.sources import Source
 from flussdvr.timeline import to_ticks
 
 if TYPE_CHECKING:
+    from flussdvr.live.fragment import LiveFragment
+    from flussdvr.media import Track
     from flussdvr.threads import Worker
 
 CACHE_BYTES = 128 << 20
@@ -43,11 +45,7 @@ class TsSegments:
     async def segment(self, source: Source, begin_ms: int, duration_ms: int, selection: Selection | None) -> bytes:
         """One segment by its absolute time. Raises `DvrError` NOT_FOUND."""
         live = live_segment(source, begin_ms, duration_ms)
-        span = (
-            live_span(live.init, live.fragments)
-            if live is not None
-            else await self._index.find(source, begin_ms, duration_ms)
-        )
+        span = segment_span(live) if live is not None else await self._index.find(source, begin_ms, duration_ms)
         return await self.span(source, span, selection)
 
     def is_made(self, source: Source, begin_ms: int, end_ms: int, selection: Selection | None) -> bool:
@@ -64,6 +62,33 @@ class TsSegments:
         if known is not None:
             return known
         return await self._shared.do(key, lambda: self._make(source, span, selection, shift_ms, key))
+
+    async def fragment(
+        self,
+        source: Source,
+        item: tuple[bytes, tuple[Track, ...], LiveFragment],
+        selection: Selection | None,
+        shift_ms: int,
+    ) -> bytes:
+        """
+        As `span`, of one fragment in RAM with its init segment and tracks: it is parsed and muxed in the CPU worker,
+        once for all who watch, and never in the call that brings it in.
+        """
+        init, all_tracks, fragment = item
+        key = source.name, fragment.begin_ms, fragment.end_ms, selection, shift_ms
+        known = self._cache.get(key)
+        if known is not None:
+            return known
+        tracks = [track.id for track in selected(all_tracks, selection)]
+        if not tracks:
+            raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
+
+        async def make() -> bytes:
+            packets: bytes = await self._cpu.do(mux_fragment, init, fragment, tracks, shift_ms)
+            self._cache.put(key, packets, len(packets))
+            return packets
+
+        return await self._shared.do(key, make)
 
     async def _make(self, source: Source, span: Span, selection: Selection | None, shift_ms: int, key: Key) -> bytes:
         tracks = selected(span.table.tracks, selection)
@@ -87,6 +112,16 @@ def mux(tables: Sequence[SampleTable], data: Sequence[bytes], offset: int, shift
         return TsMuxer([table.track for table in tables]).segment(runs)
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+
+
+def mux_fragment(init: bytes, fragment: LiveFragment, tracks: Sequence[int], shift_ms: int) -> bytes:
+    """`mux` of one fragment in RAM. In the CPU worker. Raises `DvrError` CORRUPT."""
+    try:
+        span = live_span(init, [fragment])
+        tables = [span.table.samples(track) for track in tracks]
+    except FormatError as error:
+        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+    return mux(tables, [fragment.data], span.offset, shift_ms)
 
 
 def measure(span: Span, selection: Selection | None, shift_ms: int) -> int:

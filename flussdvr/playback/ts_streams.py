@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -23,18 +22,16 @@ from twisted.internet.task import deferLater
 from flussdvr.errors import DvrError
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import Gap, LiveWindow
-from flussdvr.playback.fragments import SegmentIndex, Span, live_span, span_of
+from flussdvr.media import Track
+from flussdvr.playback.cursor import GAP_MS, Cursor
+from flussdvr.playback.fragments import SegmentIndex, Span
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.playback.ts_exports import MEASURED_MS, Shown, TsExport, TsExports
 from flussdvr.playback.ts_segments import TsSegments
-from flussdvr.timeline import Range
 
 BURST_MS = 10_000
 """How far ahead of real time a timeshift is sent: what players want to have before they begin."""
-AHEAD_MS = 2 * 3_600_000
-GAP_MS = 200
-"""Fragments further apart than this do not continue each other."""
 WAITING_BYTES = 32 << 20
 """A live viewer who is further behind than this loses what he has missed."""
 POLL_S = 1.0
@@ -60,31 +57,36 @@ class TsStreams:
     ) -> TsExport:
         """A window of the archive; `duration_ms` is `None` for `now`. Raises `DvrError` NOT_FOUND, CORRUPT."""
         end_ms = self._now_ms() if duration_ms is None else from_ms + duration_ms
-        first = await self._begin(source, from_ms)
-        if first is None or first.begin_ms >= end_ms:
+        begun = await self._begin(source, from_ms)
+        if begun is None or begun[0].begin_ms >= end_ms:
             raise no_recordings()
+        first, cursor = begun
         if duration_ms is None or duration_ms > MEASURED_MS:
-            return TsExport(lambda start, stop: self._export(source, first, end_ms, selection))
+            return TsExport(lambda start, stop: self._export(source, first, cursor, end_ms, selection))
         skipped = Skipped()
-        spans = await self._window(source, first, end_ms)
-        shown = [Shown(span, skipped.before(span)) for span in (before(span, end_ms) for span in spans)]
+        shown = []
+        span: Span | None = first
+        while span is not None and span.begin_ms < end_ms:
+            cut_off = before(span, end_ms)
+            shown.append(Shown(cut_off, skipped.before(cut_off)))
+            span = await cursor.next()
         return await self._exports.measured(source, shown, selection)
 
     async def timeshift_abs(self, source: Source, from_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
         """Endless from `from_ms` on. Raises `DvrError` NOT_FOUND."""
-        first = await self._begin(source, from_ms) if from_ms <= self._now_ms() else None
-        if first is None:
+        begun = await self._begin(source, from_ms) if from_ms <= self._now_ms() else None
+        if begun is None:
             raise no_recordings()
-        return self._paced(source, first, selection, None)
+        return self._paced(source, *begun, selection, None)
 
     async def timeshift_rel(self, source: Source, delay_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
         """Endless, `delay_ms` behind live. Raises `DvrError` NOT_FOUND."""
         if delay_ms <= 0:
             return await self.live(source, selection)
-        first = await self._begin(source, self._now_ms() - delay_ms)
-        if first is None:
+        begun = await self._begin(source, self._now_ms() - delay_ms)
+        if begun is None:
             raise no_recordings()
-        return self._paced(source, first, selection, delay_ms)
+        return self._paced(source, *begun, selection, delay_ms)
 
     async def live(self, source: Source, selection: Selection | None) -> AsyncIterator[bytes]:
         """Endless, fragment by fragment, from the beginning of the newest segment. Raises `DvrError` NOT_FOUND."""
@@ -96,22 +98,21 @@ class TsStreams:
     # -- the streams --------------------------------------------------------------------------------------------------
 
     async def _export(
-        self, source: Source, first: Span, end_ms: int, selection: Selection | None
+        self, source: Source, first: Span, cursor: Cursor, end_ms: int, selection: Selection | None
     ) -> AsyncIterator[bytes]:
         skipped = Skipped()
         span: Span | None = first
         while span is not None and span.begin_ms < end_ms:
             shown = before(span, end_ms)
             yield await self._segments.span(source, shown, selection, skipped.before(shown))
-            span = await self._next(source, span.end_ms)
+            span = await cursor.next()
 
     async def _paced(
-        self, source: Source, first: Span, selection: Selection | None, delay_ms: int | None
+        self, source: Source, first: Span, cursor: Cursor, selection: Selection | None, delay_ms: int | None
     ) -> AsyncIterator[bytes]:
         skipped = Skipped()
         begun_ms, sent_ms = self._now_ms(), 0
         span: Span | None = first
-        position = first.begin_ms
         while True:
             if span is None:
                 await self._news(source)
@@ -120,18 +121,16 @@ class TsStreams:
                 await self._sleep(begun_ms + ahead - BURST_MS - self._now_ms())
                 yield await self._segments.span(source, span, selection, skipped.before(span))
                 sent_ms += span.end_ms - span.begin_ms
-                position = span.end_ms
-            span = await self._next(source, position)
+            span = await cursor.next()
 
     async def _live(self, source: Source, window: LiveWindow, selection: Selection | None) -> AsyncIterator[bytes]:
         skipped = Skipped()
         queue = LiveQueue(window)
         try:
             while True:
-                init, fragment = await queue.next()
-                span = live_span(init, [fragment])
+                item = await queue.next()
                 try:
-                    packets = await self._segments.span(source, span, selection, skipped.before(span))
+                    packets = await self._segments.fragment(source, item, selection, skipped.before(item[-1]))
                 except DvrError:
                     continue  # these tracks are not there now; they may come back
                 yield packets
@@ -140,66 +139,21 @@ class TsStreams:
 
     # -- finding the way ----------------------------------------------------------------------------------------------
 
-    async def _begin(self, source: Source, from_ms: int) -> Span | None:
-        """The segment in which `from_ms` lies from the sync fragment before it on, or the first one after it."""
-        span = await self._next(source, from_ms, inside=True)
-        if span is None or span.begin_ms >= from_ms:
-            return span
+    async def _begin(self, source: Source, from_ms: int) -> tuple[Span, Cursor] | None:
+        """
+        The segment in which `from_ms` lies from the sync fragment before it on, or the first one after it; and what
+        gives those that follow.
+        """
+        cursor = Cursor(self._index, source, from_ms, inside=True)
+        span = await cursor.next()
+        if span is None:
+            return None
+        if span.begin_ms >= from_ms:
+            return span, cursor
         rows = np.flatnonzero(
             span.table.sync[span.first : span.stop] & (span.table.begin_ms[span.first : span.stop] <= from_ms)
         )
-        return cut(span, span.first + int(rows[-1]), span.stop) if len(rows) else span
-
-    async def _window(self, source: Source, first: Span, end_ms: int) -> list[Span]:
-        """`first` and what follows it, as `_next` would find it, up to what begins at `end_ms`; a blob at a time."""
-        spans, position = [first], first.end_ms
-        for blob in source.archive.blobs(Range(position, end_ms)) if position < end_ms and source.archive else ():
-            table = await source.archive.table(blob)  # type: ignore[union-attr]
-            segments = self._index.of(blob, table)
-            if not blob.closed:
-                table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
-            for at in np.flatnonzero(segments.complete & (segments.begin_ms < end_ms)).tolist():
-                if segments.begin_ms[at] >= position - GAP_MS and segments.end_ms[at] > position:
-                    start = int(segments.first[at])
-                    spans.append(span_of(table, blob.path, start, start + int(segments.count[at])))
-                    position = spans[-1].end_ms
-        following = await self._next(source, position) if position < end_ms else None
-        while following is not None and following.begin_ms < end_ms:
-            spans.append(following)
-            following = await self._next(source, following.end_ms)
-        return spans
-
-    async def _next(self, source: Source, position_ms: int, inside: bool = False) -> Span | None:
-        """The first complete segment that begins (or, `inside`, ends after) not before `position_ms`."""
-        span = await self._archived(source, position_ms, inside)
-        if span is None and source.window is not None:
-            for segment in (each for each in source.window.segments if each.fragments):
-                if (segment.end_ms > position_ms) if inside else (segment.begin_ms >= position_ms - GAP_MS):
-                    return live_span(segment.init, segment.fragments)
-        return span
-
-    async def _archived(self, source: Source, position_ms: int, inside: bool) -> Span | None:
-        if source.archive is None:
-            return None
-        ahead = source.archive.ranges(Range(position_ms, position_ms + AHEAD_MS))
-        if not ahead:
-            ahead = source.archive.ranges(Range(position_ms, max(position_ms, self._now_ms())))
-        if not ahead:
-            return None
-        start = max(position_ms, ahead[0].begin_ms)
-        for blob in source.archive.blobs(Range(start, start + AHEAD_MS)):
-            table = await source.archive.table(blob)
-            segments = self._index.of(blob, table)
-            if inside:
-                at = int(np.searchsorted(segments.end_ms, position_ms, "right"))
-            else:
-                at = int(np.searchsorted(segments.begin_ms, position_ms - GAP_MS))
-                if at < len(segments) and int(segments.end_ms[at]) <= position_ms:
-                    at += 1
-            if at < len(segments) and segments.complete[at]:
-                first = int(segments.first[at])
-                return span_of(table, blob.path, first, first + int(segments.count[at]))
-        return None
+        return (cut(span, span.first + int(rows[-1]), span.stop) if len(rows) else span), cursor
 
     async def _news(self, source: Source) -> None:
         """Wait for something new: the next live fragment, or a while."""
@@ -231,6 +185,9 @@ def cut(span: Span, first: int, stop: int) -> Span:
     return Span(span.table, first, stop, span.body.slice(begin - span.offset, end - span.offset), begin)
 
 
+LiveItem = tuple[bytes, tuple[Track, ...], LiveFragment]
+
+
 class Skipped:
     """How much time the gaps so far have taken out of the stream."""
 
@@ -238,7 +195,7 @@ class Skipped:
         self._ms = 0
         self._end_ms: int | None = None
 
-    def before(self, span: Span) -> int:
+    def before(self, span: Span | LiveFragment) -> int:
         """What to subtract from the timestamps of `span`, which comes next."""
         if self._end_ms is not None and abs(span.begin_ms - self._end_ms) > GAP_MS:
             self._ms += span.begin_ms - self._end_ms
@@ -252,7 +209,7 @@ class LiveQueue:
     def __init__(self, window: LiveWindow) -> None:
         self._window = window
         newest = window.growing or window.segments[-1]
-        self._fragments: deque[tuple[bytes, LiveFragment]] = deque((newest.init, item) for item in newest.fragments)
+        self._fragments: deque[LiveItem] = deque((newest.init, newest.tracks, item) for item in newest.fragments)
         self._size = sum(len(item.data) for item in newest.fragments)
         self._synced = True
         self._waiting: Deferred[None] | None = None
@@ -268,20 +225,20 @@ class LiveQueue:
         self._synced = self._synced or item.sync
         if not self._synced:
             return
-        self._fragments.append((self._window.init, item))
+        self._fragments.append((self._window.init, self._window.tracks, item))
         self._size += len(item.data)
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)
 
-    async def next(self) -> tuple[bytes, LiveFragment]:
-        """The next fragment and its init segment; waits for it."""
+    async def next(self) -> LiveItem:
+        """The next fragment with its init segment and tracks; waits for it."""
         while not self._fragments:
             self._waiting = Deferred()
             await self._waiting
-        init, fragment = self._fragments.popleft()
-        self._size -= len(fragment.data)
-        return init, fragment
+        item = self._fragments.popleft()
+        self._size -= len(item[-1].data)
+        return item
 
     def close(self) -> None:
         self._unsubscribe()
