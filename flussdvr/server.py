@@ -43,9 +43,10 @@ from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
 from flussdvr.metrics import Metrics
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
+from flussdvr.reloads import Reloads
 from flussdvr.secret import Secret
 from flussdvr.streams import Streams
-from flussdvr.systemd import notify, reloading, watchdog_interval_s
+from flussdvr.systemd import notify, watchdog_interval_s
 from flussdvr.threads import Pool
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate, password_worker
@@ -97,7 +98,7 @@ class Server(MultiService):
         self._path = path
         self._ports: list[IListeningPort] = []
         self._starting: Deferred[None] | None = None
-        self._reloading = False
+        self._reloads = Reloads(self.reload)
         self._sessions: Sessions | None = None
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
@@ -172,6 +173,7 @@ class Server(MultiService):
         self.metrics.latency.start()
         self.events.emit({"event": "server_started", "version": __version__})
         notify("READY=1")
+        self._reloads.started()
 
     def _start_failed(self, failure: Failure) -> None:
         if isinstance(failure.value, OSError | CannotListenError | DvrError):
@@ -254,25 +256,18 @@ class Server(MultiService):
     # -- reload -----------------------------------------------------------------------------------------------
 
     def _hangup(self, number: int, frame: FrameType | None) -> None:
-        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
+        self._reactor.callFromThread(self._reloads.ask)
 
     async def reload(self) -> None:
         """Read the configuration again; nothing changes if it is broken."""
-        if self._reloading or not self.running:
-            return
-        self._reloading = True
-        reloading()
         try:
-            config = load_config(self._path)
+            config = await self.cpu.do(load_config, self._path)
         except ConfigErrors as errors:
             for error in errors.errors:
                 self.log.error("not reloaded: {error}", error=str(error))
             self.events.emit({"event": "config_reload_failed", "error": str(errors.errors[0])})
         else:
             await self._reload(config)
-        finally:
-            self._reloading = False
-            notify("READY=1")
 
     async def _reload(self, config: Config) -> None:
         before = self.administration.file
@@ -290,6 +285,7 @@ class Server(MultiService):
 
     def stopService(self) -> Deferred[None]:
         notify("STOPPING=1")
+        self._reloads.stop()
         signal.signal(signal.SIGHUP, self._previous_hangup)
         stopped = Deferred.fromCoroutine(self._stop())
         stopped.addTimeout(STOP_TIMEOUT_S, self._reactor)

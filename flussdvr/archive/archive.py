@@ -116,10 +116,10 @@ class Archive(Service):
         return self._streams.get(name)
 
     def reader(self, path: str) -> Worker:
-        """The worker that may read a file of the archive."""
-        for root in self.roots.values():
-            if path.startswith(root.path + "/"):
-                return root.reader
+        """The worker that may read a file of the archive: that of the innermost root around it."""
+        within = [root for root in self.roots.values() if path.startswith(root.path.rstrip("/") + "/")]
+        if within:
+            return max(within, key=lambda root: len(root.path)).reader
         raise DvrError(Kind.NOT_FOUND, "no_such_root", f"{path} is on no storage root")
 
     async def read(self, extent: Extent) -> bytes:

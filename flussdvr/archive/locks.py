@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from flussdvr.archive.blob import stream_directory
 from flussdvr.archive.files import FILES, Files, sync_directory
-from flussdvr.archive.marker import check_marker
+from flussdvr.archive.marker import MARKER, check_marker
 from flussdvr.timeline import Range, RangeSet
 
 NAME = "locks.json"
@@ -46,8 +46,11 @@ def write_locks(root: str, uuid: str, stream: str, locks: RangeSet, files: Files
 
 
 def find_locks(root: str) -> Iterator[tuple[str, RangeSet]]:
-    """The locks of every stream on a root; a damaged file is passed over. OSError."""
-    for directory, _, names in os.walk(root):
+    """The locks of every stream on a root, not of one nested in it; a damaged file is passed over. OSError."""
+    for directory, below, names in os.walk(root):
+        if MARKER in names and directory != root:
+            below.clear()
+            continue
         if NAME in names and directory != root:
             locks = read_locks(f"{directory}/{NAME}")
             if locks is not None:

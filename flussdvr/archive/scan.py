@@ -10,13 +10,21 @@ import re
 from collections.abc import Iterator
 
 from flussdvr.archive.blob import Blob, BlobState, blob_stem
+from flussdvr.archive.marker import MARKER
 
 _BLOB = re.compile(r"(?P<stream>.+)/\d{4}/\d\d/\d\d/\d\d/(?P<begin>\d{1,15})\.(?P<kind>mp4|idx|idx\.new)")
 
 
 def find_files(root: str) -> Iterator[tuple[str, str, int, str]]:
-    """`(path, stream, begin_ms, kind)` of every blob (`mp4`), index (`idx`) and draft of one (`idx.new`)."""
-    for directory, _, names in os.walk(root):
+    """
+    `(path, stream, begin_ms, kind)` of every blob (`mp4`), index (`idx`) and draft of one (`idx.new`).
+
+    A directory with a marker of its own is another root, and not looked into.
+    """
+    for directory, below, names in os.walk(root):
+        if MARKER in names and directory != root:
+            below.clear()
+            continue
         for name in sorted(names):
             path = f"{directory}/{name}"
             if (found := _BLOB.fullmatch(path[len(root) + 1 :])) is None:

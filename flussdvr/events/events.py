@@ -60,6 +60,7 @@ class Events:
         self._poster = poster
         self._worker = worker or (lambda name: ThreadWorker(reactor, f"events {name}"))
         self._early: deque[dict[str, Any]] | None = deque(maxlen=EARLY)
+        self._queues: dict[str, Queue] = {}
         self._spooled: dict[str, tuple[int, int]] | None = None
         self._wanted: dict[str, bool] = {}
 
@@ -111,10 +112,10 @@ class Events:
     async def apply(self, wanted: Mapping[str, EventSinkSettings]) -> None:
         """
         These are the sinks from now on. One whose settings are equal is not touched; what waits for one that changes
-        goes where it leads now, what waits for one that is gone is forgotten.
+        goes where it leads now, what waits for one that is gone is forgotten, once the spool can be read.
         """
         if self._spooled is None:
-            self._spooled = await self._open()
+            await self._open()
         for name, sink in list(self.sinks.items()):
             if wanted.get(name) != sink.settings:
                 del self.sinks[name]
@@ -125,9 +126,12 @@ class Events:
                 sink = self.sinks[name] = self._make_sink(settings)
                 sink.start()
                 self._wanted.clear()
-        for name in [name for name in self._spooled if not isinstance(self.sinks.get(name), HttpSink)]:
+        for name in [name for name in self._spooled or () if not isinstance(self.sinks.get(name), HttpSink)]:
+            assert self._spooled is not None
             del self._spooled[name]
             await self._forget(name)
+        for name in [name for name in self._queues if not isinstance(self.sinks.get(name), HttpSink)]:
+            del self._queues[name]
         early, self._early = self._early, None
         for event in early or ():
             self._tell(event)
@@ -146,15 +150,15 @@ class Events:
             await sink.stop()
         except Exception:
             self.log.failure("event sink {name}", name=sink.settings.name)
-        if isinstance(sink, HttpSink) and self._spooled is not None:
-            self._spooled[sink.settings.name] = sink.queue.bounds
 
-    async def _open(self) -> dict[str, tuple[int, int]]:
+    async def _open(self) -> None:
+        """Of a spool that can't be read, nothing is known: the queues try again."""
         try:
-            return await self._spool.open()
+            self._spooled = await self._spool.open()
+            for queue in self._queues.values():
+                await queue.open()
         except DvrError as error:
-            self.log.error("events that were left can't be read: {error}", error=error)
-            return {}
+            self.log.error("events that were left can't be read now: {error}", error=error)
 
     async def _forget(self, name: str) -> None:
         try:
@@ -165,8 +169,11 @@ class Events:
     def _make_sink(self, settings: EventSinkSettings) -> Sink:
         if not settings.url.startswith(("http://", "https://")):
             return FileSink(settings, self._reactor, self._worker(settings.name), self.make)
-        assert self._spooled is not None
-        first, last = self._spooled.get(settings.name, (1, 0))
-        self._spooled[settings.name] = first, last
-        queue = Queue(settings.name, self._spool, first, last)
+        queue = self._queues.get(settings.name)
+        if queue is None:
+            known = self._spooled is not None
+            first, last = (self._spooled or {}).get(settings.name, (1, 0))
+            queue = self._queues[settings.name] = Queue(settings.name, self._spool, first, last, known)
+        if self._spooled is not None:
+            self._spooled.setdefault(settings.name, (1, 0))
         return HttpSink(settings, self._reactor, queue, self._poster(settings.url, self._reactor), self.make)

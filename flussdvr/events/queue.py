@@ -8,6 +8,9 @@ What waits for one sink, oldest first.
 
 Ids count up without holes, so that the number waiting is a difference. What is taken before the next flush never
 touches the disk; what waits longer is there at most a second later and is kept in RAM only at the front.
+
+A spool that cannot be read is not empty. Until it can, ids are provisional, nothing is written, and what comes in is
+delivered from RAM; then what was left stands in front, and what waits gets the ids that follow.
 """
 
 from __future__ import annotations
@@ -26,14 +29,16 @@ FRESH_MAX = 10_000
 
 class Queue:
     """
-    Events of the sink `name`; `first` and `last` are the ids of what the spool has of it.
+    Events of the sink `name`; `first` and `last` are the ids of what the spool has of it, unless it is not `known` yet.
 
     `lost` counts those that the spool was given and does not have any more.
     """
 
-    def __init__(self, name: str, spool: Spool, first: int = 1, last: int = 0) -> None:
+    def __init__(self, name: str, spool: Spool, first: int = 1, last: int = 0, known: bool = True) -> None:
         self.name = name
         self.lost = 0
+        self.known = known
+        """Whether it is known what the spool has."""
         self._spool = spool
         self._front: deque[Row] = deque()
         self._fresh: deque[Row] = deque()
@@ -43,6 +48,8 @@ class Queue:
         self._deleted = first - 1
         self._next = last + 1
         self._flushing = DeferredLock()
+        self._found: tuple[int, int] | None = None
+        self._out = False
 
     def __len__(self) -> int:
         return self._next - 1 - self._taken
@@ -52,10 +59,25 @@ class Queue:
         """Whether the spool is so far behind that no more can be taken in."""
         return len(self._fresh) >= FRESH_MAX
 
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """`first` and `last` for the queue that continues this one, after a `flush`."""
-        return self._taken + 1, self._next - 1
+    async def open(self) -> None:
+        """Find out what the spool has, where that is not known. Fails as the spool."""
+        if not self.known:
+            found = (await self._spool.open()).get(self.name, (1, 0))
+            if not self.known:
+                self._found = found
+                self._join()
+
+    def _join(self) -> None:
+        """Put what the spool has in front of what has come in since; not while a batch is being delivered."""
+        if self._found is None or self._out:
+            return
+        (first, last), self._found = self._found, None
+        self._fresh = deque((id - self._taken + last, data) for id, data in self._fresh)
+        self._next = last + 1 + len(self._fresh)
+        self._front.clear()
+        self._taken = self._loaded = self._deleted = first - 1
+        self._written = last
+        self.known = True
 
     def append(self, data: bytes) -> None:
         row = self._next, data
@@ -67,6 +89,7 @@ class Queue:
 
     async def batch(self, count: int, size: int) -> list[bytes]:
         """The oldest, at most `count` and (but for the first) `size` bytes. They stay until `take`."""
+        self.put_back()
         if not self._front and len(self):
             await self._load()
         chosen: list[bytes] = []
@@ -75,6 +98,7 @@ class Queue:
             if chosen and (len(chosen) == count or size < 0):
                 break
             chosen.append(data)
+        self._out = bool(chosen)
         return chosen
 
     def take(self, count: int) -> None:
@@ -83,6 +107,13 @@ class Queue:
             self._taken, _ = self._front.popleft()
         while self._fresh and self._fresh[0][0] <= self._taken:
             self._fresh.popleft()
+        self._out = False
+        self._join()
+
+    def put_back(self) -> None:
+        """The batch that is out is not delivered: it is still the oldest."""
+        self._out = False
+        self._join()
 
     async def flush(self) -> None:
         """Write to the spool what is not there, delete what has been taken. DvrError UNAVAILABLE."""
@@ -93,6 +124,9 @@ class Queue:
             self._flushing.release()
 
     async def _flush(self) -> None:
+        await self.open()
+        if not self.known:
+            return  # once the batch that is out has been taken
         rows, taken = list(self._fresh), self._taken
         if not rows and not self._deleted < min(taken, self._written):
             return

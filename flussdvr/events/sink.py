@@ -89,6 +89,7 @@ class HttpSink:
         self._wake: Deferred[None] | None = None
         self._running: Deferred[None] | None = None
         self._timer: Any = None
+        self._unspooled = False
 
     def __len__(self) -> int:
         return len(self.queue)
@@ -111,6 +112,8 @@ class HttpSink:
     def start(self) -> None:
         if len(self.queue):
             self.log.info("event sink {name}: {count} are left", name=self.settings.name, count=len(self.queue))
+        if not self.queue.known:
+            self._flush_later()
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._ended)
 
@@ -129,6 +132,7 @@ class HttpSink:
             await running
             if ending.active():
                 ending.cancel()
+        self.queue.put_back()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -210,11 +214,22 @@ class HttpSink:
         Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
+        known = self.queue.known
         try:
             await self.queue.flush()
         except DvrError as error:
-            self.log.error("event sink {name}: {error}", name=self.settings.name, error=error)
+            if not self._unspooled:
+                self.log.error("event sink {name}: {error}", name=self.settings.name, error=error)
+            self._unspooled = True
             self._flush_later()
+            return
+        if self._unspooled:
+            self.log.info("event sink {name}: what waits is kept again", name=self.settings.name)
+            self._unspooled = False
+        if not self.queue.known:
+            self._flush_later()
+        elif not known:
+            self._awake()
 
     # -- waiting ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -215,3 +216,33 @@ async def test_with_real_threads(tmp_path: Path) -> None:
     assert (await stream.read(Extent(blob.path, 0, blob.size))).endswith(b"".join(one.data for one in taken))
     await archive.stopService()
     assert len(files(tmp_path)) == 1
+
+
+def test_a_root_within_a_root(tmp_path: Path) -> None:
+    """What lies on the inner disk is read by its threads, and belongs to no stream of the outer one."""
+    store = Store(tmp_path, now_ms=UTC_MS).open()
+    outer, inner = store.archive.root(store.root()), store.archive.root(store.root("disk/ssd"))
+    other = store.archive.root(store.root("disk/ss"))
+    for stream, root, reader in (("a", "disk", outer), ("b", "disk/ssd", inner), ("c", "disk/ss", other)):
+        recorder = store.recorder(stream, root)
+        store.record(recorder, Camera(), 3)
+        result(store.archive.lock(stream, Range(UTC_MS, UTC_MS + 1000)))
+        result(recorder.close())
+        archive = store.archive.stream(stream)
+        assert archive is not None
+        assert store.archive.reader(archive.blobs()[0].path) is reader.reader
+    store.stop()
+    shutil.rmtree(tmp_path / "state")
+    again = Store(tmp_path, now_ms=UTC_MS)
+    for root in ("disk", "disk/ss", "disk/ssd"):
+        again.archive.root(again.root(root))
+    again.archive._configured = list(again.archive.roots)
+    again.open()
+    assert again.archive.streams() == ["a", "b", "c"]
+    assert [list(again.archive._stream_archive(one).locks) for one in "abc"] == [[Range(UTC_MS, UTC_MS + 1000)]] * 3
+
+
+def test_a_root_may_be_the_whole_file_system(tmp_path: Path) -> None:
+    store = Store(tmp_path).open()
+    whole = store.archive.root("/")
+    assert store.archive.reader("/cam/x.mp4") is whole.reader

@@ -9,8 +9,11 @@ from spools import make_spool, now
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
+from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.config.model import EventSinkSettings
 from flussdvr.events.events import Events
+from flussdvr.events.spool import Spool
+from flussdvr.threads import InlineWorker
 
 
 class Receivers:
@@ -89,3 +92,27 @@ def test_what_cannot_be_encoded_harms_nobody() -> None:
     events.emit({"event": "x", "path": "\udc80", "object": object()})
     events.emit({"event": "y"})
     assert [name for _, name in receivers.names()] == ["x", "y"]
+
+
+def test_what_was_left_is_delivered_though_the_spool_could_not_be_read_at_first() -> None:
+    catalog = SqliteCatalog(":memory:", InlineWorker())
+    now(catalog.open())
+    spool, receivers, clock = Spool(catalog), Receivers(), Clock()
+    now(spool.open())
+    now(spool.store("a", [(n, b'{"event": "old"}') for n in (3, 4)], 0))
+    connection, catalog._connection = catalog._connection, None
+    events = Events(clock, lambda: 0, spool, receivers)
+    now(events.apply(sinks(EventSinkSettings("a", "http://a/"))))
+    events.emit({"event": "first"})
+    assert [name for _, name in receivers.names()] == ["first"]
+    receivers.status = 500
+    events.emit({"event": "second"})
+    now(events.apply(sinks(EventSinkSettings("a", "http://b/"))))
+    clock.advance(3)
+    catalog._connection = connection
+    clock.advance(3)
+    receivers.status = 200
+    clock.advance(100)
+    assert receivers.names() == [("http://a/", "first"), *[("http://b/", name) for name in ("old", "old", "second")]]
+    clock.advance(3)
+    assert now(spool.open()) == {}
