@@ -23,13 +23,13 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.forecast import Forecast, forecast
 from flussdvr.archive.root import Root
 from flussdvr.archive.schedule import scheduled_since
+from flussdvr.callbacks import Periodic
 from flussdvr.config.urls import mask_url
 from flussdvr.events.events import Events
 from flussdvr.metrics import ReactorLatency
@@ -140,9 +140,8 @@ class Alarms(Service):
         self._hysteresis = Hysteresis()
         self._forecasts: dict[str, Forecast | None] = {}
         self._dropped: dict[str, tuple[int, int]] = {}
-        self._look = LoopingCall(self._look_by_itself)
-        self._ask = LoopingCall(self._ask_by_itself)
-        self._look.clock = self._ask.clock = reactor
+        self._look = Periodic(reactor, self._look_by_itself, self.log, "looking for what is wrong")
+        self._ask = Periodic(reactor, self._ask_by_itself, self.log, "asking the disks for their space")
 
     def startService(self) -> None:
         super().startService()
@@ -151,9 +150,8 @@ class Alarms(Service):
 
     def stopService(self) -> None:
         super().stopService()
-        for loop in (self._look, self._ask):
-            if loop.running:
-                loop.stop()
+        self._look.stop()
+        self._ask.stop()
 
     def now(self) -> list[Alarm]:
         return self._hysteresis.look(self._findings(), self._now_ms())
@@ -165,12 +163,10 @@ class Alarms(Service):
             self._forecasts[root.path] = await forecast(root, archives, self._now_ms(), self._reactor)
 
     def _ask_by_itself(self) -> Deferred[None]:
-        asked: Deferred[None] = Deferred.fromCoroutine(self.ask_disks())
-        return asked.addErrback(lambda failure: self.log.failure("asking the disks for their space", failure))
+        return Deferred.fromCoroutine(self.ask_disks())
 
     def _look_by_itself(self) -> None:
-        with self.log.failuresHandled("looking for what is wrong"):
-            self.now()
+        self.now()
 
     def _findings(self) -> Iterator[Finding]:
         now_ms = self._now_ms()

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from flussdvr.archive.catalog import Catalog
+from flussdvr.callbacks import background
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Canceled, Order
 from flussdvr.timeline import Range
@@ -122,7 +122,7 @@ class ExportJobs:
         await self._catalog.delete_export_job(id)
 
     def _begin(self, work: Coroutine[Any, Any, None], job: Job) -> None:
-        Deferred.fromCoroutine(work).addErrback(lambda failure: self.log.failure("job {id}", failure, id=job.id))
+        background(work, self.log, f"job {job.id}")
 
     async def _settle(self, job: Job) -> None:
         """Of a job that another process has begun."""

@@ -22,12 +22,13 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from flussdvr import __version__
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.forecast import Forecast, forecast
 from flussdvr.archive.root import Root
+from flussdvr.callbacks import Periodic
 from flussdvr.events.events import Events
 from flussdvr.streams import Streams
 from flussdvr.timeline import HOUR_MS, Range
@@ -43,12 +44,13 @@ BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 class ReactorLatency:
     """How much later than it should a timer of the reactor is called."""
 
+    log = Logger()
+
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._due = 0.0
         self._latest: deque[float] = deque(maxlen=LATEST)
-        self._loop = LoopingCall(self._measure)
-        self._loop.clock = reactor
+        self._loop = Periodic(reactor, self._measure, self.log, "measuring how late the reactor is")
         self.histogram = Histogram(
             "flussdvr_reactor_latency_seconds", "How late the reactor calls.", registry=None, buckets=BUCKETS
         )
@@ -58,8 +60,7 @@ class ReactorLatency:
         self._loop.start(LATENCY_S, now=False)
 
     def stop(self) -> None:
-        if self._loop.running:
-            self._loop.stop()
+        self._loop.stop()
 
     @property
     def worst_s(self) -> float:

@@ -17,11 +17,11 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.callbacks import Periodic
 from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.config.overrides import check_neighbours
 from flussdvr.errors import DvrError
@@ -106,8 +106,7 @@ class Streams(Service):
         self._utc_ms = utc_ms
         self._on_event = on_event
         self._wants = wants
-        self._updates = LoopingCall(self._tell_updates)
-        self._updates.clock = reactor
+        self._updates = Periodic(reactor, self._tell_updates, self.log, "telling how much comes and goes")
         self._streams: dict[str, Running] = {}
         self._stopping: dict[str, Deferred[None]] = {}
 
@@ -337,8 +336,7 @@ class Streams(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()  # type: ignore[no-untyped-call]
-        if self._updates.running:
-            self._updates.stop()
+        self._updates.stop()
         return Deferred.fromCoroutine(self._all([self.remove(name, "stopped") for name in list(self._streams)]))
 
 

@@ -24,7 +24,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from flussdvr.archive.blob import Blob, BlobState
@@ -39,6 +38,7 @@ from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
 from flussdvr.archive.root import OnEvent, Root, RootWorkers, root_threads
 from flussdvr.archive.scan import find_blobs
 from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.callbacks import Periodic
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.timeline import Range, RangeSet
@@ -96,8 +96,7 @@ class Archive(Service):
         self._uuids: dict[str, str] = {}
         self._configured = [os.path.abspath(path) for path in roots]
         self._ticks = 0
-        self._loop = LoopingCall(self._tick)
-        self._loop.clock = reactor
+        self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
         self.retention = Retention(self.streams_of, self.catalog, self.root, self._event, utc_ms, wants=wants)
 
     # -- questions --------------------------------------------------------------------------------------------
@@ -237,12 +236,11 @@ class Archive(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._loop.start(TICK_S, now=False).addErrback(lambda failure: self.log.failure("archive", failure))
+        self._loop.start(TICK_S, now=False)
 
     async def close(self) -> None:
         """Close all recorders and threads; a disk that hangs is left alone after `FAREWELL_S`."""
-        if self._loop.running:
-            self._loop.stop()
+        self._loop.stop()
         await self._patiently([recorder.close() for recorder in list(self.recorders.values())], FAREWELL_S)
         await self._patiently([_settled(self.catalog.close())], FAREWELL_S)
         stopping = [root.stop() for root in self.roots.values()] + ([self._sql.stop()] if self._sql else [])
@@ -384,11 +382,11 @@ class Archive(Service):
 
     def _tick(self) -> None:
         self._ticks += TICK_S
-        with self.log.failuresHandled("the archive's second"):
-            for root in list(self.roots.values()):
+        for root in list(self.roots.values()):
+            with self.log.failuresHandled("tending {root}", root=root.path):
                 self._tend(root)
-            if self._ticks % SWEEP_S == 0:
-                self._behind(self.retention.sweep())
+        if self._ticks % SWEEP_S == 0:
+            self._behind(self.retention.sweep())
 
     def _tend(self, root: Root) -> None:
         if root.uuid is not None and self._ticks % root.sync_interval_s == 0:

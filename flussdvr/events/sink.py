@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from flussdvr import __version__
+from flussdvr.callbacks import background
 from flussdvr.config.model import EventSinkSettings
 from flussdvr.config.urls import mask_url
 from flussdvr.errors import DvrError
@@ -40,6 +41,8 @@ TRY_S = 5
 """A try takes at least so long before it is given up, and as long as `resend_timeout` if that is longer."""
 FLUSH_S = 1.0
 """So often what waits is written to the spool: what a kill loses is younger than this and was not delivered."""
+RESTART_S = 10.0
+"""After an exception that nobody foresaw, the sink goes on so much later."""
 FAREWELL_S = 2.0
 """How long a sink that works is given what is left when the server stops."""
 
@@ -114,12 +117,22 @@ class HttpSink:
             self.log.info("event sink {name}: {count} are left", name=self.settings.name, count=len(self.queue))
         if not self.queue.known:
             self._flush_later()
+        self._begin()
+
+    def _begin(self) -> None:
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._ended)
 
     def _ended(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
+            self._failed(f"internal error: {type(failure.value).__name__}: {failure.getErrorMessage()}")
             self.log.failure("event sink {name}", failure, name=self.settings.name)
+            if not self._stopping:
+                self._reactor.callLater(RESTART_S, self._restart)
+
+    def _restart(self) -> None:
+        if not self._stopping:
+            self._begin()
 
     async def stop(self) -> None:
         """A sink that works is given what is left; then what is left is in the spool."""
@@ -211,7 +224,7 @@ class HttpSink:
 
     def _flush_now(self) -> None:
         self._timer = None
-        Deferred.fromCoroutine(self._flush())
+        background(self._flush(), self.log, f"spooling what waits for the event sink {self.settings.name}")
 
     async def _flush(self) -> None:
         known = self.queue.known

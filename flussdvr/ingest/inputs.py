@@ -319,4 +319,6 @@ def _stats(branch: Branch, now: float) -> dict[str, Any]:
         "lost_reasons": dict(counters.reasons),
         "opened": counters.opened,
         "failed": counters.failed,
+        "crashed": counters.crashed,
+        "last_error": source.last_error,
     }

@@ -9,6 +9,7 @@ HTTP is the web layer's: it admits the publisher, feeds this, and closes the con
 from __future__ import annotations
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
@@ -42,7 +43,10 @@ class MpegTsPush:
         """The body is complete, or the connection lost."""
         self._gather.flush()
         if self.published.active:
-            self.published.received(self._demuxer.flush())
+            try:
+                self.published.received(self._demuxer.flush())
+            except Exception:
+                self.published.crashed(Failure())  # type: ignore[no-untyped-call]
         self._close()
         self.published.source_lost(reason)
 
@@ -55,6 +59,10 @@ class MpegTsPush:
             self.published.received(self._demuxer.feed(data))
         except FormatError as error:
             self._kick(str(error))
+            return
+        except Exception:
+            self._close()
+            self.published.crashed(Failure())  # type: ignore[no-untyped-call]
             return
         if self.published.counters.samples > before:
             self._heard = self._clock.seconds()

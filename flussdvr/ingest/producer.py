@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from flussdvr.ingest.source import Input, InputEvent
 from flussdvr.media import SamplesReceived
@@ -44,6 +45,8 @@ class Pace(Protocol):
 
 class ThreadPace:
     """`Pace` of a real thread. `taken` and `ended` are called in the reactor."""
+
+    log = Logger()
 
     def __init__(
         self, reactor: Any, taken: Callable[[Sequence[InputEvent]], None], ended: Callable[[str], None]
@@ -82,8 +85,11 @@ class ThreadPace:
     def _run(self, produce: Callable[[Pace], str]) -> None:
         try:
             reason = produce(self)
-        except Exception as error:  # of a library, in a thread: it is a reason like any other
+        except (OSError, ValueError) as error:  # of the file, or of FFmpeg
             reason = f"{type(error).__name__}: {error}"
+        except Exception as error:
+            self.log.failure("producing media in {thread}", thread=threading.current_thread().name)
+            reason = f"internal error: {type(error).__name__}: {error}"
         self._reactor.callFromThread(self._end, reason)
 
     # -- in the reactor ---------------------------------------------------------------------------------------
@@ -94,9 +100,11 @@ class ThreadPace:
             self._taken(events)
 
     def _end(self, reason: str) -> None:
-        if not self.stopped.is_set():
-            self._ended(reason)
-        self._over.callback(None)
+        try:
+            if not self.stopped.is_set():
+                self._ended(reason)
+        finally:
+            self._over.callback(None)
 
 
 class ProducedInput(Input):
@@ -109,7 +117,7 @@ class ProducedInput(Input):
         raise NotImplementedError
 
     def open(self) -> None:
-        self._pace = ThreadPace(self._reactor, self._taken, self.lost)
+        self._pace = ThreadPace(self._reactor, lambda events: self.guarded(self._taken, events), self.lost)
         self._pace.start(self.produce, f"{type(self).__name__} {self.stream}")
         self.opened()
 

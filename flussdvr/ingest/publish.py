@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from flussdvr.callbacks import background
 from flussdvr.config.errors import shown
-from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink
+from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink, internal_error
 from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
 
 UNKNOWN_STREAM = "stream_not_found"
@@ -160,7 +161,15 @@ class PublishedInput:
             samples=self.counters.samples,
             lost=self.counters.lost,
         )
-        point.sink.source_lost(reason)
+        with self.log.failuresHandled("{stream}: ending what {peer} sent", stream=self.name, peer=self.peer):
+            point.sink.source_lost(reason)
+
+    def crashed(self, failure: Failure) -> None:
+        """An exception that nobody foresaw, below this publisher's bytes: it is sent away, and may come again."""
+        self.counters.crashed += 1
+        reason = internal_error(failure, self.counters.bytes)
+        self.log.failure("{stream}: {peer}: {reason}", failure, stream=self.name, peer=self.peer, reason=reason)
+        self.kick(reason)
 
     def admitted(self) -> None:
         """
@@ -246,7 +255,7 @@ class PublishPoints:
         if asked is None:
             published.admitted()
         else:
-            Deferred.fromCoroutine(self._permitted(published, asked))
+            background(self._permitted(published, asked), self.log, f"admitting a publisher of {name}")
         if published.refused:
             raise PublishRefused(NOT_PERMITTED, f"Publishing {name} is not allowed.")
         return published
@@ -263,6 +272,9 @@ class PublishPoints:
                 return
             except PublishRefused as refusal:
                 why_not = refusal.title
+            except Exception:
+                self.log.failure("admitting who publishes {name}", name=published.name)
+                why_not = "internal error"
         self.log.info(
             "{stream}: {proto} {peer} may not publish: {why}",
             stream=published.name,

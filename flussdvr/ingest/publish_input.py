@@ -62,7 +62,7 @@ class PublishInput(Input):
         if self.state is not State.WAITING:
             self.tell_closed(reason)
         self._wait()
-        self.reason = reason
+        self.reason = self.last_error = reason
         self.sink.source_lost(reason)
 
     def _wait(self) -> None:

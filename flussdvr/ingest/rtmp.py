@@ -91,6 +91,9 @@ class Publisher(Protocol):
         except FormatError as error:
             self._drop(str(error))
             return
+        except Exception:
+            self._crashed(Failure())  # type: ignore[no-untyped-call]
+            return
         self._send()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -98,6 +101,14 @@ class Publisher(Protocol):
         self._cancel_timer()
         self._release(why(reason))
         self._closed(self)
+
+    def _crashed(self, failure: Failure) -> None:
+        published = self._input
+        if published is None:
+            self.log.failure("RTMP {peer}: internal error", failure, peer=self._peer)
+            self._drop("internal error")
+        else:
+            published.crashed(failure)  # which has us close by `on_kicked`
 
     # events
 
@@ -182,7 +193,10 @@ class Publisher(Protocol):
         published, self._input = self._input, None
         if published is not None:
             published.on_kicked = None
-            published.received(self._demuxer.flush())
+            try:
+                published.received(self._demuxer.flush())
+            except Exception:
+                published.crashed(Failure())  # type: ignore[no-untyped-call]
             published.source_lost(reason)
 
     def _send(self) -> None:

@@ -9,11 +9,14 @@ What every input of a stream shares: it is opened, delivers media, is lost, and 
 
 Nobody outside opens an input twice: a service that has been started keeps trying by itself, never in a tight loop,
 and an input that is open and silent for its timeout counts as lost, however healthy its socket looks.
+
+An exception that nobody foresaw, in a parser or in what takes the samples, is a loss like any other: it is logged with
+the place in the stream, counted, and the input opened anew. Every callback of an input goes through `guarded`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
@@ -23,6 +26,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from flussdvr.config.urls import mask_url
 from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
@@ -31,6 +35,10 @@ DEFAULT_TIMEOUT_S = 10.0
 """Without media for this long an input is lost."""
 LONGEST_WAIT_S = 59.0
 """Twisted's policy adds up to one second of jitter to this."""
+LONGEST_CRASH_WAIT_S = 9.0
+"""Between attempts of a source that makes us fail again and again."""
+CALM_S = 120.0
+"""After so long without an internal error, the next one is waited for as briefly as the first."""
 
 
 class Sink(Protocol):
@@ -94,6 +102,8 @@ class Counters:
     """How often it was opened with success."""
     failed: int = 0
     """How often it was lost, or could not be opened."""
+    crashed: int = 0
+    """How often an exception that nobody foresaw ended it."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Why data was lost, counted; at most `MAX_REASONS` kinds."""
 
@@ -134,12 +144,18 @@ class Input(Service):
         self.timeout_s = timeout_s
         self.state = State.STOPPED
         self.reason: str | None = None
+        self.last_error: str | None = None
+        """Why it was lost, the last time; stays when it is back."""
         self.counters = Counters()
         self.last_media: float | None = None
         self.on_event: OnEvent = lambda event, **fields: None
         self._reactor = reactor
         self._backoff = backoffPolicy(1.0, self.longest_wait_s, 1.5)
         self._failures = 0
+        self._crash_backoff = backoffPolicy(1.0, LONGEST_CRASH_WAIT_S, 1.5)
+        self._crashes = 0
+        self._crashed_at = 0.0
+        self._ending = False
         self._opened_at = 0.0
         self._bytes_before = 0
         self._untold: list[tuple[str, dict[str, Any]]] | None = None
@@ -194,17 +210,25 @@ class Input(Service):
 
     def lost(self, reason: str, delay: float | None = None) -> None:
         """The source is gone, or of no use: tell the sink, let go, and open it again after a while (or `delay`)."""
-        if self.state in (State.STOPPED, State.WAITING):
+        if self._ending or self._is_over():
             return
-        self.received(self.drain())
-        delay = self._backoff(self._failures) if delay is None else delay
+        self._drain()
+        if not self._is_over():  # the sink's answer to what was left may be to stop us
+            self._end(reason, self._backoff(self._failures) if delay is None else delay)
+
+    def _is_over(self) -> bool:
+        return self.state in (State.STOPPED, State.WAITING)
+
+    def _end(self, reason: str, delay: float) -> None:
+        """Let go of the source. The next attempt is scheduled first: nothing that fails here can keep it away."""
         self._failures += 1
         self.counters.failed += 1
         self.state = State.WAITING
+        self._schedule(delay, self._attempt)
         if self._untold is None or reason != self.reason:
             self.tell_closed(reason)
         self._untold = []
-        self.reason = reason
+        self.reason = self.last_error = reason
         self.log.info(
             "{stream}: {url} is lost: {reason}; again in {delay:.0f} s",
             stream=self.stream,
@@ -212,9 +236,46 @@ class Input(Service):
             reason=reason,
             delay=delay,
         )
-        self.close()
-        self._schedule(delay, self._attempt)
-        self.sink.source_lost(reason)
+        with self.log.failuresHandled("{stream}: closing {url}", stream=self.stream, url=self.shown_url):
+            self.close()
+        with self.log.failuresHandled("{stream}: ending what {url} sent", stream=self.stream, url=self.shown_url):
+            self.sink.source_lost(reason)
+
+    def guarded(self, work: Callable[..., object], *args: Any) -> None:
+        """
+        Do what takes bytes or events from outside, whatever it raises.
+
+        What nobody foresaw ends this opening of the source and not the source: `crashed`.
+        """
+        try:
+            work(*args)
+        except Exception:
+            self.crashed(Failure())  # type: ignore[no-untyped-call]
+
+    def crashed(self, failure: Failure) -> None:
+        """Lose the source for an internal error; called in an `except`, in the reactor."""
+        self.counters.crashed += 1
+        reason = internal_error(failure, self.position)
+        self.log.failure("{stream}: {url}: {reason}", failure, stream=self.stream, url=self.shown_url, reason=reason)
+        if self._ending or self._is_over():
+            return
+        now = self._reactor.seconds()
+        self._crashes = 0 if now - self._crashed_at > CALM_S else self._crashes + 1
+        self._crashed_at = now
+        self._end(reason, self._crash_backoff(self._crashes))
+
+    @property
+    def position(self) -> int:
+        """How many bytes have come since the source was opened."""
+        return self.counters.bytes - self._bytes_before
+
+    def _drain(self) -> None:
+        """Pass on what is left in the demultiplexer, which may raise like everything of its."""
+        self._ending = True
+        try:
+            self.guarded(lambda: self.received(self.drain()))
+        finally:
+            self._ending = False
 
     # -- what is told about it --------------------------------------------------------------------------------
 
@@ -224,7 +285,7 @@ class Input(Service):
         for another reason: that a source is still not there is no news.
         """
         if self._untold is None:
-            self.on_event(event, **fields)
+            self._emit(event, fields)
         else:
             self._untold.append((event, fields))
 
@@ -241,6 +302,10 @@ class Input(Service):
     def _tell_all(self) -> None:
         untold, self._untold = self._untold, None
         for event, fields in untold or ():
+            self._emit(event, fields)
+
+    def _emit(self, event: str, fields: Mapping[str, Any]) -> None:
+        with self.log.failuresHandled("{stream}: telling {event}", stream=self.stream, event=event):
             self.on_event(event, **fields)
 
     # -- the service ------------------------------------------------------------------------------------------
@@ -252,13 +317,17 @@ class Input(Service):
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()  # type: ignore[no-untyped-call]
-        self.received(self.drain())
+        self._drain()
         if self.state not in (State.STOPPED, State.WAITING) and self._untold is None:
             self.tell_closed("stopped")
         self._untold = None
         self.state = State.STOPPED
         self._cancel_timer()
-        return self.close()
+        try:
+            return self.close()
+        except Exception:
+            self.log.failure("{stream}: closing {url}", stream=self.stream, url=self.shown_url)
+            return None
 
     # -- inside -----------------------------------------------------------------------------------------------
 
@@ -273,6 +342,8 @@ class Input(Service):
             self.open()
         except (OSError, ValueError) as error:
             self.lost(str(error))
+        except Exception:
+            self.crashed(Failure())  # type: ignore[no-untyped-call]
 
     def _media_arrived(self, count: int) -> None:
         self.counters.samples += count
@@ -285,6 +356,9 @@ class Input(Service):
             self.tell("source_started")
 
     def _watch(self) -> None:
+        self.guarded(self._look_for_silence)
+
+    def _look_for_silence(self) -> None:
         """Once in a timeout, not once in a packet: a timer per packet costs more than the packet."""
         assert self.timeout_s is not None
         heard = max(self._opened_at, self.last_media or 0.0)
@@ -302,3 +376,9 @@ class Input(Service):
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+
+
+def internal_error(failure: Failure, position: int) -> str:
+    """A clause for operators about an exception that nobody foresaw, `position` bytes behind the stream's begin."""
+    name = type(failure.value).__name__
+    return f"internal error at byte {position} of the stream: {name}: {failure.getErrorMessage()}"

@@ -109,8 +109,7 @@ class TsHttpInput(Input):
             self.lost(_sentence(failure))
 
     def _broken(self, failure: Failure) -> None:
-        self.log.failure("{stream}: {url}", failure, stream=self.stream, url=self.shown_url)
-        self.lost(failure.getErrorMessage())
+        self.crashed(failure)
 
 
 class _Body(Protocol):
@@ -129,9 +128,12 @@ class _Body(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._gather.flush()
         if self._source is not None:
-            self._source.received(self._demuxer.flush())
+            self._source.guarded(self._flush, self._source)
         if self._source is not None:
             self._source.lost(_sentence(reason))
+
+    def _flush(self, source: TsHttpInput) -> None:
+        source.received(self._demuxer.flush())
 
     def stop(self) -> None:
         self._source = None
@@ -139,12 +141,14 @@ class _Body(Protocol):
         _hang_up(self.transport)
 
     def _gathered(self, data: bytes) -> None:
-        if self._source is None:
-            return
+        if self._source is not None:
+            self._source.guarded(self._feed, self._source, data)
+
+    def _feed(self, source: TsHttpInput, data: bytes) -> None:
         try:
-            self._source.received(self._demuxer.feed(data))
+            source.received(self._demuxer.feed(data))
         except FormatError as error:
-            self._source.lost(str(error))
+            source.lost(str(error))
 
 
 class _Refused(Protocol):

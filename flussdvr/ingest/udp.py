@@ -10,6 +10,7 @@ asking the recorder. Datagrams may be of any size; transport packets may even li
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flussdvr.errors import FormatError
@@ -47,7 +48,8 @@ class UdpInput(Input):
     def open(self) -> None:
         self._demuxer = TsDemuxer()
         self._rtp = None
-        self._reader = DatagramReader(open_socket(self.address), self._reactor, self._heap_received, self.lost)
+        received = partial(self.guarded, self._heap_received)
+        self._reader = DatagramReader(open_socket(self.address), self._reactor, received, self.lost)
         self._reader.start()
         self.opened()
 

@@ -182,7 +182,8 @@ class DatagramReader:
     Reads a non-blocking datagram socket, in heaps.
 
     `received(heap, sizes)`: what gathered, the datagrams end to end and the length of each; the view is only valid
-    during the call. `failed(reason)`: the socket broke. `reactor` needs `IReactorTime` and `IReactorFDSet`.
+    during the call; it does not raise. `failed(reason)`: the socket broke. `reactor` needs `IReactorTime` and
+    `IReactorFDSet`.
     """
 
     def __init__(
@@ -270,11 +271,13 @@ class DatagramReader:
     # -- inside -----------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        count, used = self.read()
-        if self._closed:
-            return
-        self._silent = 0 if used else self._silent + 1
-        self._next(used, count)
+        count = used = 0
+        try:
+            count, used = self.read()
+        finally:  # whatever it raised: a socket that is not looked at again is dead for good
+            if not self._closed:
+                self._silent = 0 if used else self._silent + 1
+                self._next(used, count)
 
     def _next(self, used: int, count: int) -> None:
         if self._silent > SILENT_TICKS:

@@ -67,7 +67,11 @@ class Stream:
         self._floor_ms = floor_ms
         self._flowing = False
         self._on_event = on_event
-        self.segmenter = Segmenter(self._open, self._append, self._gap, lambda: self._floor_ms)
+        self._end_ms = 0
+        self.segmenter = self._make_segmenter()
+
+    def _make_segmenter(self) -> Segmenter:
+        return Segmenter(self._open, self._append, self._gap, lambda: self._floor_ms)
 
     @property
     def recorder(self) -> Recorder | None:
@@ -94,7 +98,13 @@ class Stream:
         self.losses.add(count)
 
     def source_lost(self, reason: str) -> None:
-        self.segmenter.lost(reason)
+        try:
+            self.segmenter.lost(reason)
+        except Exception:  # what it holds made it fail, and would again: the source begins anew without it
+            self.log.failure("{stream}: what was left of its source is lost", stream=self.name)
+            self._floor_ms = max(self._floor_ms, self._end_ms)
+            self.segmenter = self._make_segmenter()
+            self._gap(reason)
 
     # -- what playback and the API ask ------------------------------------------------------------------------
 
@@ -125,6 +135,7 @@ class Stream:
         window.append(fragment, begins)
         self.bytes_in += len(fragment.data)
         self.last_fragment_ms = self._utc_ms()
+        self._end_ms = fragment.end_ms
         if not self._flowing:
             self._flowing = True
             self._on_event({"event": "source_ready", "media": self.name, "begin_ms": fragment.begin_ms})

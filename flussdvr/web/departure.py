@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.logger import Logger
 
 from flussdvr.descriptors import for_client
 
@@ -64,6 +65,8 @@ class Departure:
     OSError where there is no descriptor for it.
     """
 
+    log = Logger()
+
     def __init__(self, reactor: Any, transport: tcp.Connection, told: Callable[[int], None]) -> None:
         self._reactor = reactor
         self._transport = transport
@@ -79,6 +82,13 @@ class Departure:
             self._end(0)
 
     def _look(self) -> None:
+        try:
+            self._measure()
+        except Exception:
+            self.log.failure("watching a socket until its last byte has left")
+            self._end(0)
+
+    def _measure(self) -> None:
         closed = not self._transport.connected
         lost = unwritten(self._transport)
         left = unsent(self._socket)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from flussdvr.archive.root import Root
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder
+from flussdvr.callbacks import Periodic
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import SnapshotPoller
 from flussdvr.playback.pictures.thumbnailer import OnEvent, Thumbnailer
@@ -106,17 +106,15 @@ class Thumbnails(Service):
         self._reactor = reactor
         self._utc_ms = utc_ms
         self._on_event = on_event
-        self._loop = LoopingCall(self._compare)
-        self._loop.clock = reactor
+        self._loop = Periodic(reactor, self._compare, self.log, "looking whose thumbnails are wanted")
 
     def startService(self) -> None:
         super().startService()
-        self._loop.start(PERIOD_S).addErrback(lambda failure: self.log.failure("thumbnails", failure))
+        self._loop.start(PERIOD_S)
 
     def stopService(self) -> Deferred[Any]:
         super().stopService()
-        if self._loop.running:
-            self._loop.stop()
+        self._loop.stop()
         return gatherResults([self._stop(name) for name in list(self.takers)], consumeErrors=True)
 
     def _compare(self) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.lru import Lru
@@ -152,6 +153,8 @@ class Decisions:
         self._flights[key] = [mine]
 
         def landed(result: Any) -> None:
+            if isinstance(result, Failure):
+                self.log.failure("asking about {name}", result, name=viewer.name)
             for waiter in self._flights.pop(key):
                 if not waiter.called:  # a client that has gone does not wait any more
                     waiter.callback(None)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from flussdvr.playback.lru import Lru
 from flussdvr.rate import Rate
@@ -119,6 +120,8 @@ class Sessions:
     Every session there is. `now_ms`: the wall clock; `on_event` is told of `play_opened`, `play_started` (the first
     bytes), `play_updated` (each `UPDATE_S`, if `wants` says so) and `play_closed`.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -281,7 +284,8 @@ class Sessions:
             if session.answering:
                 self.seen(session)
             else:
-                self.close(session, "silence")
+                with self.log.failuresHandled("closing the session {id}", id=session.id):  # it has left the list
+                    self.close(session, "silence")
 
     def _again(self, delay_s: float) -> None:
         if self._timer is not None and self._timer.active():
