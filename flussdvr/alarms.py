@@ -8,7 +8,7 @@ What is wrong now, as sentences for those who are on duty.
 
     recording_stopped  gap  source_lost  writes_dropped      of a stream
     root_failed  root_full  root_soon_full  root_short  writes_slow      of a disk
-    sink_failed  server_busy
+    sink_failed  server_busy  clock_stepped  clock_unproven
 
 A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
 what comes and goes is one alarm. One trouble is one alarm: a stream whose source is lost is not recorded, and that it
@@ -34,6 +34,7 @@ from flussdvr.config.urls import mask_url
 from flussdvr.events.events import Events
 from flussdvr.metrics import ReactorLatency
 from flussdvr.streams import Running, Streams
+from flussdvr.utc_clock import UtcClock
 
 CRITICAL, WARNING = "critical", "warning"
 LOOK_S = 5.0
@@ -130,6 +131,7 @@ class Alarms(Service):
         latency: ReactorLatency,
         reactor: Any,
         now_ms: Callable[[], int],
+        clock: UtcClock | None = None,
     ) -> None:
         self._streams = streams
         self._archive = archive
@@ -137,6 +139,7 @@ class Alarms(Service):
         self._latency = latency
         self._reactor = reactor
         self._now_ms = now_ms
+        self._clock = clock
         self._hysteresis = Hysteresis()
         self._forecasts: dict[str, Forecast | None] = {}
         self._dropped: dict[str, tuple[int, int]] = {}
@@ -181,6 +184,8 @@ class Alarms(Service):
                 lost = f", {sink.dropped} are lost" if sink.dropped else ""
                 title = f"The event sink {name} ({url}) takes nothing: {sink.error}; {len(sink)} events wait{lost}"
                 yield Finding("sink_failed", WARNING, title, sink=name, hold_s=10)
+        if self._clock is not None:
+            yield from _of_clock(self._clock)
         if (late_s := self._latency.worst_s) > BUSY_S:
             title = f"The server is too busy: it was {late_s:.1f} s late within the last minute"
             yield Finding("server_busy", WARNING, title)
@@ -304,6 +309,17 @@ class Alarms(Service):
             elif not policy.storage_limit and not policy.disk_usage_limit:
                 return None
         return longest
+
+
+def _of_clock(clock: UtcClock) -> Iterator[Finding]:
+    shift_ms = clock.shift_ms
+    if shift_ms is not None:
+        way = "ahead" if shift_ms > 0 else "behind"
+        title = f"The machine's clock has stepped {span(abs(shift_ms))} {way}: the server does not follow it"
+        yield Finding("clock_stepped", CRITICAL, title)
+    if not clock.trusted_for_expiry:
+        title = "The clock has stepped: nothing is deleted for its age until the clock is proven or confirmed"
+        yield Finding("clock_unproven", WARNING, title)
 
 
 def is_unpublished(entry: Running) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from threading import Event
 from types import FrameType
 from typing import Any, cast
@@ -30,6 +29,7 @@ from flussdvr import __version__
 from flussdvr.administration import Administration
 from flussdvr.alarms import Alarms
 from flussdvr.archive.archive import Archive
+from flussdvr.clock_watch import ClockWatch
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
 from flussdvr.config.model import Bucket, Config, Listener
@@ -48,6 +48,7 @@ from flussdvr.secret import Secret
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, watchdog_interval_s
 from flussdvr.threads import Pool
+from flussdvr.utc_clock import UtcClock
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate, password_worker
 from flussdvr.web.media import MediaSite
@@ -82,11 +83,6 @@ STOP_TIMEOUT_S = 20.0
 """A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
 
 
-def utc_ms() -> int:
-    """The wall clock: UTC milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 class Server(MultiService):
     """flussdvr as `config` says it, read from `path` and again at every SIGHUP."""
 
@@ -100,6 +96,8 @@ class Server(MultiService):
         self._starting: Deferred[None] | None = None
         self._reloads = Reloads(self.reload)
         self._sessions: Sessions | None = None
+        self.clock = UtcClock()
+        self.clock_watch = ClockWatch(self.clock, config.state_dir, reactor, lambda event: self.events.emit(event))
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
         self._senders = Pool(reactor, "send", SENDERS)
         self._writers = Pool(reactor, "export", EXPORTERS)
@@ -111,28 +109,33 @@ class Server(MultiService):
             reactor,
             config.roots,
             lambda event: self.events.emit(event),
-            utc_ms,
+            self.clock.now_ms,
             wants=lambda event: self.events.wants(event),
+            trusts_clock=lambda: self.clock.trusted_for_expiry,
         )
-        self.events: Events = Events(reactor, utc_ms, Spool(cast(Any, self.archive.catalog)))
-        self.usage = WebRequests(self.events.emit, utc_ms, lambda: self.config.trusted_proxies)
+        self.events: Events = Events(reactor, self.clock.now_ms, Spool(cast(Any, self.archive.catalog)))
+        self.usage = WebRequests(self.events.emit, self.clock.now_ms, lambda: self.config.trusted_proxies)
         self.administration = Administration(config, self.archive)
         self.streams = Streams(
             self.archive,
             reactor,
-            utc_ms,
+            self.clock.now_ms,
             lambda name: self.config.stream_for(name),
             self.events.emit,
             self.events.wants,
         )
         self.administration.streams = self.streams
         self.countries = Countries(self.cpu)
-        self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, utc_ms)
-        self.alarms = Alarms(*(self.streams, self.archive, self.events, self.metrics.latency, reactor, utc_ms))
+        self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, self.clock.now_ms)
+        self.alarms = Alarms(
+            *(self.streams, self.archive, self.events, self.metrics.latency, reactor, self.clock.now_ms),
+            clock=self.clock,
+        )
         self.addService(self.alarms)
-        self.playback = make_playback(self.cpu, self.archive.reader, reactor, utc_ms)
+        self.playback = make_playback(self.cpu, self.archive.reader, reactor, self.clock.now_ms)
         self.pictures = Pictures(
-            *(self.streams, self.archive.root, self.archive.reader, reactor, utc_ms), on_event=self.events.emit
+            *(self.streams, self.archive.root, self.archive.reader, reactor, self.clock.now_ms),
+            on_event=self.events.emit,
         )
         self.addService(self.pictures)
         self.addService(TimerService(TRIM_INTERVAL_S, lambda: self.cpu.do(trim)))
@@ -157,6 +160,7 @@ class Server(MultiService):
     async def _start(self) -> None:
         self._warn(self.config)
         self.events.emit({"event": "server_starting", "version": __version__})
+        await self.clock_watch.load()
         await self.archive.open()
         await self.events.apply(self.config.event_sinks)
         await self.countries.apply(self.config.geoip)
@@ -201,20 +205,22 @@ class Server(MultiService):
 
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
-        self._sessions = sessions = Sessions(self._reactor, utc_ms, self.events.emit, wants=self.events.wants)
+        self._sessions = sessions = Sessions(
+            self._reactor, self.clock.now_ms, self.events.emit, wants=self.events.wants
+        )
         backend = HttpBackend(self._reactor)
         self.streams.bytes_out = sessions.bytes_out
         self.metrics.sessions = sessions
-        self.streams.permit = PublishersGate(lambda: self.config, backend, utc_ms, self.countries.of).permit
+        self.streams.permit = PublishersGate(lambda: self.config, backend, self.clock.now_ms, self.countries.of).permit
         secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
-        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, utc_ms)
+        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, self.clock.now_ms)
         await sign_ins.load()
         gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds)
-        links = Links(secret.derive("links"), self.archive.catalog, utc_ms, self.events.emit)
+        links = Links(secret.derive("links"), self.archive.catalog, self.clock.now_ms, self.events.emit)
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
         viewers = ViewersGate(
-            *(lambda: self.config, self.streams, sessions, backend, self._reactor, utc_ms, self.cpu),
+            *(lambda: self.config, self.streams, sessions, backend, self._reactor, self.clock.now_ms, self.cpu),
             passes=[link_pass, SignedIn(sign_ins, gate)],  # what a URL shows comes before what a browser sends unasked
             country=self.countries.of,
         )
@@ -222,7 +228,16 @@ class Server(MultiService):
             self.pictures, sender, lambda name: self.streams.settings(name) or self.config.stream_for(name)
         )
         media = MediaSite(
-            *(self.streams, self.playback, sender, viewers, utc_ms, self.cpu, self.streams.settings, pictures)
+            *(
+                self.streams,
+                self.playback,
+                sender,
+                viewers,
+                self.clock.now_ms,
+                self.cpu,
+                self.streams.settings,
+                pictures,
+            )
         )
         publishers = HttpPublishers(self.streams.points, self._reactor)
         exporter = Exporter(
@@ -230,18 +245,20 @@ class Server(MultiService):
             *(self._export_roots, self.events.emit, self._ending),
         )
         api, jobs = make_api(
-            *(self.administration, self.archive, exporter, gate, self._reactor, utc_ms),
+            *(self.administration, self.archive, exporter, gate, self._reactor, self.clock.now_ms),
             viewers=viewers,
             links=links,
             events=self.events,
             alarms=self.alarms,
+            utc_clock=self.clock,
             exposition=openmetrics(self.metrics, self.cpu),
         )
         await jobs.load()
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)
         files = await self.cpu.do(read_files, BUILT)
         session = session_resource(
-            *(sign_ins, gate, lambda: self.config, self._reactor, utc_ms), on_end=lambda one: viewers.withdraw(one.key)
+            *(sign_ins, gate, lambda: self.config, self._reactor, self.clock.now_ms),
+            on_end=lambda one: viewers.withdraw(one.key),
         )
         root = Root(media.resource(), api, metrics, Pages(files, sender, gate.hides), session)
         return Site(root, self._reactor, publishers, self.usage)
@@ -308,6 +325,7 @@ class Server(MultiService):
         await uploads.addErrback(lambda failure: failure.trap(TimeoutError))
         self.events.emit({"event": "server_stopped", "version": __version__})
         await self.events.stop()  # before the archive: it closes the database
+        await self.clock_watch.stop()
         await self.archive.stopService()
         await self.cpu.stop()
         await self._senders.stop()
@@ -326,4 +344,4 @@ def endpoint(kind: str, listener: Listener) -> str:
     return ":".join(parts)
 
 
-__all__ = ["Server", "endpoint", "utc_ms"]
+__all__ = ["Server", "endpoint"]

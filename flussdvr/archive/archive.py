@@ -61,8 +61,8 @@ class Archive(Service):
     The store as a service. `await open()` first.
 
     `roots`: DVR roots of the configuration, so that one that was moved is known by its uuid. `on_event` gets JSON-able
-    dicts, an error in it stays there; `wants` says whether anybody wants those of a name. `catalog`, `workers` (path ->
-    threads) and `files` have stand-ins in tests.
+    dicts, an error in it stays there; `wants` says whether anybody wants those of a name. `trusts_clock`: as in
+    `Retention`. `catalog`, `workers` (path -> threads) and `files` have stand-ins in tests.
     """
 
     log = Logger()
@@ -78,6 +78,7 @@ class Archive(Service):
         workers: Callable[[str], RootWorkers] | None = None,
         files: Files = FILES,
         wants: Callable[[str], bool] = lambda event: True,
+        trusts_clock: Callable[[], bool] = lambda: True,
     ) -> None:
         self.utc_ms = utc_ms
         self.indexes = IndexCache(lambda blob: self.root(blob.root).reader)
@@ -97,7 +98,9 @@ class Archive(Service):
         self._configured = [os.path.abspath(path) for path in roots]
         self._ticks = 0
         self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
-        self.retention = Retention(self.streams_of, self.catalog, self.root, self._event, utc_ms, wants=wants)
+        self.retention = Retention(
+            self.streams_of, self.catalog, self.root, self._event, utc_ms, wants=wants, trusts_clock=trusts_clock
+        )
 
     # -- questions --------------------------------------------------------------------------------------------
 

@@ -94,7 +94,8 @@ def disk_usage(path: str) -> DiskUsage:
 class Retention:
     """
     Deletes by the streams' policies. `streams(root)` gives the archives on a root, `None` all; `usage` is
-    `disk_usage`, run in a reader thread of the root; `wants` says whether anybody wants an event of this name.
+    `disk_usage`, run in a reader thread of the root; `wants` says whether anybody wants an event of this name;
+    `trusts_clock` whether the clock may be believed with the age of recordings: nothing expires while it may not.
     """
 
     log = Logger()
@@ -108,6 +109,7 @@ class Retention:
         utc_ms: Callable[[], int],
         usage: Callable[[str], DiskUsage] = disk_usage,
         wants: Callable[[str], bool] = lambda event: True,
+        trusts_clock: Callable[[], bool] = lambda: True,
     ) -> None:
         self.policies: dict[str, DvrPolicy] = {}
         self._streams = streams
@@ -117,6 +119,7 @@ class Retention:
         self._utc_ms = utc_ms
         self._usage = usage
         self._wants = wants
+        self._trusts_clock = trusts_clock
         self._sweeping = False
         self._cut_before: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
         self._nothing_with: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
@@ -150,6 +153,8 @@ class Retention:
     # -- what is too much -------------------------------------------------------------------------------------
 
     async def _expire(self) -> None:
+        if not self._trusts_clock():
+            return
         now_ms = self._utc_ms()
         expired: list[Blob] = []
         for archive in self._streams(None):

@@ -166,3 +166,15 @@ def test_what_is_not_deleted_is_not_told(store: Store) -> None:
     store.fate.faults["unlink"] = OSError(5, "Input/output error")
     sweep(store)
     assert "dvr_blob_deleted" not in store.kinds()
+
+
+def test_nothing_expires_while_the_clock_cannot_be_believed(tmp_path: Path) -> None:
+    believed = False
+    store = Store(tmp_path, now_ms=UTC_MS).open()
+    store.archive.retention._trusts_clock = lambda: believed
+    archive = month(store, expiration_s=4 * 3600)
+    sweep(store)
+    assert len(archive) == 10
+    believed = True
+    sweep(store)
+    assert len(archive) == 4

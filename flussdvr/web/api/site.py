@@ -23,6 +23,8 @@ from flussdvr.events.events import Events
 from flussdvr.export import Exporter
 from flussdvr.export_jobs import ExportJobs
 from flussdvr.links import Links
+from flussdvr.utc_clock import UtcClock
+from flussdvr.web.api.clock import add_clock
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.dvr import add_dvr
 from flussdvr.web.api.dvrs import add_dvrs
@@ -72,6 +74,7 @@ def make_api(
     events: Events | None = None,
     alarms: Alarms | None = None,
     exposition: Exposition | None = None,
+    utc_clock: UtcClock | None = None,
 ) -> tuple[ApiResource, ExportJobs]:
     """The resource, and the export jobs, which are to be loaded before it is asked."""
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
@@ -93,6 +96,8 @@ def make_api(
         add_events(v3, events)
     if alarms is not None:
         add_alarms(v3, alarms)
+    if utc_clock is not None:
+        add_clock(v3, utc_clock)
     stats = add_config(v3, administration, archive, administration.streams, clients, now_ms, exposition)
     legacy = Router(gate, None, clock)
     if viewers is not None:
