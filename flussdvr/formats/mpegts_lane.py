@@ -48,7 +48,8 @@ class TsRun:
 
     `dts`: of each sample in the track's ticks, not decreasing; `sizes`: bytes of each; `cto`: composition offsets in
     ticks, `None` for all 0; `sync`: flags, `None` for all. `data`: the samples in their stored form, one behind the
-    other, or sample i at `begins[i]`; not needed to `measure`.
+    other, or sample i at `begins[i]`; not needed to `measure`. `end`: where the last sample is over, in ticks; as long
+    after it as it comes after the one before, for `None`.
     """
 
     track: Track
@@ -58,6 +59,7 @@ class TsRun:
     sync: Sequence[bool] | npt.NDArray[np.bool_] | None = None
     data: bytes | bytearray | memoryview = b""
     begins: Sequence[int] | Ints | None = None
+    end: int | None = None
 
     @classmethod
     def of(cls, run: Run) -> TsRun:
@@ -72,6 +74,7 @@ class TsRun:
             [sample.cto for sample in samples],
             [sample.sync for sample in samples],
             b"".join([sample.data for sample in samples]),
+            end=run.dts + int(durations.sum()),
         )
 
 
@@ -100,7 +103,10 @@ class Output:
 
 @dataclass(slots=True)
 class Lane:
-    """A track's PES packets in one segment. `groups`: index of each one's first sample, and behind the last."""
+    """
+    A track's PES packets in one segment. `groups`: index of each one's first sample, and behind the last. `end`: when
+    the last one is over, in ticks of 90 kHz.
+    """
 
     output: Output
     run: TsRun
@@ -114,6 +120,7 @@ class Lane:
     header_sizes: Ints
     packing: Packing
     has_pcr: bool
+    end: int
 
     def stage(self) -> bytearray:
         """All PES packets one behind the other. Raises `FormatError` for samples that are not what they should be."""
@@ -158,8 +165,8 @@ def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:
         groups = _audio_groups(dts, sizes + extra, rate)
         payload = np.add.reduceat(sizes + extra, groups[:-1])
     heads = groups[:-1]
-    decode = _to_90k(dts[heads], rate) + offset
     present = _to_90k(dts[heads] + cto[heads], rate) + offset
+    decode = _not_after(_to_90k(dts[heads], rate) + offset, present)
     bare = np.where(decode == present, 14, 19) + payload
     stuffing = np.maximum(PES_MIN - bare, 0)
     unbounded = output.stream_id == VIDEO_ID
@@ -168,9 +175,26 @@ def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:
     )
     packing = pack(header_sizes + payload, PCR_PAYLOAD if has_pcr else PAYLOAD)
     times = np.maximum.accumulate(decode)
+    end = max(int(_to_90k(np.array([_end(run, dts)]), rate)[0]) + offset, int(times[-1]))
     return Lane(
-        output, run, sizes, groups, decode, present, times, sync[heads], headers, header_sizes, packing, has_pcr
+        output, run, sizes, groups, decode, present, times, sync[heads], headers, header_sizes, packing, has_pcr, end
     )
+
+
+def _end(run: TsRun, dts: Ints) -> int:
+    """The tick at which the last sample is over."""
+    if run.end is not None:
+        return run.end
+    return 2 * int(dts[-1]) - int(dts[-2]) if len(dts) > 1 else int(dts[-1])
+
+
+def _not_after(decode: Ints, present: Ints) -> Ints:
+    """`decode`, earlier where a picture would be shown before it is decoded (negative offsets), and in order."""
+    if (decode <= present).all():
+        return decode
+    steps = np.arange(len(decode))
+    earlier: Ints = np.minimum.accumulate((np.minimum(decode, present) - steps)[::-1])[::-1] + steps
+    return earlier
 
 
 def _to_90k(ticks: Ints, rate: int) -> Ints:

@@ -2,28 +2,31 @@
 MPEG transport streams out: samples of a segment to packets.
 
     TsRun, one per track -> Lane: PES packets -> Placing: where they go -> one array of (packets, 188)
-    PCR      on each video PES (audio, when there is none), 0.7 s behind its DTS, at least every 100 ms
+    PCR      on each video PES (audio, when there is none), 0.7 s behind its DTS, at least every 100 ms; it ends where
+             the last sample of that track is over, however far the others reach, so that it never goes back
 
 ISO/IEC 13818-1 §2.4, §2.14 and §2.7.2. Segments are a pure function of their samples and yet continuous (see
-`mpegts_layout`); their size is known from the sizes of the samples alone.
+`mpegts_layout`); their size is known from the sizes of the samples alone. The version of the PMT follows from what
+is in it: segments of different programs can be told apart wherever they are joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.fmp4 import Run
-from flussdvr.formats.mpegts_lane import Bytes, Lane, TsRun, open_lane, open_output
+from flussdvr.formats.mpegts_lane import Bytes, Lane, Output, TsRun, open_lane, open_output
 from flussdvr.formats.mpegts_layout import COUNTERS, Ints, Placing, pcr_only_times, place
 from flussdvr.formats.mpegts_packet import (
     ADAPTATION,
     HAS_PAYLOAD,
     HAS_PCR,
+    NULL_PID,
     PACKET,
     PAT_PID,
     PAYLOAD,
@@ -33,10 +36,18 @@ from flussdvr.formats.mpegts_packet import (
     TICKS,
     pid_word,
 )
-from flussdvr.formats.psi import ProgramAssociation, ProgramMap, build_pat, build_pmt, packets_payload
+from flussdvr.formats.psi import (
+    VERSIONS,
+    ProgramAssociation,
+    ProgramMap,
+    build_pat,
+    build_pmt,
+    content_version,
+    packets_payload,
+)
 from flussdvr.media import Track
 
-__all__ = ["TsMuxer", "TsRun"]
+__all__ = ["TsMuxer", "TsRun", "program_of"]
 
 PMT_PID = 0x1000
 PROGRAM = 1
@@ -53,29 +64,31 @@ class _Plan:
 
 class TsMuxer:
     """
-    Segments of a program with these tracks. Raises `FormatError` for a codec that has no place in MPEG-TS or a
-    configuration that cannot be read.
+    Segments of a program with these tracks. `version`: of its PMT; `None` takes what follows from the tracks
+    (`content_version`). Raises `FormatError` for a codec that has no place in MPEG-TS or a configuration that cannot
+    be read.
     """
 
-    def __init__(self, tracks: Sequence[Track]) -> None:
-        self._outputs = {track.id: open_output(track, number) for number, track in enumerate(tracks)}
-        outputs = list(self._outputs.values())
-        clock = next((output for output in outputs if output.track.is_video), outputs[0] if outputs else None)
-        self._pcr_pid = clock.pid if clock else 0x1FFF
-        pmt = ProgramMap(PROGRAM, self._pcr_pid, tuple(output.entry for output in outputs))
+    def __init__(self, tracks: Sequence[Track], version: int | None = None) -> None:
+        outputs = _open_outputs(tracks)
+        self._outputs = {output.track.id: output for output in outputs}
+        pmt = _program(outputs)
+        self._pcr_pid = pmt.pcr_pid
+        pmt = replace(pmt, version=content_version(pmt) if version is None else version % VERSIONS)
         pat = ProgramAssociation(((PROGRAM, PMT_PID),))
         self._tables = [(PAT_PID, packets_payload(build_pat(pat))), (PMT_PID, packets_payload(build_pmt(pmt)))]
 
-    def measure(self, runs: Sequence[TsRun | Run]) -> int:
+    def measure(self, runs: Sequence[TsRun | Run], lead: int = 0) -> int:
         """How many bytes `segment` makes of these; the samples' bytes are not looked at."""
-        return self._plan(runs, 0).placing.total * PACKET
+        return self._plan(runs, 0, lead).placing.total * PACKET
 
-    def segment(self, runs: Sequence[TsRun | Run], pts_offset: int = 0) -> bytes:
+    def segment(self, runs: Sequence[TsRun | Run], pts_offset: int = 0, lead: int = 0) -> bytes:
         """
         Whole packets with everything in `runs` (at most one for each track), all timestamps `pts_offset` (90 kHz)
-        later. Raises `FormatError` for video samples that are no NAL units with lengths.
+        later. The clock begins `lead` before the first sample of the track that brings it. Raises `FormatError` for
+        video samples that are no NAL units with lengths.
         """
-        plan = self._plan(runs, pts_offset)
+        plan = self._plan(runs, pts_offset, lead)
         out = np.full((plan.placing.total, PACKET), 0xFF, np.uint8)
         self._write_tables(out, plan.placing)
         rows = plan.placing.rows
@@ -85,7 +98,7 @@ class TsMuxer:
             _write_payload(out, lane, starts, lane.stage())
         return out.tobytes()
 
-    def _plan(self, runs: Sequence[TsRun | Run], pts_offset: int) -> _Plan:
+    def _plan(self, runs: Sequence[TsRun | Run], pts_offset: int, lead: int) -> _Plan:
         plan = _Plan()
         for run in runs:
             columns = TsRun.of(run) if isinstance(run, Run) else run
@@ -97,9 +110,10 @@ class TsMuxer:
         # The video first: of what is decoded at the same time it is more.
         plan.lanes.sort(key=lambda lane: not lane.output.track.is_video)
         if plan.lanes:
-            carried = next((lane.times for lane in plan.lanes if lane.has_pcr), _EMPTY)
-            begin = min(int(lane.times[0]) for lane in plan.lanes)
-            plan.pcr_only = pcr_only_times(carried, begin, max(int(lane.times[-1]) for lane in plan.lanes))
+            clock = next((lane for lane in plan.lanes if lane.has_pcr), None)
+            lanes = [clock] if clock is not None else plan.lanes
+            begin, end = min(int(lane.times[0]) for lane in lanes) - lead, max(lane.end for lane in lanes)
+            plan.pcr_only = pcr_only_times(clock.times if clock is not None else _EMPTY, begin, end)
         times = [plan.pcr_only, *(lane.times for lane in plan.lanes)]
         packets = [np.ones(len(plan.pcr_only), np.int64), *(lane.packing.packets for lane in plan.lanes)]
         plan.placing = place(times, packets, sum(len(payload) // PAYLOAD for _, payload in self._tables))
@@ -111,7 +125,7 @@ class TsMuxer:
         for pid, payload in self._tables:
             count = len(payload) // PAYLOAD
             for number in range(count):
-                counters = (np.arange(COUNTERS) * count + number) % COUNTERS
+                counters = (np.arange(len(at)) * count + number) % COUNTERS
                 words[at] = (SYNC | pid_word(pid) | HAS_PAYLOAD | (0 if number else START)) + (counters << 24)
                 out[at, 4:] = np.frombuffer(payload, np.uint8, PAYLOAD, number * PAYLOAD)
                 at = at + 1
@@ -128,6 +142,20 @@ class TsMuxer:
         out[starts, 4] = PACKET - 5
         out[starts, 5] = HAS_PCR
         _write_pcr(out, starts, plan.pcr_only)
+
+
+def program_of(tracks: Sequence[Track]) -> ProgramMap:
+    """The PMT of a program with these tracks, its version 0. Raises `FormatError` as `TsMuxer` does."""
+    return _program(_open_outputs(tracks))
+
+
+def _open_outputs(tracks: Sequence[Track]) -> list[Output]:
+    return [open_output(track, number) for number, track in enumerate(tracks)]
+
+
+def _program(outputs: Sequence[Output]) -> ProgramMap:
+    clock = next((output for output in outputs if output.track.is_video), outputs[0] if outputs else None)
+    return ProgramMap(PROGRAM, clock.pid if clock else NULL_PID, tuple(output.entry for output in outputs))
 
 
 def _write_headers(out: Bytes, lane: Lane, starts: Ints) -> None:

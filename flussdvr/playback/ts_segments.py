@@ -16,22 +16,26 @@ from flussdvr.archive.body import Extent
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
 from flussdvr.formats.sample_table import SampleTable
-from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, live_span, segment_span
+from flussdvr.playback.fragments import SegmentIndex, live_segment, live_span, segment_span
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.reading import ReaderOf, read_extent
 from flussdvr.playback.selection import Selection, selected
 from flussdvr.playback.shared import Shared
 from flussdvr.playback.sources import Source
+from flussdvr.playback.ts_continuity import Continuity, Placed, Used, corrupt, used_by_all
 from flussdvr.timeline import to_ticks
 
 if TYPE_CHECKING:
     from flussdvr.live.fragment import LiveFragment
-    from flussdvr.media import Track
     from flussdvr.threads import Worker
 
 CACHE_BYTES = 128 << 20
 
-Key = tuple[str, int, int, Selection | None, int]
+KEPT = 2000
+"""Fragments in RAM of which it is known what they take of the time."""
+
+Key = tuple[str, Selection | None, tuple[int, int, int, int, int | None]]
+"""The stream, which tracks, and the place of the span (`Placed.key`)."""
 
 
 class TsSegments:
@@ -41,56 +45,52 @@ class TsSegments:
         self._cpu = cpu
         self._cache: Lru[Key, bytes] = Lru(CACHE_BYTES)
         self._shared: Shared[Key, bytes] = Shared()
+        self._used: Lru[tuple[str, int, int], dict[int, Used]] = Lru(KEPT)
+        self._using: Shared[tuple[str, int, int], dict[int, Used]] = Shared()
 
     async def segment(self, source: Source, begin_ms: int, duration_ms: int, selection: Selection | None) -> bytes:
         """One segment by its absolute time. Raises `DvrError` NOT_FOUND."""
         live = live_segment(source, begin_ms, duration_ms)
         span = segment_span(live) if live is not None else await self._index.find(source, begin_ms, duration_ms)
-        return await self.span(source, span, selection)
+        return await self.placed(source, Placed(span), selection)
 
     def is_made(self, source: Source, begin_ms: int, end_ms: int, selection: Selection | None) -> bool:
-        return (source.name, begin_ms, end_ms, selection, 0) in self._cache
+        return (source.name, selection, (begin_ms, end_ms, 0, 0, None)) in self._cache
 
-    async def span(self, source: Source, span: Span, selection: Selection | None, shift_ms: int = 0) -> bytes:
+    async def placed(self, source: Source, placed: Placed, selection: Selection | None) -> bytes:
         """
-        The fragments of `span` as packets, all timestamps `shift_ms` earlier.
+        The fragments of a span as packets, where they come in a stream.
 
         Raises `DvrError` NOT_FOUND where none of the selected tracks is there, CORRUPT for an unreadable recording.
         """
-        key = source.name, span.begin_ms, span.end_ms, selection, shift_ms
+        key = source.name, selection, placed.key
         known = self._cache.get(key)
         if known is not None:
             return known
-        return await self._shared.do(key, lambda: self._make(source, span, selection, shift_ms, key))
+        return await self._shared.do(key, lambda: self._make(placed, key))
 
     async def fragment(
-        self,
-        source: Source,
-        item: tuple[bytes, tuple[Track, ...], LiveFragment],
-        selection: Selection | None,
-        shift_ms: int,
-    ) -> bytes:
+        self, source: Source, init: bytes, fragment: LiveFragment, continuity: Continuity
+    ) -> bytes | None:
         """
-        As `span`, of one fragment in RAM with its init segment and tracks: it is parsed and muxed in the CPU worker,
-        once for all who watch, and never in the call that brings it in.
+        As `placed`, of one fragment in RAM with its init segment: it is parsed and muxed in the CPU worker, once for
+        all who watch, and never in the call that brings it in. `None` where it has none of the selected tracks.
         """
-        init, all_tracks, fragment = item
-        key = source.name, fragment.begin_ms, fragment.end_ms, selection, shift_ms
-        known = self._cache.get(key)
-        if known is not None:
-            return known
-        tracks = [track.id for track in selected(all_tracks, selection)]
-        if not tracks:
-            raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
+        key = source.name, fragment.begin_ms, fragment.end_ms
+        used = self._used.get(key)
+        if used is None:
 
-        async def make() -> bytes:
-            packets: bytes = await self._cpu.do(mux_fragment, init, fragment, tracks, shift_ms)
-            self._cache.put(key, packets, len(packets))
-            return packets
+            async def make() -> dict[int, Used]:
+                found: dict[int, Used] = await self._cpu.do(parse_fragment, init, fragment)
+                self._used.put(key, found, 1)
+                return found
 
-        return await self._shared.do(key, make)
+            used = await self._using.do(key, make)
+        placed = continuity.place(live_span(init, [fragment]), used)
+        return None if placed is None else await self.placed(source, placed, continuity.selection)
 
-    async def _make(self, source: Source, span: Span, selection: Selection | None, shift_ms: int, key: Key) -> bytes:
+    async def _make(self, placed: Placed, key: Key) -> bytes:
+        span, selection = placed.span, key[1]
         tracks = selected(span.table.tracks, selection)
         if not tracks:
             raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
@@ -99,45 +99,46 @@ class TsSegments:
             await self._reader(part.path).do(read_extent, part) if isinstance(part, Extent) else part
             for part in span.body.parts
         ]
-        packets: bytes = await self._cpu.do(mux, tables, data, span.offset, shift_ms)
+        packets: bytes = await self._cpu.do(mux, tables, data, placed)
         self._cache.put(key, packets, len(packets))
         return packets
 
 
-def mux(tables: Sequence[SampleTable], data: Sequence[bytes], offset: int, shift_ms: int) -> bytes:
-    """In the CPU worker. `offset`: where in the blob `data` begins. Raises `DvrError` CORRUPT."""
+def mux(tables: Sequence[SampleTable], data: Sequence[bytes], placed: Placed) -> bytes:
+    """In the CPU worker. Raises `DvrError` CORRUPT."""
     whole = data[0] if len(data) == 1 else b"".join(data)
     try:
-        runs = [run_of(table, whole, offset, shift_ms) for table in tables]
-        return TsMuxer([table.track for table in tables]).segment(runs)
+        runs = [run_of(table, whole, placed.span.offset, placed.shift_ms) for table in tables]
+        muxer = TsMuxer([table.track for table in tables], placed.version)
+        return muxer.segment(runs, lead=placed.lead)
     except FormatError as error:
-        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+        raise corrupt(error) from None
 
 
-def mux_fragment(init: bytes, fragment: LiveFragment, tracks: Sequence[int], shift_ms: int) -> bytes:
-    """`mux` of one fragment in RAM. In the CPU worker. Raises `DvrError` CORRUPT."""
+def parse_fragment(init: bytes, fragment: LiveFragment) -> dict[int, Used]:
+    """What a fragment in RAM takes of the time. In the CPU worker. Raises `DvrError` CORRUPT."""
     try:
-        span = live_span(init, [fragment])
-        tables = [span.table.samples(track) for track in tracks]
+        return used_by_all(live_span(init, [fragment]))
     except FormatError as error:
-        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
-    return mux(tables, [fragment.data], span.offset, shift_ms)
+        raise corrupt(error) from None
 
 
-def measure(span: Span, selection: Selection | None, shift_ms: int) -> int:
+def measure(placed: Placed, selection: Selection | None) -> int:
     """How many bytes `mux` makes of it; nothing is read. In the CPU worker. Raises `DvrError` CORRUPT."""
+    span = placed.span
     try:
         tables = [
             span.table.samples(track.id, span.first, span.stop) for track in selected(span.table.tracks, selection)
         ]
-        runs = [run_of(table, b"", 0, shift_ms) for table in tables]
-        return TsMuxer([table.track for table in tables]).measure(runs)
+        runs = [run_of(table, b"", 0, placed.shift_ms) for table in tables]
+        return TsMuxer([table.track for table in tables]).measure(runs, placed.lead)
     except FormatError as error:
-        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+        raise corrupt(error) from None
 
 
 def run_of(samples: SampleTable, data: bytes, offset: int, shift_ms: int) -> TsRun:
     """The samples of one track, `shift_ms` earlier, where they lie in `data`. What lies outside the muxer refuses."""
     dts = samples.decode_times() - to_ticks(shift_ms, samples.track.timescale)
     begins = samples.offsets() - offset
-    return TsRun(samples.track, dts, samples.sizes, samples.cto, samples.sync, data, begins)
+    end = int(dts[-1] + samples.durations[-1]) if len(dts) else None
+    return TsRun(samples.track, dts, samples.sizes, samples.cto, samples.sync, data, begins, end)

@@ -22,12 +22,12 @@ from twisted.internet.task import deferLater
 from flussdvr.errors import DvrError
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import Gap, LiveWindow
-from flussdvr.media import Track
-from flussdvr.playback.cursor import GAP_MS, Cursor
+from flussdvr.playback.cursor import Cursor
 from flussdvr.playback.fragments import SegmentIndex, Span
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source, no_recordings
-from flussdvr.playback.ts_exports import MEASURED_MS, Shown, TsExport, TsExports
+from flussdvr.playback.ts_continuity import Continuity
+from flussdvr.playback.ts_exports import MEASURED_MS, TsExport, TsExports
 from flussdvr.playback.ts_segments import TsSegments
 
 BURST_MS = 10_000
@@ -63,14 +63,15 @@ class TsStreams:
         first, cursor = begun
         if duration_ms is None or duration_ms > MEASURED_MS:
             return TsExport(lambda start, stop: self._export(source, first, cursor, end_ms, selection))
-        skipped = Skipped()
-        shown = []
+        continuity = Continuity(selection)
+        placed = []
         span: Span | None = first
         while span is not None and span.begin_ms < end_ms:
-            cut_off = before(span, end_ms)
-            shown.append(Shown(cut_off, skipped.before(cut_off)))
+            one = continuity.place(before(span, end_ms))
+            if one is not None:
+                placed.append(one)
             span = await cursor.next()
-        return await self._exports.measured(source, shown, selection)
+        return await self._exports.measured(source, placed, selection)
 
     async def timeshift_abs(self, source: Source, from_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
         """Endless from `from_ms` on. Raises `DvrError` NOT_FOUND."""
@@ -100,17 +101,18 @@ class TsStreams:
     async def _export(
         self, source: Source, first: Span, cursor: Cursor, end_ms: int, selection: Selection | None
     ) -> AsyncIterator[bytes]:
-        skipped = Skipped()
+        continuity = Continuity(selection)
         span: Span | None = first
         while span is not None and span.begin_ms < end_ms:
-            shown = before(span, end_ms)
-            yield await self._segments.span(source, shown, selection, skipped.before(shown))
+            placed = continuity.place(before(span, end_ms))
+            if placed is not None:  # these tracks are not there now; they may come back
+                yield await self._segments.placed(source, placed, selection)
             span = await cursor.next()
 
     async def _paced(
         self, source: Source, first: Span, cursor: Cursor, selection: Selection | None, delay_ms: int | None
     ) -> AsyncIterator[bytes]:
-        skipped = Skipped()
+        continuity = Continuity(selection)
         begun_ms, sent_ms = self._now_ms(), 0
         span: Span | None = first
         while True:
@@ -119,21 +121,24 @@ class TsStreams:
             else:
                 ahead = sent_ms if delay_ms is None else span.begin_ms + delay_ms - begun_ms
                 await self._sleep(begun_ms + ahead - BURST_MS - self._now_ms())
-                yield await self._segments.span(source, span, selection, skipped.before(span))
+                placed = continuity.place(span)
+                if placed is not None:
+                    yield await self._segments.placed(source, placed, selection)
                 sent_ms += span.end_ms - span.begin_ms
             span = await cursor.next()
 
     async def _live(self, source: Source, window: LiveWindow, selection: Selection | None) -> AsyncIterator[bytes]:
-        skipped = Skipped()
+        continuity = Continuity(selection)
         queue = LiveQueue(window)
         try:
             while True:
-                item = await queue.next()
+                init, fragment = await queue.next()
                 try:
-                    packets = await self._segments.fragment(source, item, selection, skipped.before(item[-1]))
+                    packets = await self._segments.fragment(source, init, fragment, continuity)
                 except DvrError:
-                    continue  # these tracks are not there now; they may come back
-                yield packets
+                    continue  # one that cannot be read; the next ones can
+                if packets is not None:
+                    yield packets
         finally:
             queue.close()
 
@@ -185,31 +190,13 @@ def cut(span: Span, first: int, stop: int) -> Span:
     return Span(span.table, first, stop, span.body.slice(begin - span.offset, end - span.offset), begin)
 
 
-LiveItem = tuple[bytes, tuple[Track, ...], LiveFragment]
-
-
-class Skipped:
-    """How much time the gaps so far have taken out of the stream."""
-
-    def __init__(self) -> None:
-        self._ms = 0
-        self._end_ms: int | None = None
-
-    def before(self, span: Span | LiveFragment) -> int:
-        """What to subtract from the timestamps of `span`, which comes next."""
-        if self._end_ms is not None and abs(span.begin_ms - self._end_ms) > GAP_MS:
-            self._ms += span.begin_ms - self._end_ms
-        self._end_ms = span.end_ms
-        return self._ms
-
-
 class LiveQueue:
     """The live window's fragments for one viewer, from the beginning of its newest segment on."""
 
     def __init__(self, window: LiveWindow) -> None:
         self._window = window
         newest = window.growing or window.segments[-1]
-        self._fragments: deque[LiveItem] = deque((newest.init, newest.tracks, item) for item in newest.fragments)
+        self._fragments: deque[tuple[bytes, LiveFragment]] = deque((newest.init, item) for item in newest.fragments)
         self._size = sum(len(item.data) for item in newest.fragments)
         self._synced = True
         self._waiting: Deferred[None] | None = None
@@ -225,20 +212,20 @@ class LiveQueue:
         self._synced = self._synced or item.sync
         if not self._synced:
             return
-        self._fragments.append((self._window.init, self._window.tracks, item))
+        self._fragments.append((self._window.init, item))
         self._size += len(item.data)
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)
 
-    async def next(self) -> LiveItem:
-        """The next fragment with its init segment and tracks; waits for it."""
+    async def next(self) -> tuple[bytes, LiveFragment]:
+        """The next fragment and its init segment; waits for it."""
         while not self._fragments:
             self._waiting = Deferred()
             await self._waiting
-        item = self._fragments.popleft()
-        self._size -= len(item[-1].data)
-        return item
+        init, fragment = self._fragments.popleft()
+        self._size -= len(fragment.data)
+        return init, fragment
 
     def close(self) -> None:
         self._unsubscribe()

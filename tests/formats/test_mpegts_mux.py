@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transport import av_packets, losses_of, program, samples_of, tracks_of
+from ts_rules import faults
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.aac import AudioSpecificConfig, build_audio_specific_config
@@ -65,7 +66,7 @@ def segments(tracks: tuple[Track, ...], samples: dict[int, list[Sample]]) -> lis
 
 
 def check_packets(data: bytes, segments: list[bytes]) -> None:
-    """Counters go on over all segments, PCR does not go back and is never late."""
+    """Counters go on over all segments, and each segment can follow each other one."""
     for segment in segments:
         assert not len(segment) % 188
     rows = np.frombuffer(data, np.uint8).reshape(-1, 188)
@@ -99,8 +100,7 @@ def test_against_ffmpeg(video: str, audio: str, bframes: int) -> None:
     assert len(parts) == 3
     whole = b"".join(parts)
     check_packets(whole, parts)
-    steps = np.diff(pcr(whole)) % WRAP
-    assert steps.min() >= 0 and steps.max() <= 9000
+    assert faults(parts) == []
     expected, found = av_packets(program(**options)), av_packets(whole)
     for pid in (0x100, 0x101):
         assert len(found[pid]) == len(expected[pid])
@@ -191,9 +191,8 @@ def test_audio_only(frames: list[int], begin: int) -> None:
     muxer = TsMuxer((SILENCE,))
     data = muxer.segment([run_of(SILENCE, audio)])
     check_packets(data + data, [data])
-    clock = pcr(data)
-    assert clock
-    assert all((b - a) % WRAP <= 9000 for a, b in zip(clock, clock[1:], strict=False))
+    assert pcr(data)
+    assert faults(data) == []
     (track,), found, _ = demux(data)
     assert track.language == "eng"
     assert [sample.data for sample in found[0x100]] == [sample.data for sample in audio]
@@ -224,11 +223,12 @@ def test_the_clock_goes_on_when_video_is_sparse_or_missing() -> None:
     slides = [Sample(90000 * 5 * n, key.data) for n in range(3)]
     data = TsMuxer(tracks).segment([run_of(tracks[0], slides)])
     check_packets(data * 2, [data])
-    assert set(np.diff(pcr(data)) % WRAP) == {9000}
+    assert faults(data) == []
+    assert (pcr(data)[-1] - pcr(data)[0]) % WRAP > 90000 * 14.8, "also while the last one is shown"
     audio = [Sample(1024 * n, b"\x21" * 50) for n in range(200)]
     data = TsMuxer((tracks[0], SILENCE)).segment([run_of(SILENCE, audio)])
     check_packets(data * 2, [data])
-    assert set(np.diff(pcr(data)) % WRAP) == {9000}
+    assert faults(data) == []
     assert len(demux(data)[1][0x101]) == 200
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 import av
 import pytest
 from recordings import Recording, Streams, T, decoded, media
+from ts_rules import faults, rules_of
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
@@ -316,6 +317,7 @@ def test_ts_download(server: Server) -> None:
         assert answer.headers["content-type"] == "video/mp2t"
         assert answer.headers["content-disposition"] == f"attachment; filename=ort_{S + 2}_4.ts"
         assert len(decoded(answer.body)) == 40
+        assert faults(answer.body) == []
     head = server.get(f"/ort/archive-{S + 2}-4.ts", method="HEAD")
     assert head.body == b""
     assert int(head.headers["content-length"]) == len(answer.body)
@@ -330,7 +332,7 @@ def test_ranges_of_a_ts_download(recording: Recording, tracks: str) -> None:
     whole = server.get(url)
     assert whole.status == 200
     assert int(whole.headers["content-length"]) == len(whole.body)
-    assert len(whole.body) % 188 == 0
+    assert faults(whole.body) == []
     assert server.get(url).headers["etag"] == whole.headers["etag"]
     for start, stop in ((0, 1), (0, 188), (1000, 1001), (187, 40_000), (len(whole.body) // 2, len(whole.body))):
         part = server.get(url, f"Range: bytes={start}-{stop - 1}")
@@ -355,6 +357,37 @@ def test_ts_download_over_a_gap(recording: Recording) -> None:
     times = decoded(Server([recording]).get(f"/ort/archive-{S}-600.ts").body)
     assert len(times) == 200
     assert max(later - earlier for earlier, later in zip(times, times[1:], strict=False)) < 0.2
+
+
+@pytest.mark.parametrize("tracks", ["", "tracks-v1/", "tracks-a1/"])
+@pytest.mark.parametrize("form", [f"archive-{S}-60.ts", f"archive-{S}-7201.ts", f"timeshift_abs-{S}.ts"])
+def test_one_transport_stream_over_gaps_and_changes(recording: Recording, tracks: str, form: str) -> None:
+    recording.blob(seconds=4, source=media(b_frames=2))
+    recording.blob(T + 4000, seconds=4, sequence=104, source=media(b_frames=2), skip=4)
+    recording.blob(T + 20_000, seconds=4, sequence=108, after="source_lost", source=media(audios=2))
+    recording.blob(T + 24_000, seconds=4, sequence=112, after="tracks_changed", source=media(b_frames=1, audios=0))
+    server = Server([recording])
+    transport = server.open(f"/ort/{tracks}{form}")
+    server.now_ms += 60_000
+    server.clock.pump([1] * 60)
+    answer = Answer(transport.value() + (b"0\r\n\r\n" if "timeshift" in form else b""))
+    rules = rules_of(answer.body)
+    assert rules.found == []
+    assert len(rules.programs) == {"": 3, "tracks-v1/": 1, "tracks-a1/": 1}[tracks]
+    assert len(decoded(answer.body, "audio" if tracks == "tracks-a1/" else "video")) >= (160 if "v1" in tracks else 100)
+
+
+def test_segments_of_a_list_are_one_transport_stream(recording: Recording) -> None:
+    recording.blob(seconds=8, source=media(b_frames=2))
+    recording.blob(T + 8000, seconds=4, sequence=104, source=media(b_frames=2), skip=8)
+    recording.blob(T + 20_000, seconds=4, sequence=106, after="source_lost", source=media(audios=2))
+    server = Server([recording])
+    answer = server.get(f"/ort/video-{S}-60.m3u8")
+    blocks = answer.text.split("#EXT-X-DISCONTINUITY\n")
+    lists = [[line for line in block.splitlines() if line.endswith(".ts")] for block in blocks]
+    assert [len(part) for part in lists] == [6, 2]
+    parts = [server.get(f"/ort/{url}").body for part in lists for url in part]
+    assert faults(parts, said={6}) == []
 
 
 def test_a_timeshift_is_paced(recording: Recording) -> None:
@@ -392,6 +425,7 @@ def test_live_ts(recording: Recording) -> None:
     answer = Answer(transport.value() + b"0\r\n\r\n")
     assert answer.headers["content-type"] == "video/mp2t"
     assert len(decoded(answer.body)) == 50  # from the growing segment's beginning
+    assert faults(answer.body) == []
 
 
 def test_a_live_viewer_who_leaves_is_forgotten(recording: Recording) -> None:
