@@ -51,6 +51,8 @@ function Part({ name, stream, archive, selection, now, span }: Props & { span: S
   const recorded = lengthOf(inside(archive.timeline.value.ranges, span));
   const locked = lengthOf(inside(archive.timeline.value.locks, span));
   const close = () => setDialog(undefined);
+  /** As it is now: this component may not have been drawn since. */
+  const chosen = (): Span => selection.peek() ?? span;
 
   async function lock(method: "POST" | "DELETE"): Promise<void> {
     const [from, to] = span;
@@ -71,7 +73,7 @@ function Part({ name, stream, archive, selection, now, span }: Props & { span: S
           value={begin}
           zone={shownZone}
           now={now}
-          onChange={(ms) => (selection.value = [ms, Math.max(span[1], ms + SHORTEST_MS)])}
+          onChange={(ms) => (selection.value = [ms, Math.max(chosen()[1], ms + SHORTEST_MS)])}
         />
         <span class="soft" aria-hidden="true">
           –
@@ -81,7 +83,7 @@ function Part({ name, stream, archive, selection, now, span }: Props & { span: S
           value={end}
           zone={shownZone}
           now={now}
-          onChange={(ms) => (selection.value = [Math.min(span[0], ms - SHORTEST_MS), ms])}
+          onChange={(ms) => (selection.value = [Math.min(chosen()[0], ms - SHORTEST_MS), ms])}
         />
         <span class="num chosen-length">
           <b>{formatSpan(span[1] - span[0])}</b>

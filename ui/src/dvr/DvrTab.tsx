@@ -67,12 +67,7 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
     const length = begin === undefined ? HOUR_MS : (now.peek() - begin) * 1.05;
     view.value = upToNow(now.peek(), Math.min(DAY_MS, Math.max(SHORTEST_VIEW_MS, length)));
   });
-  useWishes(player, selection, view);
-  useSignalEffect(() => {
-    if (!isSame(selection.value, readWish(place.peek().query).chosen)) {
-      amend(spellWish({ at: null, chosen: selection.value }));
-    }
-  });
+  useAddress(player, selection, view);
   useSignInAgain(player);
   useKeys((action) => act(action));
 
@@ -179,13 +174,23 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
   );
 }
 
-/** A link to another moment of the stream that is shown: the screen stays, the player goes there. */
-function useWishes(player: ReadonlySignal<Player | null>, selection: Signal<Span | null>, view: Signal<View>): void {
+/**
+ * The address says what is chosen, and what another address says is done: the screen stays, the player goes there.
+ *
+ * Effects run some time after what they watch has changed. An address that this screen wrote itself says what was
+ * chosen then, not what is wished now: it is told apart by `written`.
+ */
+function useAddress(player: ReadonlySignal<Player | null>, selection: Signal<Span | null>, view: Signal<View>): void {
   const done = useRef(place.peek().query.get("at"));
+  const written = useRef(selection.peek());
+  useSignalEffect(() => {
+    const chosen = (written.current = selection.value);
+    if (!isSame(chosen, readWish(place.peek().query).chosen)) amend(spellWish({ at: null, chosen }));
+  });
   useSignalEffect(() => {
     const query = place.value.query;
     const { at, chosen } = readWish(query);
-    if (chosen !== null && !isSame(chosen, selection.peek())) {
+    if (chosen !== null && !isSame(chosen, written.current)) {
       selection.value = chosen;
       view.value = reveal(view.peek(), chosen[0]);
     }

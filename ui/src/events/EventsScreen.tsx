@@ -74,7 +74,7 @@ function ZoneSwitch() {
 }
 
 function Choice({ chosen, streams }: { chosen: Chosen; streams: string[] }) {
-  const change = (part: Partial<Chosen>) => amend(spellChosen({ ...chosen, ...part }));
+  const change = (part: Partial<Chosen>) => amend(spellChosen({ ...readChosen(place.peek().query), ...part }));
   const names = chosen.stream === "" || streams.includes(chosen.stream) ? streams : [chosen.stream, ...streams];
   return (
     <div class="row choice" role="group" aria-label="Which events">

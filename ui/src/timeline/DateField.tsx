@@ -1,7 +1,10 @@
 /**
  * A moment as text: shows where one is, and takes any date that one types (common/parse-moment.ts).
  *
- *     focus: the text stands still    Enter: goes there    Escape, blur: back to where one is
+ *     focus            the text stands still
+ *     Enter, leaving   goes there, if something was typed; what can't be read stays, with the reason
+ *     Escape           back to where one is
+ *     another window   nothing is lost: what was typed is still there afterwards
  */
 import type { ReadonlySignal } from "@preact/signals";
 import { useId, useRef, useState } from "preact/hooks";
@@ -25,12 +28,25 @@ export function DateField({ value, zone, onChange, label, now, precision = "seco
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState<string | null>(null);
   const [wrong, setWrong] = useState(false);
+  /** Something is typed that has not been taken. */
+  const dirty = useRef(false);
   const at = value.value;
   const shown = at === null ? "" : formatMoment(at, zone.value, precision);
 
   function leave(): void {
+    dirty.current = false;
     setTyped(null);
     setWrong(false);
+  }
+
+  /** Whether the field may be left. */
+  function take(): boolean {
+    const ms = parseMoment(input.current?.value ?? "", zone.value, now?.peek() ?? Date.now());
+    setWrong(ms === null);
+    if (ms === null) return false;
+    onChange(ms);
+    leave();
+    return true;
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -39,13 +55,15 @@ export function DateField({ value, zone, onChange, label, now, precision = "seco
       input.current?.blur();
     } else if (event.key === "Enter") {
       event.preventDefault();
-      const ms = parseMoment(input.current?.value ?? "", zone.value, now?.peek() ?? Date.now());
-      setWrong(ms === null);
-      if (ms === null) return;
-      onChange(ms);
-      leave();
-      input.current?.blur();
+      if (take()) input.current?.blur();
     }
+  }
+
+  function onBlur(): void {
+    // The window lost the focus, not the field: it comes back to what is half typed.
+    if (document.activeElement === input.current) return;
+    if (dirty.current) take();
+    else leave();
   }
 
   return (
@@ -66,15 +84,17 @@ export function DateField({ value, zone, onChange, label, now, precision = "seco
         aria-invalid={wrong}
         aria-describedby={wrong ? `${id}-wrong` : undefined}
         onFocus={(event) => {
+          if (dirty.current) return;
           setTyped(shown);
           event.currentTarget.select();
         }}
         onInput={(event) => {
+          dirty.current = true;
           setTyped(event.currentTarget.value);
           setWrong(false);
         }}
         onKeyDown={onKeyDown}
-        onBlur={leave}
+        onBlur={onBlur}
       />
       <span class="soft small num">{zoneTitle(at ?? Date.now(), zone.value)}</span>
       {wrong && (
