@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -49,6 +50,7 @@ SCENARIOS = (
     "clicked_moment",
     "export_mp4",
     "signed_link",
+    "sound_only",
     "keyboard_only",
     "zoom_and_move",
 )
@@ -68,6 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
         stream camera {{ input {CAMERA}; dvr @main; segment_duration 2; title "Camera at the gate"; thumbnails; }}
         stream paid {{ input fake://?size=320x180; dvr @main; segment_duration 2; on_play {backend.auth}; }}
         stream news {{ input publish://; dvr @main; segment_duration 2; title "News"; }}
+        stream radio {{ input publish://; dvr @main; segment_duration 2; title "Only sound"; }}
         stream dead {{ input tshttp://127.0.0.1:9/none; dvr @main; }}
         stream "x'onmouseover=alert(3)&lt" {{
             input tshttp://127.0.0.1:9/none?<b>;
@@ -96,12 +99,16 @@ def report(server: Server, backend: Backend, tmp_path_factory: pytest.TempPathFa
     url = f"[f=flv]rtmp://127.0.0.1:{server.rtmp}/live/news"
     script = browser.start("page/run.js", str(folder / "settings.json"))
     source = Source(url, seconds=8)
+    sound = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-t", "600", "-c:a", "aac", "-f", "mpegts"]
+    radio = subprocess.Popen([*sound, "-method", "PUT", server.url("radio/mpegts")])
     try:
         source.wait(30)
         time.sleep(GAP_S)
         source = Source(url, seconds=600)
         said, complaints = script.communicate(timeout=400)
     finally:
+        radio.terminate()
+        radio.wait(10)
         source.stop()
         script.kill()
     assert script.returncode == 0, said + complaints

@@ -59,6 +59,7 @@ def add_config(
             "input_kbit": sum(bitrate(entry.stream.window) for entry in running if entry.stream.alive),
             "output_kbit": round(clients.bytes_per_s() * 8 / 1000),
             "partitions": [{"path": root.path, "mounted": root.uuid is not None} for root in archive.roots.values()],
+            "listeners": _listeners(administration.config),
         }
 
     @router.get("/config")
@@ -74,10 +75,7 @@ def add_config(
             "dvrs": [{"name": one.name, **write_dvr(one, None, call.secrets)} for one in config.dvrs.values()],
             "event_sinks": [_sink(one, call.secrets) for one in config.event_sinks.values()],
             "export_roots": [root.place if isinstance(root, Bucket) else root for root in config.export_roots],
-            "listeners": {
-                kind: [{"port": one.port, "address": one.address or None} for one in getattr(config, kind)]
-                for kind in ("http", "https", "rtmp")
-            },
+            "listeners": _listeners(config),
             "stats": stats(),
         }
 
@@ -103,6 +101,14 @@ def add_config(
         return page(sinks, call.query).document("event_sinks")
 
     return stats
+
+
+def _listeners(config: Config) -> Document:
+    """Where the server can be reached; `address` null: on all of the machine's."""
+    return {
+        kind: [{"port": one.port, "address": one.address or None} for one in getattr(config, kind)]
+        for kind in ("http", "https", "rtmp")
+    }
 
 
 def _without_stores(config: Config) -> Config:

@@ -82,6 +82,15 @@ export async function embedded_archive(house) {
   check(/archive-[\d.]+-[\d.]+\.mp4$/.test(file.url()), file.url());
   check(Number(/-([\d.]+)\.mp4/.exec(file.url())[1]) <= 10, "the file is longer than it may be");
   await file.cancel();
+  // A list of what does not exist yet would be refused, and the console would say so.
+  await until(
+    "the other stream is live",
+    async () => {
+      const { ranges } = await house.api("streams/news/dvr/ranges");
+      return ranges.length > 1 && (await house.api("streams/news")).stats.alive;
+    },
+    60_000,
+  );
   await page.getByLabel("Stream").selectOption("news");
   await until("the other stream", async () => (await page.title()) === "news");
 }

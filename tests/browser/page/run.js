@@ -17,6 +17,7 @@ import * as hostile from "./hostile.js";
 import * as keyboard from "./keyboard.js";
 import * as signin from "./signin.js";
 import * as sharing from "./sharing.js";
+import * as sound from "./sound.js";
 import * as streams from "./streams.js";
 import * as zoom from "./zoom.js";
 
@@ -31,6 +32,7 @@ const all = Object.entries({
   ...accessibility,
   ...dvr,
   ...sharing,
+  ...sound,
   ...keyboard,
   ...zoom,
 });

@@ -12,7 +12,7 @@ import { DateField } from "../timeline/DateField";
 import type { Archive } from "./archive";
 import { DeleteDialog } from "./DeleteDialog";
 import { fileName, fileUrl } from "./files";
-import { inside, lengthOf } from "./merge";
+import { amounts } from "./merge";
 import { ServerExport } from "./ServerExport";
 import { ShareDialog } from "./ShareDialog";
 
@@ -48,8 +48,7 @@ function Part({ name, stream, archive, selection, now, span }: Props & { span: S
   const [dialog, setDialog] = useState<"delete" | "export" | "share">();
   const begin = useComputed(() => selection.value?.[0] ?? null);
   const end = useComputed(() => selection.value?.[1] ?? null);
-  const recorded = lengthOf(inside(archive.timeline.value.ranges, span));
-  const locked = lengthOf(inside(archive.timeline.value.locks, span));
+  const { recorded, locked } = amounts(archive.timeline.value, span);
   const close = () => setDialog(undefined);
   /** As it is now: this component may not have been drawn since. */
   const chosen = (): Span => selection.peek() ?? span;

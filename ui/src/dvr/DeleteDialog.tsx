@@ -7,7 +7,7 @@ import { say } from "../app/toasts";
 import { Dialog } from "../common/Dialog";
 import { formatMoment, formatSpan, shownZone } from "../common/time";
 import type { Archive } from "./archive";
-import { inside, lengthOf } from "./merge";
+import { amounts } from "./merge";
 
 interface Props {
   name: string;
@@ -21,8 +21,8 @@ export function DeleteDialog({ name, span, archive, onClose }: Props) {
   const [busy, setBusy] = useState(false);
   const [begin, end] = span;
   const zone = shownZone.value;
-  const locked = lengthOf(inside(archive.timeline.value.locks, span));
-  const recorded = lengthOf(inside(archive.timeline.value.ranges, span));
+  const { recorded, locked } = amounts(archive.timeline.value, span);
+  const going = recorded - locked;
 
   async function onDelete(): Promise<void> {
     setBusy(true);
@@ -41,14 +41,15 @@ export function DeleteDialog({ name, span, archive, onClose }: Props) {
 
   return (
     <Dialog title="Delete recordings?" onClose={onClose}>
-      <p>
-        <b>{formatSpan(recorded)}</b> of <bdi>{name}</bdi> from <span class="num">{formatMoment(begin, zone)}</span> to{" "}
-        <span class="num">{formatMoment(end, zone)}</span> will be gone for ever.
-      </p>
-      <p class="soft">
-        Only whole segments go, never more than was chosen.
-        {locked > 0 && ` ${formatSpan(locked)} of it are locked and stay.`}
-      </p>
+      {going > 0 ? (
+        <p>
+          <b>{formatSpan(going)}</b> of <bdi>{name}</bdi> from <span class="num">{formatMoment(begin, zone)}</span> to{" "}
+          <span class="num">{formatMoment(end, zone)}</span> will be gone for ever.
+        </p>
+      ) : (
+        <p>All that is recorded there is locked: unlock it first, then it can be deleted.</p>
+      )}
+      {going > 0 && locked > 0 && <p class="soft">{formatSpan(locked)} more are locked and stay.</p>}
       {problem !== undefined && (
         <p class="field-error" role="alert">
           {problem}
@@ -58,7 +59,7 @@ export function DeleteDialog({ name, span, archive, onClose }: Props) {
         <button onClick={onClose} autofocus>
           Keep them
         </button>
-        <button class="danger" disabled={busy} onClick={() => void onDelete()}>
+        <button class="danger" disabled={busy || going <= 0} onClick={() => void onDelete()}>
           Delete for ever
         </button>
       </div>

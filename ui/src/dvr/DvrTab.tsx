@@ -50,7 +50,11 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
 
   useEffect(() => {
     if (video.current === null) return;
-    const made = createPlayer(video.current, { name, now: serverNow });
+    const made = createPlayer(video.current, {
+      name,
+      now: serverNow,
+      recorded: () => (archive.known.peek() ? archive.timeline.peek().ranges : null),
+    });
     player.value = made;
     if (first === null) made.playLive();
     else made.playAt(first);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Timeline } from "../api/types";
-import { inside, lengthOf, updated } from "./merge";
+import { amounts, inside, lengthOf, updated } from "./merge";
 
 const timeline = (more: Partial<Timeline>): Timeline => ({
   name: "ort",
@@ -44,4 +44,21 @@ it("measures what is inside of a span", () => {
   const found = inside([[0, 10], [20, 30], [40, 50]], [5, 25]); // prettier-ignore
   expect(found).toEqual([[5, 10], [20, 25]]); // prettier-ignore
   expect(lengthOf(found)).toBe(10);
+});
+
+it("counts each moment once, however many locks it has, and no lock where nothing is recorded", () => {
+  const timeline = {
+    ranges: [
+      [0, 1000],
+      [2000, 3000],
+    ],
+    locks: [
+      [500, 2500],
+      [600, 700],
+      [900, 2100],
+    ],
+  } as unknown as Timeline;
+  expect(amounts(timeline, [0, 3000])).toEqual({ recorded: 2000, locked: 1000 });
+  expect(amounts(timeline, [650, 2200])).toEqual({ recorded: 550, locked: 550 });
+  expect(amounts(timeline, [1000, 2000])).toEqual({ recorded: 0, locked: 0 });
 });

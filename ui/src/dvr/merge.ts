@@ -1,5 +1,6 @@
 /** What is recorded, kept up to date: the whole at first, then what has changed lately. */
 import type { Span, Timeline } from "../api/types";
+import { merged } from "../timeline/zones";
 
 /** `old` up to `from`, then what `news` says, which was asked for from there on. */
 export function updated(old: Timeline, news: Timeline, from: number): Timeline {
@@ -24,6 +25,13 @@ function joined(old: readonly Span[], news: readonly Span[], from: number): Span
     else spans.push([begin, end]);
   }
   return spans;
+}
+
+/** How much (ms) of `span` is recorded, and how much of that is locked: each moment once, however many locks it has. */
+export function amounts({ ranges, locks }: Timeline, span: Span): { recorded: number; locked: number } {
+  const recorded = inside(ranges, span);
+  const locked = merged(locks).map((lock) => lengthOf(inside(recorded, lock)));
+  return { recorded: lengthOf(recorded), locked: locked.reduce((sum, one) => sum + one, 0) };
 }
 
 /** The parts of `spans` inside of `within`. */

@@ -36,6 +36,10 @@ export function Embedded({ name, wishes, children }: Props) {
   const aheadMs = useSignal(0);
   const now = useSignal(Date.now());
   const archive = useSignal(nothing(name, now.peek()));
+  /** Whether `archive` is what the server has said. */
+  const known = useSignal(false);
+  /** It has answered, be it with a refusal: then the player says why. */
+  const asked = useSignal(false);
   const view = useSignal<View>(firstView(wishes, now.peek()));
   const selection = useSignal<Span | null>(null);
   const player = useSignal<Player | null>(null);
@@ -45,11 +49,21 @@ export function Embedded({ name, wishes, children }: Props) {
     if (video.current === null) return;
     video.current.volume = wishes.volume;
     video.current.muted = wishes.mute;
-    const made = createPlayer(video.current, { name, token: wishes.token, now: () => now.peek() });
+    const made = createPlayer(video.current, {
+      name,
+      token: wishes.token,
+      now: () => now.peek(),
+      recorded: () => (known.peek() ? archive.peek().ranges : null),
+    });
     player.value = made;
-    if (wishes.autoplay) begin(made);
     return () => made.destroy();
   }, []);
+  // A moment of the archive begins once it is known what there is.
+  useSignalEffect(() => {
+    const made = player.value;
+    const ready = wishes.from === null || !wishes.dvr || asked.value;
+    if (made !== null && ready && wishes.autoplay && !begun.peek()) begin(made);
+  });
   useEffect(() => {
     const timer = setInterval(() => {
       now.value = Date.now() + aheadMs.peek();
@@ -59,9 +73,14 @@ export function Embedded({ name, wishes, children }: Props) {
   useEffect(() => {
     if (!wishes.dvr) return;
     return poll(async (abort) => {
-      const read = await readRecorded(name, wishes.token, abort);
-      aheadMs.value = read.aheadMs;
-      archive.value = read.timeline;
+      try {
+        const read = await readRecorded(name, wishes.token, abort);
+        aheadMs.value = read.aheadMs;
+        archive.value = read.timeline;
+        known.value = true;
+      } finally {
+        asked.value = true;
+      }
     }, ASK_MS);
   }, []);
   useEffect(() => {

@@ -82,7 +82,7 @@ function Choice({ chosen, streams }: { chosen: Chosen; streams: string[] }) {
         <button
           key={family}
           aria-pressed={chosen.families.includes(family)}
-          onClick={() => change({ families: toggled(chosen.families, family) })}
+          onClick={() => change({ families: toggled(readChosen(place.peek().query).families, family) })}
         >
           {FAMILY_TITLES[family]}
         </button>

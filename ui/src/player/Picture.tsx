@@ -23,6 +23,12 @@ export function Picture({ video, player, label, zone, help, onHelp }: Props) {
   return (
     <div class="picture">
       <video ref={video} playsInline aria-label={label} onClick={() => player?.toggle()} />
+      {player?.soundOnly.value && (
+        <p class="picture-sound">
+          <Icon name="sound" />
+          Sound only
+        </p>
+      )}
       {player !== null && <Waiting player={player} />}
       {player !== null && <Trouble player={player} />}
       <div class="picture-notes" role="status">

@@ -12,6 +12,7 @@ import type Hls from "hls.js";
 import type { ErrorData, HlsConfig, MediaFragment } from "hls.js";
 
 import { inPath } from "../api/http";
+import type { Span } from "../api/types";
 import { Cadence } from "./cadence";
 import { problemOf, retryAfterMs, SILENT, UNPLAYABLE, type Problem } from "./problem";
 import { playlistOf, reelAround, seconds, type Reel } from "./reel";
@@ -27,6 +28,8 @@ export interface PlayerOptions {
   token?: string | undefined;
   /** The server's present, UTC ms. */
   now: () => number;
+  /** What is known to be recorded; `null`: not known, or not yet. Lists of spans that have nothing are not asked for. */
+  recorded?: () => readonly Span[] | null;
 }
 
 export interface Player {
@@ -42,6 +45,8 @@ export interface Player {
   /** The gap that has just been passed over. */
   readonly gap: ReadonlySignal<Gap | null>;
   readonly rate: ReadonlySignal<number>;
+  /** There is sound and no picture. */
+  readonly soundOnly: ReadonlySignal<boolean>;
   /** Shows the frame of that moment and goes on from there; stays paused if it is. In a gap: what comes next. */
   playAt(ms: number): void;
   playLive(): void;
@@ -105,6 +110,7 @@ class HlsPlayer implements Player {
   readonly live = computed(() => this.mode.value === "live" && this.state.value !== "failed");
   readonly gap = signal<Gap | null>(null);
   readonly rate = signal(1);
+  readonly soundOnly = signal(false);
 
   readonly #video: HTMLVideoElement;
   readonly #options: PlayerOptions;
@@ -157,7 +163,7 @@ class HlsPlayer implements Player {
     this.#corrections = 0;
     this.seeking.value = ms;
     this.mode.value = "archive";
-    if (!this.#seek(ms)) this.#open(reelAround(ms, this.#options.now()), ms);
+    if (!this.#seek(ms)) this.#openAround(ms);
   }
 
   playLive(): void {
@@ -238,6 +244,7 @@ class HlsPlayer implements Player {
 
   #close(): void {
     this.#opening += 1;
+    this.soundOnly.value = false;
     clearTimeout(this.#retrying);
     this.#hls?.destroy();
     this.#hls = null;
@@ -245,6 +252,19 @@ class HlsPlayer implements Player {
     this.#waitingSince = null;
     this.#pace = null;
     this.#leaping = false;
+  }
+
+  /** Opens the hours around `ms`; where they are known to be empty, what comes after them. */
+  #openAround(ms: number): void {
+    const reel = reelAround(ms, this.#options.now());
+    const ranges = this.#options.recorded?.() ?? null;
+    if (ranges === null || ranges.some(([begin, end]) => begin < reel.end && end > reel.begin)) {
+      return this.#open(reel, ms);
+    }
+    this.#close();
+    this.#reel = null;
+    this.#say("loading");
+    void this.#goOnAfter(ms);
   }
 
   /** Opens a playlist, to begin at `ms`; `null`: where live is. */
@@ -418,8 +438,10 @@ class HlsPlayer implements Player {
     const video = this.#video;
     if (this.#reel === null || this.#hls === null || this.error.value !== null) return;
     this.#settle();
-    // Without callbacks of pictures (a hidden page, an old browser) the clock of the element has to do.
-    if (document.hidden || !("requestVideoFrameCallback" in video)) this.#frame(video.currentTime);
+    this.soundOnly.value = video.readyState >= video.HAVE_METADATA && video.videoWidth === 0;
+    // Without callbacks of pictures (a hidden page, an old browser, no picture) the clock of the element has to do.
+    const uncalled = document.hidden || this.soundOnly.value || !("requestVideoFrameCallback" in video);
+    if (uncalled && video.readyState >= video.HAVE_CURRENT_DATA) this.#frame(video.currentTime);
     // The dates become exact when a segment has been read: what is shown may have another one now.
     else if (video.paused && !video.seeking && this.#shown !== null) {
       this.position.value = utcOf(this.#pieces(), this.#shown) ?? this.position.value;
@@ -544,7 +566,7 @@ class HlsPlayer implements Player {
   #reopen(): void {
     const ms = this.mode.value === "archive" ? (this.seeking.value ?? this.position.value) : null;
     if (ms === null) this.#open("live", null);
-    else this.#open(reelAround(ms, this.#options.now()), ms);
+    else this.#openAround(ms);
   }
 }
 

@@ -4,7 +4,7 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { Stream } from "../api/types";
 import { formatBytes } from "../common/bytes";
 import { Name } from "../common/Name";
-import { formatBitrate, formatDepth } from "../streams/figures";
+import { formatBitrate, formatRecorded } from "../streams/figures";
 import { toRow } from "../streams/row";
 import { State } from "../streams/State";
 
@@ -26,8 +26,8 @@ export function StreamHeader({ name, stream }: { name: string; stream: ReadonlyS
           {row.bitrate > 0 && <span class="num">{formatBitrate(row.bitrate)}</span>}
           {row.codecs !== "" && <span class="soft">{row.codecs}</span>}
           {row.depth > 0 && (
-            <span class="num" title="from the oldest recording to the newest, and how much it is on the disk">
-              {formatDepth(row.depth)} recorded <span class="soft">({formatBytes(row.bytes)})</span>
+            <span class="num" title="how much is recorded, over what span if there are gaps, and its size on the disk">
+              {formatRecorded(row.recorded, row.depth)} recorded <span class="soft">({formatBytes(row.bytes)})</span>
             </span>
           )}
           <span class="num">{row.viewers === 1 ? "1 viewer" : `${row.viewers} viewers`}</span>

@@ -1,9 +1,12 @@
 /** What a server without streams says: how to get the first. */
 import { mayEdit } from "../api/http";
+import { rtmpAddress, useListeners } from "../api/server";
 import { address } from "../app/router";
 import { Icon } from "../common/Icon";
 
 export function NoStreams() {
+  const listeners = useListeners();
+  const rtmp = listeners === null ? null : rtmpAddress(listeners, location.hostname, "NAME");
   return (
     <section class="empty card">
       <h2>There are no streams yet</h2>
@@ -24,7 +27,11 @@ export function NoStreams() {
       <p class="soft small">
         To publish, add a stream whose input is <code>publish://</code>, then send to it:
       </p>
-      <pre class="mono">{`ffmpeg -re -i FILE -c copy -f flv rtmp://${location.hostname}/live/NAME`}</pre>
+      <pre class="mono">
+        {rtmp === null
+          ? `ffmpeg -re -i FILE -c copy -f mpegts -method PUT ${location.origin}/NAME/mpegts`
+          : `ffmpeg -re -i FILE -c copy -f flv ${rtmp}`}
+      </pre>
     </section>
   );
 }

@@ -3,7 +3,7 @@ import { address, go } from "../app/router";
 import { serverNow } from "../api/http";
 import { formatBytes } from "../common/bytes";
 import { Name } from "../common/Name";
-import { formatBitrate, formatDepth } from "./figures";
+import { formatBitrate, formatDepth, formatRecorded } from "./figures";
 import { rowOf } from "./list";
 import type { Row } from "./row";
 import { State } from "./State";
@@ -30,7 +30,7 @@ export function StreamRow({ name, at }: Props) {
       </td>
       <td class="num">{formatBitrate(row.bitrate)}</td>
       <td class="soft column-codecs">{row.codecs}</td>
-      <td class="num">{formatDepth(row.depth)}</td>
+      <td class="num">{formatRecorded(row.recorded, row.depth)}</td>
       <td class="num">{row.bytes > 0 ? formatBytes(row.bytes) : "–"}</td>
       <td class="num">{row.viewers}</td>
       <td class="num">{uptime(row)}</td>
@@ -49,7 +49,7 @@ export function StreamCard({ name, at, of }: Props & { of: number }) {
         <div class="soft small num stream-card-figures">
           {[
             row.bitrate > 0 && formatBitrate(row.bitrate),
-            row.depth > 0 && formatDepth(row.depth),
+            row.depth > 0 && formatRecorded(row.recorded, row.depth),
             row.bytes > 0 && formatBytes(row.bytes),
             row.viewers > 0 && `${row.viewers} watching`,
           ]

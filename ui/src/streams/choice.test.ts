@@ -11,6 +11,7 @@ const row = (name: string, more: Partial<Row> = {}): Row => ({
   bitrate: 0,
   codecs: "",
   depth: 0,
+  recorded: 0,
   bytes: 0,
   viewers: 0,
   openedAt: null,

@@ -71,7 +71,7 @@ const TESTS: Record<Shown, (row: Row) => boolean> = {
 const KEYS: Record<Exclude<Column, "name">, (row: Row) => number> = {
   state: ({ state }) => STATES.indexOf(state),
   bitrate: ({ bitrate }) => bitrate,
-  depth: ({ depth }) => depth,
+  depth: ({ recorded }) => recorded,
   bytes: ({ bytes }) => bytes,
   viewers: ({ viewers }) => viewers,
   uptime: ({ openedAt }) => (openedAt === null ? -Infinity : -openedAt),

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { formatBitrate, formatDepth } from "./figures";
+import { formatBitrate, formatDepth, formatRecorded } from "./figures";
 
 it("depths have two units", () => {
   expect([0, 59, 60, 3660, 273_600, 8_640_000].map(formatDepth)).toEqual([
@@ -22,4 +22,10 @@ it("bitrates grow", () => {
     "120 Mbit/s",
     "1.50 Gbit/s",
   ]);
+});
+
+it("says over what span, where gaps make a difference", () => {
+  expect(formatRecorded(3600, 3640)).toBe("1 h 00 min");
+  expect(formatRecorded(12_000, 187_200)).toBe("3 h 20 min in 2 d 04 h");
+  expect(formatRecorded(86_400, 87_000)).toBe("1 d 00 h");
 });

@@ -13,6 +13,17 @@ export function formatDepth(seconds: number): string {
   return minutes > 0 ? `${minutes} min` : `${seconds} s`;
 }
 
+/** Where gaps make less of a span than it looks, so much (s) is missing. */
+const NOTED_GAPS = 0.01;
+const NOTED_GAPS_S = 60;
+
+/** "3 h 20 min", and where gaps make a difference " in 2 d 04 h": what is recorded, and over what span (both s). */
+export function formatRecorded(recorded: number, span: number): string {
+  const missing = span - recorded;
+  const noted = missing > NOTED_GAPS_S && missing > NOTED_GAPS * span;
+  return formatDepth(recorded) + (noted ? ` in ${formatDepth(span)}` : "");
+}
+
 /** `kbit`: kbit/s. */
 export function formatBitrate(kbit: number): string {
   if (kbit <= 0) return "–";

@@ -19,6 +19,8 @@ export interface Row {
   codecs: string;
   /** From the oldest recording to the newest, s. */
   depth: number;
+  /** Of that, what is recorded, s. */
+  recorded: number;
   /** On the disk. */
   bytes: number;
   viewers: number;
@@ -35,7 +37,7 @@ export const SELECTED = [
   "disabled",
   "thumbnails.enabled",
   ...["alive", "running", "status", "error", "bitrate", "online_clients", "opened_at", "dvr_enabled"].map(inStats),
-  ...["dvr_info.depth", "dvr_info.bytes", "dvr_write.error", "media_info.tracks"].map(inStats),
+  ...["dvr_info.depth", "dvr_info.duration", "dvr_info.bytes", "dvr_write.error", "media_info.tracks"].map(inStats),
 ].join(",");
 
 function inStats(name: string): string {
@@ -54,6 +56,7 @@ export function toRow(stream: Stream): Row {
     bitrate: stats.bitrate,
     codecs: codecs(tracks),
     depth: stats.dvr_info?.depth ?? 0,
+    recorded: stats.dvr_info?.duration ?? 0,
     bytes: stats.dvr_info?.bytes ?? 0,
     viewers: stats.online_clients,
     openedAt: stats.running ? (stats.opened_at ?? null) : null,

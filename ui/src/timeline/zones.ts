@@ -61,7 +61,7 @@ export function zonesOf(archive: Timeline): Zones {
 }
 
 /** Sorted and disjoint, whatever order locks were made in. */
-function merged(spans: readonly Span[]): Span[] {
+export function merged(spans: readonly Span[]): Span[] {
   const found: Span[] = [];
   for (const [begin, end] of spans.toSorted(([a], [b]) => a - b)) {
     const last = found.at(-1);

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 
 import type { Input } from "../../api/types";
+import { rtmpAddress, useListeners } from "../../api/server";
 import { Field } from "../../common/Field";
 import { Secret } from "../../common/Secret";
 import { AmountField } from "./AmountField";
@@ -124,10 +125,18 @@ export function StreamForm(props: StreamFormProps) {
 /** Where an encoder has to send to. */
 function PublishTo({ name }: { name: string }) {
   const shown = name === "" ? "NAME" : name;
+  const listeners = useListeners();
+  const rtmp = listeners === null ? null : rtmpAddress(listeners, location.hostname, shown);
   return (
     <p class="small soft anywhere">
-      By RTMP to <code>{`rtmp://${location.hostname}/live/${shown}`}</code>, by HTTP (MPEG-TS) with PUT to{" "}
-      <code>{`${location.origin}/${shown}/mpegts`}</code>
+      {rtmp === null ? (
+        "By HTTP"
+      ) : (
+        <>
+          By RTMP to <code>{rtmp}</code>, by HTTP
+        </>
+      )}{" "}
+      (MPEG-TS) with PUT to <code>{`${location.origin}/${shown}/mpegts`}</code>
     </p>
   );
 }
