@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from flussdvr.config.model import Config
+from flussdvr.config.model import Config, Listener
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.router import Router
@@ -19,7 +19,8 @@ from flussdvr.web.viewers.sessions import Session, Sessions
 def test_how_much_goes_out_is_measured() -> None:
     clock, seconds = Clock(), 60
     sessions = Sessions(clock, lambda: int(clock.seconds() * 1000))
-    anything: Any = SimpleNamespace(roots={}, names=list)
+    config = Config(rtmp=(Listener(11935),))
+    anything: Any = SimpleNamespace(roots={}, names=list, config=config)
     router = Router(Gate(Config, InlineWorker()), Schema(), clock)
     stats = add_config(router, anything, anything, anything, sessions, lambda: seconds * 1000)
     assert stats()["output_kbit"] == 0
@@ -31,3 +32,4 @@ def test_how_much_goes_out_is_measured() -> None:
     clock.advance(1)
     assert stats()["output_kbit"] == 2000
     assert stats()["started_at"] == 60 and stats()["uptime"] == 0
+    assert stats()["listeners"] == {"http": [], "https": [], "rtmp": [{"port": 11935, "address": None}]}
