@@ -19,6 +19,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from flussdvr.archive.numbering import first_discontinuity
 from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
@@ -28,10 +29,13 @@ from flussdvr.errors import DvrError
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.live.stream import Recorder, Stream
+from flussdvr.live.window import LiveWindow
 from flussdvr.timeline import Range
 
 NEVER_S = 365 * 86_400.0
 UPDATE_S = 60
+REMEMBERED = 10_000
+"""Stopped streams whose number of discontinuities is kept, should they start again."""
 """So often it is told how much comes in and goes out."""
 
 PermitPublisher = Callable[[AuthSettings, str, str, str, str | None], Awaitable[str | None]]
@@ -109,6 +113,7 @@ class Streams(Service):
         self._updates = Periodic(reactor, self._tell_updates, self.log, "telling how much comes and goes")
         self._streams: dict[str, Running] = {}
         self._stopping: dict[str, Deferred[None]] = {}
+        self._discontinuities: dict[str, int] = {}
 
     # -- what playback and the API ask ------------------------------------------------------------------------
 
@@ -219,6 +224,7 @@ class Streams(Service):
             recorded.end_ms if recorded is not None else 0,
             self._on_event,
         )
+        stream.window.discontinuity_sequence = self._next_discontinuity(name)
         stream.window.is_recorded = lambda range: self._is_recorded(name, range)
         inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name, on_event=self._on_event)
         recorder = self._recorder(settings)  # not before the inputs: they may turn out to be impossible
@@ -230,6 +236,12 @@ class Streams(Service):
         inputs.startService()
         self.log.info("{stream} is started", stream=name)
         return running
+
+    def _next_discontinuity(self, name: str) -> int:
+        """For the live list of a stream that begins: players may know its recordings, and how it ran before."""
+        archive, before = self._archive.stream(name), self._discontinuities.get(name, 0)
+        recorded = archive.discontinuity + 1 if archive is not None and archive.discontinuity else 0
+        return max(before, recorded) or first_discontinuity(self._utc_ms())
 
     def _is_recorded(self, name: str, range: Range) -> bool:
         archive = self._archive.stream(name)
@@ -297,10 +309,17 @@ class Streams(Service):
         try:
             await running.stop()
         finally:
+            self._remember_discontinuities(name, running.stream.window)
             del self._stopping[name]
             stopped.callback(None)
         self.log.info("{stream} is stopped", stream=name)
         self._on_event({"event": "stream_closed", "media": name, "reason": reason, **self._counters(running)})
+
+    def _remember_discontinuities(self, name: str, window: LiveWindow) -> None:
+        self._discontinuities.pop(name, None)
+        self._discontinuities[name] = window.next_discontinuity_sequence
+        while len(self._discontinuities) > REMEMBERED:
+            del self._discontinuities[next(iter(self._discontinuities))]
 
     # -- what is told about them ------------------------------------------------------------------------------
 

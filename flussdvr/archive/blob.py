@@ -46,8 +46,9 @@ class Blob:
     """
     What is known of a blob. `[begin_ms, end_ms)` and the sizes tell what has been written and may be listed and read.
 
-    `segment_ms`, `sequence` (media sequence number of its first segment) and `after` (why there is a gap before it)
-    also stand in the file. `holes` are the parts of it that were deleted, `freed` how many bytes that gave back.
+    `segment_ms`, `sequence` (media sequence number of its first segment) `after` (why there is a gap before it) and
+    `discontinuity` (how many discontinuities the stream had up to its beginning, 0 if not counted) also stand in the
+    file. `holes` are the parts of it that were deleted, `freed` how many bytes that gave back.
     Lives in the reactor thread.
     """
 
@@ -64,6 +65,7 @@ class Blob:
     id: int = 0
     holes: tuple[Range, ...] = ()
     freed: int = 0
+    discontinuity: int = 0
 
     @property
     def disk_size(self) -> int:

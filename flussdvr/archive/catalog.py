@@ -33,7 +33,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE root (
@@ -106,13 +106,19 @@ FIFTH_SCHEMA = """
 CREATE TABLE dvr_override (dvr TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
 """
 
+SIXTH_SCHEMA = """
+ALTER TABLE blob ADD COLUMN discontinuity INTEGER NOT NULL DEFAULT 0;
+"""
+
 SELECT_BLOBS = """
-SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after, holes, freed
+SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after, holes, freed,
+       discontinuity
 FROM blob JOIN root ON root.id = root_id WHERE root.path IS NOT NULL ORDER BY stream, begin_ms
 """
 INSERT_BLOB = """
-INSERT INTO blob (root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after)
-VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO blob (root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after,
+                  discontinuity)
+VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 UPDATE_BLOB = "UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ? WHERE id = ?"
 UPDATE_STATE = "UPDATE blob SET state = ? WHERE id = ?"
@@ -327,7 +333,7 @@ class SqliteCatalog:
         ids = []
         for b in blobs:
             values = (b.root, b.stream, b.begin_ms, b.end_ms, b.size, b.index_size, b.state)
-            cursor = connection.execute(INSERT_BLOB, (*values, b.segment_ms, b.sequence, b.after))
+            cursor = connection.execute(INSERT_BLOB, (*values, b.segment_ms, b.sequence, b.after, b.discontinuity))
             ids.append(cursor.lastrowid or 0)
         return ids
 
@@ -466,9 +472,10 @@ def _rows(ids: Iterable[int]) -> list[tuple[int]]:
 
 
 def _blob(id: int, stream: str, root: str, begin_ms: int, end_ms: int, size: int, index: int, *rest: Any) -> Blob:
-    state, segment_ms, sequence, after, holes, freed = rest
+    state, segment_ms, sequence, after, holes, freed, discontinuity = rest
     blob = Blob(stream, root, begin_ms, end_ms, size, index, BlobState(state), segment_ms, sequence, after, id)
     blob.holes, blob.freed = tuple(Range(*hole) for hole in json.loads(holes or "[]")), freed
+    blob.discontinuity = discontinuity
     return blob
 
 
@@ -509,3 +516,5 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {FOURTH_SCHEMA} PRAGMA user_version = 4; COMMIT;")
     if version < 5:
         connection.executescript(f"BEGIN IMMEDIATE; {FIFTH_SCHEMA} PRAGMA user_version = 5; COMMIT;")
+    if version < 6:
+        connection.executescript(f"BEGIN IMMEDIATE; {SIXTH_SCHEMA} PRAGMA user_version = 6; COMMIT;")

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobFailed, BlobState, BlobWriter, delete_files, stream_directory
 from flussdvr.archive.catalog import Catalog
+from flussdvr.archive.numbering import first_discontinuity
 from flussdvr.archive.root import OnEvent, Root, as_error
 from flussdvr.archive.stream_archive import JOIN_MS, StreamArchive
 from flussdvr.errors import DvrError
@@ -110,6 +111,7 @@ class Recorder:
         self._current: _Recording | None = None
         self._unfinished: set[_Recording] = set()
         self._after: str | None = "restart" if len(archive) else None
+        self._discontinuity = archive.discontinuity
         self._end_ms = archive.end_ms
         self._retry_at: float | None = None
         self._closed = False
@@ -220,9 +222,14 @@ class Recorder:
                 self._end("timestamp_jump")
             else:
                 self._end(None)
-        info = BlobInfo(name, segment_ms, sequence, self._after)
         begin_ms = fragment.begin_ms
+        if not self._discontinuity:
+            self._discontinuity = first_discontinuity(begin_ms)
+        elif self._after is not None:
+            self._discontinuity += 1
+        info = BlobInfo(name, segment_ms, sequence, self._after, self._discontinuity)
         blob = Blob(name, self.root.path, begin_ms, begin_ms, 0, 0, BlobState.OPEN, segment_ms, sequence, self._after)
+        blob.discontinuity = self._discontinuity
         self._after = None
         recording = self._current = _Recording(blob, init, begin_ms)
         self._unfinished.add(recording)

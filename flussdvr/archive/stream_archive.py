@@ -41,6 +41,10 @@ class StreamArchive:
         self.locks = RangeSet()
         self.size = 0
         """Bytes on the disk, indexes included."""
+        self.discontinuity = 0
+        """The highest number of a discontinuity that any blob has had; it outlives the blob."""
+        self.trims = 0
+        """How often parts of blobs were deleted."""
         self._indexes = indexes
         self._blobs: list[Blob] = []
         self._roots: Counter[str] = Counter()
@@ -153,6 +157,7 @@ class StreamArchive:
             self._blobs.append(blob)
             self._roots[blob.root] += 1
             self.size += blob.disk_size
+            self.discontinuity = max(self.discontinuity, blob.discontinuity)
         self._blobs.sort(key=_begin)
         self._ranges = None
 
@@ -161,6 +166,7 @@ class StreamArchive:
         insort(self._blobs, blob, key=_begin)
         self._roots[blob.root] += 1
         self.size += blob.disk_size
+        self.discontinuity = max(self.discontinuity, blob.discontinuity)
         if blob is self._blobs[-1] and self._ranges is not None:
             self._list(len(self._blobs) - 1)
         else:
@@ -185,6 +191,7 @@ class StreamArchive:
             blob.end_ms, holes = holes[-1].begin_ms, holes[:-1]
         blob.holes, blob.freed, blob.index_size = holes, freed, index_size
         self.size += blob.disk_size
+        self.trims += 1
         self._ranges = None
         self._indexes.forget([blob])
 

@@ -110,7 +110,7 @@ def _check_files(root: str, repair: bool, report: Report) -> list[Blob]:
             table, info = found, found.info
             end_ms, index_size = int(table.end_ms[-1]), table.consumed
             blob = Blob(stream, root, begin_ms, end_ms, table.blob_size, index_size, BlobState.CLOSED, info.segment_ms)
-            blob.sequence, blob.after = info.sequence, info.after
+            blob.sequence, blob.after, blob.discontinuity = info.sequence, info.after, info.discontinuity
             blob.holes, blob.freed = holes_of(table, blob.range), freed_by(stem + ".idx")
             blobs.append(blob)
             report.blobs += 1

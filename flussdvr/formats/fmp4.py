@@ -139,13 +139,15 @@ class BlobInfo:
     """
     Whose a blob is.
 
-    `sequence`: media sequence number of its first segment; `after`: why there is a gap before it, `None` if none.
+    `sequence`: media sequence number of its first segment; `after`: why there is a gap before it, `None` if none;
+    `discontinuity`: how many discontinuities the stream had up to its beginning, 0 where nobody has counted them.
     """
 
     stream: str
     segment_ms: int
     sequence: int = 0
     after: str | None = None
+    discontinuity: int = 0
 
 
 # --- init segment -----------------------------------------------------------------------------------------------------
@@ -259,6 +261,8 @@ def _with_frame_rate(track: Track, duration: int) -> Track:
 def blob_info_box(info: BlobInfo) -> bytes:
     """The `uuid` box that stands between the init segment and the first fragment of a blob."""
     fields = {"stream": info.stream, "segment_ms": info.segment_ms, "sequence": info.sequence, "after": info.after}
+    if info.discontinuity:
+        fields["discontinuity"] = info.discontinuity
     return box(b"uuid", USER_TYPE, json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode())
 
 
@@ -277,7 +281,9 @@ def parse_blob_info(payload: Buffer) -> BlobInfo | None:
         raise FormatError("blob info lacks stream, segment_ms or sequence")
     if not 0 < segment_ms < 1 << 40 or not 0 <= sequence < 1 << 62 or not (after is None or isinstance(after, str)):
         raise FormatError("blob info is out of range")
-    return BlobInfo(stream, segment_ms, sequence, after)
+    count = fields.get("discontinuity")
+    count = count if type(count) is int and 0 <= count < 1 << 53 else 0
+    return BlobInfo(stream, segment_ms, sequence, after, count)
 
 
 # --- fragments --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ The live window: the newest segments of a stream, in RAM.
 A segment begins with a sync fragment, `segment_ms` or more after the one before it began, or where the recorder opens
 a blob; the archive groups fragments by the same rule, so both name the same segments by the same URLs. Media sequence
 numbers count on from the second in which the window was opened: they never go back, whatever restarts.
+
+The list keeps `segment_count` segments, and more where these are short: it is never shorter than three target
+durations, and its target duration never falls (RFC 8216 section 6.2.2).
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ from flussdvr.timeline import Range
 
 GROWING_BYTES = 64 << 20
 """A segment that finds no end (no sync sample comes) is given up as a segment when it has grown to this."""
+TARGETS = 3
+"""Target durations that a list has at least, once it has been as long."""
+MOST_SEGMENTS = 1000
+MOST_BYTES = 128 << 20
+"""More segments, or bytes of them, are not kept for the sake of the list's length."""
 
 
 @dataclass(slots=True)
@@ -87,6 +95,11 @@ class LiveWindow:
         self.init = b""
         self.tracks: tuple[Track, ...] = ()
         self.discontinuity_sequence = 0
+        """How many discontinuities lie before the first listed segment, without the one that it may begin with."""
+        self.target_ms = segment_ms
+        """No listed segment was ever longer."""
+        self.peak_bps = 0
+        """Bit rate of the segment that had the highest of all that were ever listed, in bit/s."""
         self._next_sequence: int | None = None
         self._discontinuity = False
         self._subscribers: list[Subscriber] = []
@@ -160,6 +173,11 @@ class LiveWindow:
         return None
 
     @property
+    def next_discontinuity_sequence(self) -> int:
+        """A number for the list of another window of the same stream, so that players see none twice."""
+        return self.discontinuity_sequence + sum(segment.discontinuity for segment in self.segments) + 1
+
+    @property
     def size(self) -> int:
         """Bytes held."""
         whole = sum(segment.size for segment in (*self.segments, *self._past) if segment.fragments)
@@ -168,16 +186,30 @@ class LiveWindow:
     def _complete(self) -> None:
         if self.growing is None:
             return
-        self.growing.complete = True
-        self.segments.append(self.growing)
-        self.growing = None
-        while len(self.segments) > self.segment_count:
+        done, self.growing = self.growing, None
+        done.complete = True
+        self.segments.append(done)
+        duration_ms = done.end_ms - done.begin_ms
+        self.target_ms = max(self.target_ms, duration_ms)
+        self.peak_bps = max(self.peak_bps, done.size * 8000 // max(1, duration_ms))
+        while self._may_leave():
             left = self.segments.popleft()
             self._past.append(left)
             while len(self._past) > self.kept:
                 self._past.popleft()
             if left.discontinuity:
                 self.discontinuity_sequence += 1  # RFC 8216 section 6.2.2: the tag leaves with its segment
-        oldest = self.segments[0]
-        if len(self.segments) == self.segment_count and self.is_recorded(Range(oldest.begin_ms, oldest.end_ms)):
-            oldest.fragments.clear()
+        for index in range(len(self.segments) - self.segment_count + 1):
+            old = self.segments[index]
+            if old.fragments and self.is_recorded(Range(old.begin_ms, old.end_ms)):
+                old.fragments.clear()
+
+    def _may_leave(self) -> bool:
+        """Whether the list is long enough without its oldest segment (RFC 8216 section 6.2.2)."""
+        if len(self.segments) <= self.segment_count:
+            return False
+        rest_ms = sum(segment.end_ms - segment.begin_ms for segment in self.segments)
+        rest_ms -= self.segments[0].end_ms - self.segments[0].begin_ms
+        target_ms = -(-self.target_ms // 1000) * 1000  # as it stands in the list
+        held = sum(segment.size for segment in self.segments if segment.fragments)
+        return rest_ms >= TARGETS * target_ms or len(self.segments) > MOST_SEGMENTS or held > MOST_BYTES

@@ -14,7 +14,7 @@ RFC 8216; product.md §3-4. The first segment begins not before F and the last n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flussdvr.formats.codec_string import codec_string
 from flussdvr.media import Track
@@ -48,7 +48,7 @@ class Hls:
         pieces = list(self._live_pieces(source, view))
         if window is None or not pieces:
             raise no_recordings()
-        return self._playlist(source, pieces, sequence=window.discontinuity_sequence)
+        return MediaPlaylist(pieces, target_ms=window.target_ms, discontinuity_sequence=window.discontinuity_sequence)
 
     async def archive(
         self, source: Source, begin_ms: int, duration_ms: int | None, event: bool, view: View
@@ -120,7 +120,7 @@ class Hls:
     def _live_pieces(self, source: Source, view: View) -> Sequence[Piece]:
         pieces: list[Piece] = []
         for block in self.blocks.of_live(source, view, None):
-            pieces.append(Piece(block, 0, len(block), bool(pieces)))
+            pieces.append(Piece(block, 0, len(block), bool(pieces) or not block.continuous))
         return pieces
 
     async def _pieces(self, source: Source, begin_ms: int, end_ms: int, view: View) -> list[Piece]:
@@ -181,15 +181,26 @@ class Hls:
     # -- presenting them ----------------------------------------------------------------------------------------------
 
     def _sliding(self, source: Source, pieces: list[Piece]) -> MediaPlaylist:
-        return self._playlist(source, pieces, sequence=self.discontinuities.before(source, pieces[0]))
+        sequence, apart = self.discontinuities.before(source, pieces[0])
+        return self._playlist(source, pieces, sequence=sequence, apart=apart)
 
     def _playlist(
-        self, source: Source, pieces: Sequence[Piece], kind: str = "", ended: bool = False, sequence: int = 0
+        self,
+        source: Source,
+        pieces: Sequence[Piece],
+        kind: str = "",
+        ended: bool = False,
+        sequence: int = 0,
+        apart: bool = False,
     ) -> MediaPlaylist:
-        """Target duration: of the blobs, not of the segments shown, so that it stays as the list slides."""
+        """
+        Target duration: of the blobs, not of the segments shown, so that it stays as the list slides. `apart`: whether
+        the first segment does not continue the one before the list.
+        """
         target = max(piece.block.longest_ms for piece in pieces)
         if source.window is not None and not ended:
-            target = max(target, source.window.segment_ms)
+            target = max(target, source.window.target_ms)
+        pieces = [replace(pieces[0], discontinuity=apart), *pieces[1:]]
         return MediaPlaylist(pieces, kind, ended, target, sequence)
 
 

@@ -76,7 +76,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Segments `[first, stop)` of a block; `discontinuity`: they do not continue the piece before them."""
+    """
+    Segments `[first, stop)` of a block; `discontinuity`: they do not continue what comes before them, be it in the list
+    or, in one that slides, before it.
+    """
 
     block: Block
     first: int
@@ -152,7 +155,8 @@ class MediaPlaylist:
     What stands around the pieces.
 
     `kind`: `VOD`, `EVENT` or empty for a sliding list. `target_ms`: no segment is longer, now or later.
-    `query`: what every URL inside inherits.
+    `discontinuity_sequence`: how many lie before the list; the one in front of its first piece is in the list, as its
+    tag, until that segment leaves (RFC 8216 section 6.2.2). `query`: what every URL inside inherits.
     """
 
     pieces: Sequence[Piece]
@@ -192,9 +196,9 @@ class MediaPlaylist:
         """Text, and the same text compressed or nothing."""
         yield self._head().encode(), b""
         init: str | None = None
-        for index, piece in enumerate(self.pieces):
+        for piece in self.pieces:
             tags = ""
-            if piece.discontinuity and index:
+            if piece.discontinuity:
                 tags += "#EXT-X-DISCONTINUITY\n"
             if piece.block.init and piece.block.init != init:
                 tags += f'#EXT-X-MAP:URI="{with_query(piece.block.init, self.query)}"\n'

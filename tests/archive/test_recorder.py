@@ -13,8 +13,10 @@ from camera import UTC_MS, Camera
 from store import SEGMENT_MS, Store, files, result, write
 
 from flussdvr.archive.blob import BlobState
+from flussdvr.archive.numbering import first_discontinuity
 from flussdvr.archive.recorder import RETRY_S, Recorder
 from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -70,6 +72,24 @@ def test_other_tracks_make_another_blob(store: Store, recorder: Recorder, archiv
     other.count = 0
     store.record(recorder, other, 2)
     assert [(blob.begin_ms - UTC_MS, blob.after) for blob in archive.blobs()] == [(0, None), (5000, "tracks_changed")]
+
+
+def test_discontinuities_are_counted_on_in_blobs(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+    camera = Camera(UTC_MS + HOUR_MS - 2000)
+    store.record(recorder, camera, 4)
+    for _ in range(2):
+        recorder.gap("source_lost")
+        camera.now_ms += 10_000
+        store.record(recorder, camera, 2)
+    first, *others = archive.blobs()
+    assert first.discontinuity == first_discontinuity(first.begin_ms)
+    assert [blob.discontinuity - first.discontinuity for blob in others] == [0, 1, 2]
+    for blob in archive.blobs():
+        table = FragmentTable(Path(blob.index_path).read_bytes())
+        assert table.info.discontinuity == blob.discontinuity
+    again = Recorder(archive, recorder.root, store.catalog, store.clock)
+    store.record(again, Camera(UTC_MS + 2 * HOUR_MS - 5000), 2)
+    assert archive.blobs()[-1].discontinuity == first.discontinuity + 3, "a restart is one"
 
 
 def test_a_gap_has_its_first_reason(store: Store, recorder: Recorder, archive: StreamArchive) -> None:

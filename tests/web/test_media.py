@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import av
+import hls_rules
 import pytest
 from recordings import Recording, Streams, T, decoded, media
 from ts_rules import faults, rules_of
@@ -83,7 +84,10 @@ class Server:
         return transport
 
     def get(self, url: str, *headers: str, method: str = "GET") -> Answer:
-        return Answer(self.open(url, *headers, method=method).value())
+        answer = Answer(self.open(url, *headers, method=method).value())
+        if answer.status == 200 and method == "GET" and "mpegurl" in answer.headers.get("content-type", ""):
+            hls_rules.check(answer.text)
+        return answer
 
 
 @pytest.fixture
@@ -277,7 +281,11 @@ def test_sliding_lists_count_discontinuities(recording: Recording) -> None:
     answer = server.get("/ort/mono-rewind-65.m3u8")
     assert "DISCONTINUITY-SEQUENCE" not in answer.text and "#EXT-X-DISCONTINUITY\n" in answer.text
     answer = server.get("/ort/mono-rewind-7.m3u8")
-    assert "#EXT-X-DISCONTINUITY-SEQUENCE:1\n" in answer.text and "#EXT-X-MEDIA-SEQUENCE:130\n" in answer.text
+    assert "#EXT-X-MEDIA-SEQUENCE:130\n" in answer.text
+    assert "DISCONTINUITY-SEQUENCE" not in answer.text and "#EXT-X-DISCONTINUITY\n" in answer.text
+    answer = server.get("/ort/mono-rewind-6.m3u8")
+    assert "#EXT-X-DISCONTINUITY-SEQUENCE:1\n" in answer.text and "#EXT-X-MEDIA-SEQUENCE:131\n" in answer.text
+    assert "#EXT-X-DISCONTINUITY\n" not in answer.text
 
 
 def test_mp4(server: Server) -> None:
