@@ -57,7 +57,7 @@ from flussdvr.web.paths import (
 from flussdvr.web.range_list import range_list
 from flussdvr.web.sender import Sender, write_chunks
 from flussdvr.web.shown import shown
-from flussdvr.web.site import CACHE, DISK, PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.site import CACHE, DISK, DvrRequest, player_preflight, write_error
 from flussdvr.web.viewers.sessions import Session
 
 HLS = b"application/vnd.apple.mpegurl"
@@ -141,7 +141,7 @@ class MediaSite:
     @_app.route("/<path:path>", methods=METHODS)
     async def media(self, request: DvrRequest, path: str) -> bytes | None:
         if request.method == b"OPTIONS":
-            for name, value in PREFLIGHT.items():
+            for name, value in player_preflight(request.getHeader("access-control-request-headers")).items():
                 request.setHeader(name, value)
             request.setResponseCode(204)
             return None

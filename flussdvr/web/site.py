@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from io import BytesIO
@@ -65,8 +66,30 @@ PREFLIGHT = {
     b"access-control-allow-private-network": b"true",
     b"access-control-max-age": b"86400",
 }
+GUARDS = frozenset({"x-csrf-token", "x-requested-with"})
+"""By these headers the page proves that it is ours: no other origin may send them."""
+MAX_ASKED_HEADERS = 20
+_FIELD_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 EVERY_PAGE = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
 """Of what a browser shows as a page, and what belongs to it."""
+
+
+def player_preflight(asked: str | None) -> dict[bytes, bytes]:
+    """
+    The headers of an answer to a player's preflight (Fetch standard, CORS-preflight fetch).
+
+    `asked`: its `Access-Control-Request-Headers`. Players bring headers of their own (the vendor's sends `session`);
+    each is allowed by name, since `*` would not mean `Authorization`.
+    """
+    names = [name.strip().lower() for name in (asked or "").split(",", MAX_ASKED_HEADERS)[:MAX_ASKED_HEADERS]]
+    known = PREFLIGHT[b"access-control-allow-headers"].decode()
+    fixed = {name.strip().lower() for name in known.split(",")} | GUARDS | {"cookie", "*"}
+    more = [name for name in dict.fromkeys(names) if _FIELD_NAME.fullmatch(name) and name not in fixed]
+    return {
+        **PREFLIGHT,
+        b"access-control-allow-headers": ", ".join([known, *more]).encode("ascii"),
+        b"vary": b"Access-Control-Request-Headers",
+    }
 
 
 class Publication(Protocol):

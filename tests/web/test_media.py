@@ -534,6 +534,13 @@ def test_methods(server: Server) -> None:
     options = server.get(f"/ort/index-{S}-10.m3u8", method="OPTIONS")
     assert (options.status, options.body) == (204, b"")
     assert "Range" in options.headers["access-control-allow-headers"]
+    asked = "Access-Control-Request-Headers: session,X-Mine, range,x-csrf-token,cookie,*,b\u00e4d," + "x" * 65
+    options = server.get("/ort/ranges.json", asked, method="OPTIONS")
+    allowed = options.headers["access-control-allow-headers"].lower().split(", ")
+    assert {"session", "x-mine", "range", "authorization"} <= set(allowed) and len(allowed) == len(set(allowed))
+    assert not {"x-csrf-token", "cookie", "*"} & set(allowed) and all(name.isascii() for name in allowed)
+    many = "Access-Control-Request-Headers: " + ",".join(f"a{at}" for at in range(1000))
+    assert len(server.get("/ort/info.json", many, method="OPTIONS").headers["access-control-allow-headers"]) < 300
     for method in ("DELETE", "PUT", "POST", "PROPFIND"):
         answer = server.get(f"/ort/index-{S}-10.m3u8", "Content-Length: 0", method=method)
         assert (answer.status, answer.json["error"]) == (405, "unknown_operation")
