@@ -30,9 +30,9 @@ from flussdvr.archive.forecast import Forecast, forecast
 from flussdvr.archive.root import Root
 from flussdvr.archive.schedule import scheduled_since
 from flussdvr.callbacks import Periodic
-from flussdvr.config.urls import mask_url
 from flussdvr.events.events import Events
 from flussdvr.metrics import ReactorLatency
+from flussdvr.redaction import redact_url
 from flussdvr.streams import Running, Streams
 from flussdvr.utc_clock import UtcClock
 
@@ -180,7 +180,7 @@ class Alarms(Service):
                 yield from self._of_stream(name, entry, now_ms)
         for name, sink in self._events.sinks.items():
             if sink.error is not None:
-                url = mask_url(sink.settings.url)
+                url = redact_url(sink.settings.url)
                 lost = f", {sink.dropped} are lost" if sink.dropped else ""
                 title = f"The event sink {name} ({url}) takes nothing: {sink.error}; {len(sink)} events wait{lost}"
                 yield Finding("sink_failed", WARNING, title, sink=name, hold_s=10)

@@ -16,9 +16,9 @@ from threading import Event
 from flussdvr.archive.body import Body
 from flussdvr.config.export_root import SCHEMES, good_key, read_authority
 from flussdvr.config.model import Bucket
-from flussdvr.config.urls import mask_url
 from flussdvr.errors import DvrError, Kind
 from flussdvr.object_store import ObjectStore
+from flussdvr.redaction import redact_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def find_object(path: str, buckets: Iterable[Bucket], ending: Event) -> ObjectDe
         key = _key(path, bucket)
         if key is not None:
             return ObjectDestination(bucket, key, ending)
-    title = f"{mask_url(path)[:200]!r} is not below an export_root, has other credentials, or names no object"
+    title = f"{redact_url(path)[:200]!r} is not below an export_root, has other credentials, or names no object"
     raise DvrError(Kind.DENIED, "path_not_permitted", title, {"parameter": "path"})
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flussdvr.config.errors import Misread, nearest
-from flussdvr.config.urls import MASK
 from flussdvr.config.values import Kind
 from flussdvr.errors import DvrError
 from flussdvr.errors import Kind as ErrorKind
+from flussdvr.redaction import MASK
 
 Document = dict[str, Any]
 RESET = "$reset"

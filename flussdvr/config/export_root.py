@@ -17,8 +17,8 @@ from flussdvr.config.lexer import quote
 from flussdvr.config.model import Bucket
 from flussdvr.config.parser import Directive
 from flussdvr.config.reading import Reading, Rule, Writing, line, read_fields, simple, surplus
-from flussdvr.config.urls import mask_url
 from flussdvr.config.values import Kind
+from flussdvr.redaction import redact_url
 
 SCHEMES = {"s3": 80, "s3s": 443}
 REGION = Bucket("", "", "", "").region
@@ -98,7 +98,7 @@ def _read(directive: Directive, reading: Reading) -> tuple[str | Bucket, ...]:
         if text.partition("://")[0].lower() in SCHEMES and "://" in text:
             return (read_bucket(text, values.get("region", REGION)),)
         if "://" in text:
-            raise Misread(f"exports go to directories and to s3:// and s3s://, found {shown(mask_url(text))}")
+            raise Misread(f"exports go to directories and to s3:// and s3s://, found {shown(redact_url(text))}")
         if "region" in places:
             raise Misread("a directory is in no region", places["region"])
         return (reading.path(text),)

@@ -16,8 +16,8 @@ from flussdvr.config.errors import Misread, Place, Problems, shown
 from flussdvr.config.lexer import Word, is_key, quote, quote_value
 from flussdvr.config.model import AuthBackendSettings, DvrSettings
 from flussdvr.config.parser import Directive
-from flussdvr.config.urls import MASK, is_secret_name, mask_url
 from flussdvr.config.values import BOOLEAN, TEXT, Kind, is_off, split
+from flussdvr.redaction import MASK, is_harmless, is_secret_name, redact_text
 
 
 @dataclass(slots=True)
@@ -55,13 +55,18 @@ class Writing:
         return text if self.secrets else MASK
 
     def url(self, text: str) -> str:
-        return text if self.secrets else mask_url(text)
+        return text if self.secrets else redact_text(text)
 
     def options(self, options: Mapping[str, str]) -> list[str]:
         return [f"{key}={quote_value(self.named(key, value))}" for key, value in options.items()]
 
     def named(self, key: str, value: str) -> str:
+        """The value of an option of ours."""
         return MASK if is_secret_name(key) and not self.secrets else self.url(value)
+
+    def extra(self, key: str, value: str) -> str:
+        """The value of a setting that is for somebody else, and may be anything."""
+        return value if self.secrets or (is_harmless(key) and "://" not in value) else MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +256,7 @@ def mapping(name: str) -> Rule:
         return {word.key.text: word.value.text for word in directive.words if word.key}
 
     def write(called: str, value: Mapping[str, str], writing: Writing) -> list[str]:
-        return [line(called, *(f"{k}={quote_value(v)}" for k, v in value.items()))]
+        return [line(called, *writing.options(value))]
 
     return Rule(name, read, write)
 

@@ -44,8 +44,9 @@ from flussdvr.config.reading import (
     the_word,
     written,
 )
-from flussdvr.config.urls import mask_url, read_scheme
+from flussdvr.config.urls import read_scheme
 from flussdvr.config.values import ADDRESS, DURATION, HTTP_URL, NETWORK, SIZE, Kind, choice, duration, integer, split
+from flussdvr.redaction import redact_url
 
 PORT = integer(0, 65535)
 
@@ -247,7 +248,7 @@ def read_event_sink(directive: Directive, reading: Reading) -> EventSinkSettings
 
 def write_event_sink(sink: EventSinkSettings, writing: Writing) -> list[str]:
     lines = written(SINK_RULES, sink, EventSinkSettings("", ""), writing)
-    lines += [line(key, quote(writing.named(key, value))) for key, value in sink.extra.items()]
+    lines += [line(key, quote(writing.extra(key, value))) for key, value in sink.extra.items()]
     return block(f"event_sink {quote(sink.name)}", lines)
 
 
@@ -301,6 +302,6 @@ def write_auth_backend(backend: AuthBackendSettings, writing: Writing) -> list[s
         for verdict in ("allow", "deny"):
             for value in getattr(backend, f"{verdict}_{name}"):
                 lines.append(line(verdict, subject, quote(writing.secret(value) if kind.secret else kind.write(value))))
-    lines += [line("backend", quote(url if writing.secrets else mask_url(url))) for url in backend.backends]
+    lines += [line("backend", quote(url if writing.secrets else redact_url(url))) for url in backend.backends]
     lines += [line("allow", "default")] if backend.allow_default else []
     return block(f"auth_backend {quote(backend.name)}", lines)

@@ -201,7 +201,7 @@ def _auth(field: str) -> Rule:
         if value is None:
             return [line(name, "off")]
         lines = written(_AUTH, value, AuthSettings(""), replace(writing, defaults=False))
-        lines += [line(key, quote(writing.named(key, text))) for key, text in value.extra.items()]
+        lines += [line(key, quote(writing.extra(key, text))) for key, text in value.extra.items()]
         return block(line(name, quote(writing.url(value.url)))[:-1], lines)
 
     return Rule(field, read, write)

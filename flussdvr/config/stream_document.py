@@ -45,8 +45,9 @@ from flussdvr.config.model import (
     ThumbnailSettings,
 )
 from flussdvr.config.stream import INPUT_OPTIONS, PROTOCOLS
-from flussdvr.config.urls import MASK, is_secret_name, mask_url, read_input_url, read_scheme
+from flussdvr.config.urls import read_input_url, read_scheme
 from flussdvr.config.values import DIMENSIONS, HTTP_URL, Kind, choice, read_interval
+from flussdvr.redaction import MASK, is_harmless, is_secret_name, redact_text, redact_url
 
 MAX_BYTES = (1 << 63) - 1
 MAX_SECONDS = 100 * 366 * 86_400
@@ -54,6 +55,7 @@ MAX_SECONDS = 100 * 366 * 86_400
 DVR_ALIASES = {"dvr_limit": "expiration", "disk_limit": "disk_usage_limit", "disk_space": "storage_limit"}
 ALIASES = {"urls": "inputs", "url": "inputs", "input": "inputs", "auth": "on_play", "source_timeout": "input_timeout"}
 """The older names (compat notes §1.3): read, never shown."""
+SECRET_FIELDS = frozenset({"password"})
 SHOWN_ONLY = frozenset({"stats", "named_by", "config_on_disk", "name", "effective"})
 """What GET shows and PUT ignores, so that what was got may be put."""
 
@@ -93,7 +95,7 @@ DVR_FIELDS = {
     "disk_usage_limit": Field("disk_usage_limit", limit(100)),
     "sync_interval": Field("sync_interval_s", number(1, 3600)),
     "schedule": Field("schedule", _schedule, lambda value: [list(pair) for pair in value] or None),
-    "copy": Field("copy", _copy, masked=mask_url),
+    "copy": Field("copy", _copy, masked=redact_url),
     "dvr_offline": Field("offline", boolean, lambda value: value or None),
 }
 
@@ -163,7 +165,7 @@ def _write_inputs(inputs: tuple[InputSettings, ...]) -> list[Document]:
 
 
 def _mask_inputs(shown: list[Document]) -> list[Document]:
-    return [{**one, "url": mask_url(one["url"])} for one in shown]
+    return [{**one, "url": redact_url(one["url"])} for one in shown]
 
 
 def _enabled(value: Any) -> bool | str:
@@ -182,7 +184,7 @@ def _sizes(value: Any) -> tuple[tuple[int, int], ...]:
 
 _THUMBNAILS = {
     "enabled": Field("enabled", _enabled),
-    "url": Field("url", as_text(HTTP_URL), masked=mask_url),
+    "url": Field("url", as_text(HTTP_URL), masked=redact_url),
     "sizes": Field("sizes", _sizes, lambda value: [{"width": w, "height": h} for w, h in value]),
 }
 
@@ -196,6 +198,10 @@ def _thumbnails(value: Any) -> ThumbnailSettings | None:
 
 def _write_thumbnails(value: ThumbnailSettings | None) -> Document | None:
     return None if value is None else write_document(_THUMBNAILS, value, True)
+
+
+def _mask_thumbnails(shown: Document) -> Document:
+    return {key: redact_url(one) if key == "url" else one for key, one in shown.items()}
 
 
 _AUTH = {
@@ -233,9 +239,18 @@ def _write_auth(value: AuthSettings | None) -> Document | None:
     }
 
 
+def _mask_extra(shown: Mapping[str, Any]) -> Document:
+    """What is for somebody else may be anything: only what has a harmless name is shown."""
+    return {key: one if is_harmless(key) and "://" not in str(one) else MASK for key, one in shown.items()}
+
+
+def _mask_labels(shown: Mapping[str, Any]) -> Document:
+    return {key: MASK if is_secret_name(key) else redact_text(str(one)) for key, one in shown.items()}
+
+
 def _mask_auth(shown: Document) -> Document:
-    extra = {key: MASK if is_secret_name(key) else mask_url(one) for key, one in shown.get("extra", {}).items()}
-    return {**shown, "url": mask_url(shown["url"]), **({"extra": extra} if extra else {})}
+    extra = _mask_extra(shown.get("extra", {}))
+    return {**shown, "url": redact_url(shown["url"]), **({"extra": extra} if extra else {})}
 
 
 # -- the stream -----------------------------------------------------------------------------------------------------
@@ -258,10 +273,10 @@ def _shown_timeout(value: int | None) -> int | bool:
 
 STREAM_FIELDS = {
     "title": Field("title", text),
-    "comment": Field("comment", text),
+    "comment": Field("comment", text, masked=redact_text),
     "provider": Field("provider", text),
     "position": Field("position", number(0, 1_000_000_000)),
-    "labels": Field("labels", mapping, lambda value: dict(value) or None),
+    "labels": Field("labels", mapping, lambda value: dict(value) or None, _mask_labels),
     "disabled": Field("disabled", boolean),
     "static": Field("static", boolean),
     "inputs": Field("inputs", _inputs, _write_inputs, _mask_inputs),
@@ -271,7 +286,7 @@ STREAM_FIELDS = {
     "segment_duration": Field("segment_duration_ms", number(1000, 15_000)),
     "segment_count": Field("segment_count", number(2, 1000)),
     "hls_container": Field("hls_container", as_text(choice("fmp4", "mpegts"))),
-    "thumbnails": Field("thumbnails", _thumbnails, _write_thumbnails),
+    "thumbnails": Field("thumbnails", _thumbnails, _write_thumbnails, _mask_thumbnails),
     "protocols": Field("protocols", _protocols, lambda value: dict.fromkeys(value, True) if value else None),
     "session_keys": Field("session_keys", words(), lambda value: list(value) if value else None),
     "on_play": Field("on_play", _auth("http", "https", "auth", "securetoken"), _write_auth, _mask_auth),
@@ -351,9 +366,13 @@ def effective(settings: StreamSettings, secrets: bool) -> Document:
 def mask_patch(patch: Any, key: str = "") -> Any:
     """A patch as a viewer may see it."""
     if isinstance(patch, dict):
+        if key == "extra":
+            return _mask_extra(patch)
+        if key == "labels":
+            return _mask_labels(patch)
         return {name: mask_patch(value, name) for name, value in patch.items()}
     if isinstance(patch, list):
         return [mask_patch(one, key) for one in patch]
     if isinstance(patch, str):
-        return MASK if is_secret_name(key) else mask_url(patch)
+        return MASK if key in SECRET_FIELDS else redact_text(patch)
     return patch

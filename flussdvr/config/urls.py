@@ -1,10 +1,9 @@
 """
-URLs in a configuration: which schemes an input may have, and what of a URL is secret.
+URLs in a configuration: which schemes an input may have.
 """
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -17,15 +16,6 @@ NOT_YET = frozenset(
 )
 _NEED_PORT = frozenset({"udp", "rtp"})
 _NEED_HOST = frozenset({"tshttp", "tshttps"})
-
-_SECRET_KEY = r"(?:[\w.-]*(?:password|passwd|passphrase|secret|token|signature)|[\w.-]*key|auth)"
-_SECRET_QUERY = re.compile(rf"((?:^|[?&/;])({_SECRET_KEY})=)[^&@\s]*", re.IGNORECASE)
-_SECRET_NAME = re.compile(rf"{_SECRET_KEY}|authorization", re.IGNORECASE)
-_USERINFO = re.compile(r"^([a-z0-9+.-]+://[^/@:?#]*:)[^/@?#]*@", re.IGNORECASE)
-_OBJECT_STORE = re.compile(r"^((?:s3s?|akamai)://[^:@?#]*:).*@", re.IGNORECASE)
-_SECURETOKEN = re.compile(r"^(securetoken://)[^?]*", re.IGNORECASE)
-
-MASK = "***"
 
 
 def read_input_url(text: str) -> str:
@@ -73,16 +63,3 @@ def read_scheme(text: str, schemes: tuple[str, ...], not_yet: tuple[str, ...] = 
     if not mark or not rest or scheme not in schemes:
         raise Misread(f"expected a URL that begins with {' or '.join(s + '://' for s in schemes)}, found {shown(text)}")
     return scheme
-
-
-def mask_url(url: str) -> str:
-    """`url` without its passwords, keys and tokens."""
-    url = _OBJECT_STORE.sub(rf"\1{MASK}@", url)
-    url = _USERINFO.sub(rf"\1{MASK}@", url)
-    url = _SECURETOKEN.sub(rf"\1{MASK}", url)
-    return _SECRET_QUERY.sub(rf"\1{MASK}", url)
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a value under this name is likely a secret."""
-    return _SECRET_NAME.fullmatch(name) is not None

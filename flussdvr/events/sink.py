@@ -28,10 +28,10 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from flussdvr import __version__
 from flussdvr.callbacks import background
 from flussdvr.config.model import EventSinkSettings
-from flussdvr.config.urls import mask_url
 from flussdvr.errors import DvrError
 from flussdvr.events.filter import may_want, wanted
 from flussdvr.events.queue import Queue
+from flussdvr.redaction import redact_url
 
 BATCH = 100
 BATCH_BYTES = 1 << 20
@@ -206,7 +206,7 @@ class HttpSink:
 
     def _failed(self, problem: str) -> None:
         if self.error is None:
-            fields = {"name": self.settings.name, "url": mask_url(self.settings.url), "count": len(self.queue)}
+            fields = {"name": self.settings.name, "url": redact_url(self.settings.url), "count": len(self.queue)}
             self.log.warn("event sink {name} ({url}): {problem}; {count} wait", problem=problem, **fields)
         self.error = problem
 

@@ -28,8 +28,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.config.urls import mask_url
 from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.redaction import redact_url
 
 DEFAULT_TIMEOUT_S = 10.0
 """Without media for this long an input is lost."""
@@ -138,7 +138,7 @@ class Input(Service):
     ) -> None:
         self.url = url
         self.stream = stream
-        self.shown_url = mask_url(url)
+        self.shown_url = redact_url(url)
         self.sink = sink
         self.options = dict(options or {})
         self.timeout_s = timeout_s

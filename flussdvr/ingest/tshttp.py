@@ -32,12 +32,12 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from flussdvr import __version__
-from flussdvr.config.urls import mask_url
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.failures import why
 from flussdvr.ingest.gather import Gather
 from flussdvr.ingest.source import Input, State
+from flussdvr.redaction import redact_url
 
 REDIRECTS_MAX = 5
 CONNECT_TIMEOUT_S = 10.0
@@ -95,7 +95,7 @@ class TsHttpInput(Input):
         else:
             found = {"status": response.code}
             if response.previousResponse is not None:
-                found["redirected_to"] = mask_url(response.request.absoluteURI.decode("latin-1"))
+                found["redirected_to"] = redact_url(response.request.absoluteURI.decode("latin-1"))
             self.opened(**found)
             self._body = _Body(self, self._reactor)
             response.deliverBody(self._body)

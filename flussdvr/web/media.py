@@ -30,6 +30,7 @@ from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Varia
 from flussdvr.playback.sources import Source, Streams, source_of
 from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
+from flussdvr.redaction import redact_request
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.admission import Admission
@@ -56,7 +57,6 @@ from flussdvr.web.paths import (
 )
 from flussdvr.web.range_list import range_list
 from flussdvr.web.sender import Sender, write_chunks
-from flussdvr.web.shown import shown
 from flussdvr.web.site import CACHE, DISK, DvrRequest, player_preflight, write_error
 from flussdvr.web.viewers.sessions import Session
 
@@ -168,7 +168,7 @@ class MediaSite:
         error = failure.value
         assert isinstance(error, DvrError)
         if request.startedWriting:
-            self.log.info("{uri} ended: {error}", uri=shown(request.uri), error=error)
+            self.log.info("{uri} ended: {error}", uri=redact_request(request.uri), error=error)
             request.channel.transport.abortConnection()
             return b""
         return write_error(request, error)
@@ -182,7 +182,7 @@ class MediaSite:
 
     @_app.handle_errors(Exception)
     def crashed(self, request: Any, failure: Failure) -> bytes:
-        self.log.failure("{uri} failed", failure, uri=shown(request.uri))
+        self.log.failure("{uri} failed", failure, uri=redact_request(request.uri))
         if request.startedWriting:
             request.channel.transport.abortConnection()
             return b""

@@ -26,9 +26,9 @@ from zope.interface import implementer
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError
 from flussdvr.playback.reading import DataGone, ReaderOf, read_extent
+from flussdvr.redaction import redact_request
 from flussdvr.threads import Worker
 from flussdvr.web.ranges import matches, may_resume, parse_range
-from flussdvr.web.shown import shown
 from flussdvr.web.transfer import Part, Transfer, WorkerOf
 
 SMALL = 64 << 10
@@ -136,7 +136,7 @@ class Sender:
             log.warn("{path} vanished while it was sent to {peer}", path=gone.path, peer=request.getClientAddress())
             abort(request)
         except OSError as error:
-            log.info("sending {uri} ended: {error}", uri=shown(request.uri), error=error)
+            log.info("sending {uri} ended: {error}", uri=redact_request(request.uri), error=error)
             abort(request)
         return Sent()
 
@@ -178,7 +178,7 @@ async def send_through_socket(
         if not done.called:
             done.callback(result if not isinstance(result, bool) else None)
         elif not isinstance(result, bool):
-            log.info("sending {uri} ended: {error}", uri=shown(request.uri), error=result.value)
+            log.info("sending {uri} ended: {error}", uri=redact_request(request.uri), error=result.value)
 
     Deferred.fromCoroutine(transfer.run()).addBoth(ended)
     await done

@@ -34,11 +34,11 @@ from twisted.web.server import Site as WebSite
 
 from flussdvr import __version__
 from flussdvr.errors import DvrError, Kind
+from flussdvr.redaction import redact_request
 from flussdvr.web.channel import QUIET_S, Channel
 from flussdvr.web.departure import SMALL, Departure, unsent, unwritten
 from flussdvr.web.paths import LiveTs, MediaPath, parse
 from flussdvr.web.sender import Sent
-from flussdvr.web.shown import shown
 
 log = Logger()
 
@@ -315,7 +315,7 @@ class DvrRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Any:
         """Something unforeseen outside of the routes' own error handling."""
-        log.failure("{method} {uri} failed", reason, method=self.method, uri=shown(self.uri))
+        log.failure("{method} {uri} failed", reason, method=self.method, uri=redact_request(self.uri))
         if not self.startedWriting:
             self.write(write_error(self, DvrError(Kind.CORRUPT, "internal_error", "internal error")))
         if not self._disconnected and not self.finished:
@@ -425,7 +425,7 @@ class Site(WebSite):
             "{peer} {method} {uri} {status} {bytes} bytes (disk {disk}) in {ms} ms{end}",
             peer=getattr(request.getClientAddress(), "host", "-"),
             method=request.method.decode("latin-1"),
-            uri=shown(request.uri),
+            uri=redact_request(request.uri),
             status=request.code,
             bytes=request.sentLength - request.unsent,
             ram=request.sent.ram,

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flussdvr.config.model import IPNetwork
+from flussdvr.redaction import LONGEST, redact_request, redact_url
 from flussdvr.web.address import client_address
 from flussdvr.web.paths import (
     ArchivePlaylist,
@@ -31,7 +32,6 @@ from flussdvr.web.paths import (
     TimeshiftRelTs,
     TsExport,
 )
-from flussdvr.web.shown import shown
 from flussdvr.web.site import CACHE, DISK, DvrRequest
 
 
@@ -93,7 +93,7 @@ class WebRequests:
         duration_ms = max(0, int((request.finished_s - request.begun) * 1000))
         begun_ms = self._now_ms() - duration_ms
         referer = request.getHeader("referer")  # may be a page with a token in its URL
-        path, _, query = shown(request.uri).partition("?")
+        path, _, query = redact_request(request.uri).partition("?")
         return {
             "event": "web_request",
             "media": request.parsed.name if request.parsed is not None else None,
@@ -105,7 +105,7 @@ class WebRequests:
             "country": request.country or None,
             "id": request.session_id or None,
             "user_agent": request.getHeader("user-agent"),
-            "referer": None if referer is None else shown(referer.encode("utf-8", "replace")),
+            "referer": None if referer is None else redact_url(referer[:LONGEST]),
             "range": request.getHeader("range"),
             "opened_at": begun_ms,
             "duration": duration_ms,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.config import Config, parse_config
+from flussdvr.config import Config, parse_config, write_config
 from flussdvr.config.documents import merge, merge_patches
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
-from flussdvr.config.stream_document import configured, effective, read_stream
+from flussdvr.config.stream_document import configured, effective, mask_patch, read_stream
 from flussdvr.errors import DvrError
 
 FILE = """
@@ -151,3 +152,26 @@ patches = st.recursive(
 @given(documents, patches, patches)
 def test_merging_patches_is_applying_them_in_turn(document: Any, first: Any, second: Any) -> None:
     assert merge(document, merge_patches(first, second)) == merge(merge(document, first), second)
+
+
+def test_a_viewer_sees_no_secret_wherever_it_is() -> None:
+    text = """
+        stream a {
+          input tshttp://h/x?hdnts=s3cret user_agent=me;
+          comment "see http://u:s3cret@h/";
+          labels site=north pin=s3cret;
+          thumbnails url=http://u:s3cret@h/snap.jpg?pwd=s3cret;
+          on_play http://h/auth?sig=s3cret { site 5; whatever s3cret; }
+        }
+        event_sink s { url http://s3cret@h/; anything s3cret; }
+    """
+    config = parse_config(text)
+    seen = json.dumps(effective(config.streams["a"], False)) + write_config(config)
+    assert "s3cret" not in seen
+    for harmless in ('"north"', '"user_agent": "me"', '"site": "5"', "snap.jpg", "auth?sig=***"):
+        assert harmless in seen
+    patch = {"on_play": {"url": "http://h/", "extra": {"k": "s3cret", "site": "5"}}, "labels": {"jwt": "s3cret"}}
+    patch |= {"password": "s3cret", "inputs": [{"url": "tshttp://h/?e=s3cret"}], "session_keys": ["name", "token"]}
+    masked = mask_patch(patch)
+    assert "s3cret" not in json.dumps(masked)
+    assert masked["session_keys"] == ["name", "token"] and masked["on_play"]["extra"]["site"] == "5"

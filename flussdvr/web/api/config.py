@@ -17,8 +17,8 @@ from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config, write_config
 from flussdvr.config.model import Bucket, Config, EventSinkSettings
 from flussdvr.config.stream_document import effective, write_dvr
-from flussdvr.config.urls import MASK, mask_url
 from flussdvr.errors import DvrError, Kind
+from flussdvr.redaction import MASK, redact_url
 from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Call, Exposition, Router, Text
@@ -120,7 +120,7 @@ def _without_stores(config: Config) -> Config:
 def _sink(sink: EventSinkSettings, secrets: bool) -> Document:
     return {
         "name": sink.name,
-        "url": sink.url if secrets else mask_url(sink.url),
+        "url": sink.url if secrets else redact_url(sink.url),
         "only": [{key: list(values) for key, values in one.items()} for one in sink.only],
         "except": [{key: list(values) for key, values in one.items()} for one in sink.except_],
     }

@@ -26,9 +26,9 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from flussdvr.errors import DvrError, Kind
+from flussdvr.redaction import redact_request
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.auth import Account, Gate
-from flussdvr.web.shown import shown
 from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
 
 GZIP_FROM = 1400
@@ -167,7 +167,7 @@ class Router:
     def _refused(self, request: Any, failure: Failure) -> bytes:
         assert isinstance(failure.value, DvrError)
         if failure.value.status >= 500:
-            self.log.error("{uri}: {error}", uri=shown(request.uri), error=failure.value)
+            self.log.error("{uri}: {error}", uri=redact_request(request.uri), error=failure.value)
         return write_error(request, failure.value)
 
     def _unroutable(self, request: Any, failure: Failure) -> bytes:
@@ -178,7 +178,7 @@ class Router:
         return write_error(request, DvrError(Kind.NOT_FOUND, "not_found", "there is nothing here"))
 
     def _crashed(self, request: Any, failure: Failure) -> bytes:
-        self.log.failure("{method} {uri} failed", failure, method=request.method, uri=shown(request.uri))
+        self.log.failure("{method} {uri} failed", failure, method=request.method, uri=redact_request(request.uri))
         return write_error(request, DvrError(Kind.CORRUPT, "internal_error", "internal error"))
 
 

@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from flussdvr.config.model import AuthBackendSettings, AuthSettings, IPNetwork
-from flussdvr.config.urls import mask_url
+from flussdvr.redaction import redact_url
 from flussdvr.web.viewers.backend import Parameters
 from flussdvr.web.viewers.verdict import (
     DURATION_S,
@@ -96,7 +96,7 @@ async def _ask(url: str, on_play: AuthSettings, question: Question, backend: Bac
     except BackendFailed as failure:
         log.warn(
             "{url} does not decide about a viewer of {name}: {why}",
-            url=mask_url(url).partition("?")[0],
+            url=redact_url(url).partition("?")[0],
             name=question.name,
             why=str(failure),
         )

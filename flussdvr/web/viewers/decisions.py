@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.lru import Lru
-from flussdvr.web.shown import shown
+from flussdvr.redaction import LONGEST, redact_url
 from flussdvr.web.viewers.asked import Asked
 from flussdvr.web.viewers.authority import Authority, Backend, Question, decide
 from flussdvr.web.viewers.passes import Grant
@@ -260,7 +260,7 @@ class Decisions:
         now = self._now_ms()
         session = Session(viewer.id, viewer.name, viewer.proto, now, now, viewer.ip, viewer.token)
         session.user_agent = viewer.user_agent[:KEPT]
-        session.referer = shown(viewer.referer.encode("utf-8", "replace"))[:KEPT]
+        session.referer = redact_url(viewer.referer[:LONGEST])[:KEPT]
         session.query, session.country = viewer.query[:KEPT], self.country(viewer.ip)
         if grant is not None:
             session.pass_key, session.user_id = grant.key, grant.user_id

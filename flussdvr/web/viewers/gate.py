@@ -183,8 +183,13 @@ class ViewersGate:
             wait(held, grant)
 
     async def _granted_still(self, before: Grant, request: DvrRequest, parsed: MediaPath) -> Grant:
-        """What the pass that an answer began with grants now; DvrError DENIED if it is nothing."""
-        grant = await granted(self._passes, request, parsed)
+        """
+        What the pass that an answer began with grants now; DvrError DENIED if it is nothing.
+
+        What else the request shows must not end it if it did not keep it from beginning: a link of another stream
+        says nothing about one that is open to all.
+        """
+        _, grant = await self._asked_of(request, parsed)
         if grant is None or grant.key != before.key:
             raise DvrError(Kind.DENIED, "pass_ended", "what let you in does not hold any more")
         return grant

@@ -21,8 +21,8 @@ from twisted.logger import Logger
 
 from flussdvr.playback.lru import Lru
 from flussdvr.rate import Rate
+from flussdvr.redaction import LONGEST, redact_request, redact_url
 from flussdvr.web.sender import abort
-from flussdvr.web.shown import shown
 from flussdvr.web.viewers.verdict import Verdict
 
 IDLE_S = 60.0
@@ -260,8 +260,8 @@ class Sessions:
     def tell(self, event: str, session: Session, **more: Any) -> None:
         """An event with the session's fields; values of queries, which may be tokens, are hidden."""
         document = session.document(False)
-        name, referer = document.pop("name"), shown(session.referer.encode("utf-8", "replace"))
-        query = shown(b"?" + session.query.encode("utf-8", "replace"))[1:]
+        name, referer = document.pop("name"), redact_url(session.referer[:LONGEST])
+        query = redact_request(b"?" + session.query.encode("utf-8", "replace"))[1:]
         whole = {**document, "referer": referer, "query_string": query or None, **more}
         self._on_event({"event": event, "media": name, **whole})
 

@@ -60,7 +60,14 @@ OUTSIDE = [
     *(f"sprite-{S + 1}-4-4x4.jpg", f"sprite-{S + 2}-5-4x4.vtt", f"images-320x240/tpl-{S + 2}-5-5.m3u8"),
     *(f"images-320x240/seg-{S + 2}-4.hls.jpg", "preview.jpg", "preview.mp4", "index.m3u8", "mono.m3u8", "mpegts"),
     *("rewind-7200.m3u8", f"timeshift_abs-{S + 2}.m3u8", f"timeshift_abs-{S + 2}.ts", f"{S + 2}.ts"),
-    *("timeshift_rel-3590.m3u8", "timeshift_rel-3590.ts", "recording_status.json", "media_info.json"),
+    *(
+        "timeshift_rel-3590.m3u8",
+        "timeshift_rel-3590.ts",
+        "recording_status.json",
+        "ranges.json",
+        "media_info.json",
+        "info.json",
+    ),
     f"recording_status.json?from={S + 2}&to={S + 6}",
 ]
 
