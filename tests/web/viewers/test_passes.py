@@ -112,6 +112,17 @@ def test_where_everybody_may_watch(server: Passing) -> None:
     assert [session.user_id for session in server.sessions] == [None, "Ann"]
 
 
+def test_what_says_nothing_does_not_end_what_it_did_not_keep_from_beginning(server: Passing) -> None:
+    server.configure(None)
+    transport = server.open(f"{ENDLESS}?badge=foreign&second=1")
+    for _ in range(4):
+        server.advance(181)
+    assert transport.value().startswith(b"HTTP/1.1 200") and not gone(transport)
+    server.configure(AuthSettings(URL))
+    server.advance(181)
+    assert gone(transport), "now somebody decides, and it is refused as at the beginning"
+
+
 def test_a_stream_that_is_not_configured_any_more(server: Passing) -> None:
     server.config = Config(streams={"other": StreamSettings("other", on_play=AuthSettings(URL))})
     assert server.get(PLAYLIST).json["error"] == "not_configured"
