@@ -16,12 +16,11 @@ from typing import Protocol
 from flussdvr.errors import FormatError
 from flussdvr.formats import aac, ac3, h264, h265, latm, mpegaudio
 from flussdvr.formats.bits import BitReader
+from flussdvr.formats.frame_count import FrameCount
 from flussdvr.formats.mpegts_packet import TICKS
 from flussdvr.formats.psi import Framing
 from flussdvr.media import Codec, Sample, Track
 
-PTS_TOLERANCE = 100
-"""Ticks of 90 kHz by which a PTS may differ from the counted frames: a bit more than sources that think in ms need."""
 _CARRIED_MAX = 1 << 16
 
 
@@ -38,6 +37,9 @@ class Stream(Protocol):
 
     def lost(self) -> None:
         """A PES packet is missing."""
+
+    def flush(self) -> list[Sample]:
+        """What waited for the next PES, which does not come."""
 
 
 def open_stream(pid: int, framing: Framing, language: str) -> Stream:
@@ -105,6 +107,9 @@ class H264Stream:
     def lost(self) -> None:
         """Pictures stand for themselves."""
 
+    def flush(self) -> list[Sample]:
+        return []
+
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
         unit = h264.read_access_unit(payload)
         if (unit.sps or unit.pps) and self._sets.update((unit.sps, unit.pps)):
@@ -139,6 +144,9 @@ class H265Stream:
 
     def lost(self) -> None:
         """Pictures stand for themselves."""
+
+    def flush(self) -> list[Sample]:
+        return []
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
         unit = h265.read_access_unit(payload)
@@ -220,13 +228,17 @@ class AudioStream:
         self._language = language
         self._rest = b""
         self._rest_pts: int | None = None
-        self._next: int | None = None
+        self._count = FrameCount()
         self._key: object = None
 
     def lost(self) -> None:
         self._rest = b""
         self._rest_pts = None
-        self._next = None
+        self._count.lost()
+
+    def flush(self) -> list[Sample]:
+        """The samples that waited for the time of the next PES."""
+        return self._count.flush()
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
         carried = len(self._rest)
@@ -238,37 +250,26 @@ class AudioStream:
             try:
                 raws, duration = self._frame(data, start, end)
             except FormatError:
-                self._next = None
+                self._count.lost()
                 continue
             track = self.track
             if track is None:
                 continue
             if track is not before and before is not None:
                 samples.clear()  # of the configuration that ends here
-                self._next = None
+                self._count = FrameCount()
             if start - self._prefix >= carried:
-                self._correct(pts, track.timescale)
+                samples += self._count.stated(pts, track.timescale)
                 pts = None
             else:
-                self._correct(self._rest_pts, track.timescale)
+                samples += self._count.stated(self._rest_pts, track.timescale)
                 self._rest_pts = None
-            if self._next is None:
-                continue
             for raw in raws:
-                if raw:
-                    samples.append(Sample(self._next, raw))
-                self._next += duration
+                samples += self._count.frame(raw, duration)
         if stop >= carried:
             self._rest_pts = pts  # of the frame that begins here and ends in another PES
         self._rest = data[stop:] if len(data) - stop <= _CARRIED_MAX else b""
         return samples
-
-    def _correct(self, pts: int | None, rate: int) -> None:
-        if pts is None:
-            return
-        exact = pts * rate
-        if self._next is None or abs(self._next * TICKS - exact) > PTS_TOLERANCE * rate:
-            self._next = (exact + TICKS // 2) // TICKS
 
     def _split(self, data: bytes) -> tuple[list[tuple[int, int]], int]:
         """(start, stop) of each frame, and the position of what is not whole yet."""

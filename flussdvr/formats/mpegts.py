@@ -135,7 +135,7 @@ class TsDemuxer:
             self._read(rest[place:], count)
         self._synced = False
         for flow in self._streams.values():
-            self._complete(flow)
+            self._end(flow)
             flow.expected = -1
         if self._settling:
             self._announce()
@@ -304,8 +304,14 @@ class TsDemuxer:
             self._track_changed(flow, flow.stream.track)
         if samples:
             self._keep(flow.pid, samples)
-        if self._settling and dts is not None:
-            self._settle(dts)
+        if self._settling and self._clock.last is not None:
+            self._settle(self._clock.last)
+
+    def _end(self, flow: Flow) -> None:
+        """Nothing more comes in this flow."""
+        self._complete(flow)
+        if flow.stream is not None and flow.track is not None and (samples := flow.stream.flush()):
+            self._keep(flow.pid, samples)
 
     # Tracks
 
@@ -403,7 +409,7 @@ class TsDemuxer:
             wanted[key] = self._streams.get(key) or Flow(entry.pid, open_stream(*key), entry.framing.is_video)
         for key, flow in self._streams.items():
             if key not in wanted:
-                self._complete(flow)
+                self._end(flow)
                 del self._flows[pid_word(flow.pid)]
         if not self._settling:
             self._report_samples()

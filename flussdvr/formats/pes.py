@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 WRAP = 1 << 33
-_HALF = WRAP >> 1
+FAR = 10 * 90_000
+"""Ticks: no coded picture waits longer than 10 s to be decoded (§2.4.2.6), so no two neighbours are further apart."""
 HEADER_MAX = 9 + 255
 VIDEO_ID, AUDIO_ID, PRIVATE_ID = 0xE0, 0xC0, 0xBD
 # Stream ids whose packets have no PES header proper: maps, padding, private 2, ECM, EMM, DSM-CC, H.222.1 E, directory.
@@ -68,19 +69,39 @@ def _timestamp(data: bytes, at: int) -> int:
 
 
 class Clock:
-    """Unwraps the timestamps of one program: each is the nearest to the one before, of whichever stream."""
+    """
+    Unwraps the timestamps of one program: each is the nearest to the one before, of whichever stream.
 
-    __slots__ = ("last",)
+    `bits` of the timestamps, `far` ticks. A timestamp that is further from the one before than `far` is not the one
+    before for the next, until another one is near it: a damaged one would otherwise turn the next by a whole wrap.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_far", "_half", "_strange", "_wrap", "last")
+
+    def __init__(self, bits: int = 33, far: int = FAR) -> None:
         self.last: int | None = None
+        self._wrap = 1 << bits
+        self._half = self._wrap >> 1
+        self._far = far
+        self._strange: int | None = None
 
     def unwrap(self, timestamp: int) -> int:
-        """An endless timestamp for one of 33 bits."""
-        if self.last is not None:
-            timestamp = self.last + ((timestamp - self.last + _HALF) & (WRAP - 1)) - _HALF
-        self.last = timestamp
-        return timestamp
+        """An endless timestamp for one of `bits` bits."""
+        last = self.last
+        if last is None:
+            self.last = timestamp
+            return timestamp
+        near = self._nearest(timestamp, last)
+        if abs(near - last) > self._far:
+            if self._strange is None or abs(self._nearest(timestamp, self._strange) - self._strange) > self._far:
+                self._strange = near
+                return near
+            near = self._nearest(timestamp, self._strange)
+        self.last, self._strange = near, None
+        return near
+
+    def _nearest(self, timestamp: int, to: int) -> int:
+        return to + ((timestamp - to + self._half) & (self._wrap - 1)) - self._half
 
 
 Ticks = npt.NDArray[np.int64]

@@ -30,6 +30,17 @@ ASTRAY_US = 3_000_000
 """A deviation larger than this would take 100 minutes to steer out: it is a jump."""
 WINDOW_US = 30_000_000
 """The least delay is sought over this much media time."""
+ENOUGH = 4
+"""So many arrivals tell which of them is out of place."""
+
+
+def least_delay(delays: list[int]) -> int:
+    """
+    The least of some arrival minus media times, in us. One alone that is far below all others is not believed: a
+    damaged time.
+    """
+    least = sorted(delays)[:2] if len(delays) >= ENOUGH else [min(delays, default=0)]
+    return least[-1] if least[-1] - least[0] > DEADBAND_US else least[0]
 
 
 class MediaClock:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from enum import Enum
 
+from flussdvr.live.jumps import JUMP_US, REORDER_MAX, SLOW_SAMPLES, Stamps
 from flussdvr.media import Codec, Sample, Track
 
 AUDIO_TOLERANCE_MS = 15
-GAP_MS = 2_000
+GAP_MS = JUMP_US // 1000
 """A longer silence between two samples of a track is not a long sample but a hole."""
-SLOW_GAP_FRAMES = 4
+ALONE_FRAMES = 5
+"""The last picture that is shown is no further behind the one before it: so many B pictures may be missing."""
+SLOW_GAP_FRAMES = SLOW_SAMPLES
 """... unless the track has been that slow before: this many of its usual sample durations."""
 
 _FRAME_SAMPLES = {Codec.AAC: 1024, Codec.MP3: 1152, Codec.MP2: 1152, Codec.AC3: 1536, Codec.EAC3: 1536}
@@ -45,6 +48,8 @@ class Lane:
             frame = _FRAME_SAMPLES.get(track.codec, 1024)
             self.usual_duration = max(1, frame * timescale // (track.sample_rate or 48_000))
         self._tolerance = timescale * AUDIO_TOLERANCE_MS // 1000
+        self.stamps = Stamps(timescale, self.usual_duration, None if track.is_video else self._tolerance)
+        """Judges the times of what is put: `feed` gives what may be."""
 
     def restart(self) -> None:
         """Forget everything but the track: what comes next is unrelated to what came before."""
@@ -80,6 +85,25 @@ class Lane:
     @property
     def newest_us(self) -> int | None:
         return None if self._last_dts is None else self.media_us(self._last_dts)
+
+    @property
+    def newest_pts(self) -> int:
+        """The latest presentation time of what is pending; one that is far behind all others is not believed."""
+        times = sorted(sample.pts for sample in self.pending)[-2:]
+        return times[0] if times[-1] - times[0] > ALONE_FRAMES * self.usual_duration else times[-1]
+
+    def check_first_offset(self) -> None:
+        """
+        The first pending sample begins a run of media: its composition offset decides where that lies.
+
+        In no order of pictures is a sync sample shown later, measured from its decoding, than all that follow it.
+        """
+        first, others = self.pending[0], self.pending[1 : 1 + REORDER_MAX]
+        near = 2 * self.usual_duration
+        if not others or first.cto <= max(sample.cto for sample in others) + near:
+            return
+        first.cto = max(0, min(sample.pts for sample in others) - self.usual_duration - first.dts)
+        self.stamps.sync_offset(first.cto)
 
     def take(self, count: int) -> list[Sample]:
         """The oldest `count` samples, which leave the lane."""

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flussdvr.formats.fmp4 import Run, write_fragment
-from flussdvr.live.clock import MediaClock
+from flussdvr.live.clock import MediaClock, least_delay
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.lane import Lane, Verdict
 from flussdvr.media import Sample, Track
@@ -80,8 +80,10 @@ class Segmenter:
         """By the source's track id: from its jump on, what each track that has jumped has brought."""
         self._jumped_bytes = 0
         self._jumped_at_us = 0
+        self._now_us = 0
         self._first_arrival_us: int | None = None
-        self._anchor_offset_us = 0
+        self._arrivals: list[int] = []
+        """Arrival minus media time of what has come since `_first_arrival_us`."""
         self._stated_offset_us: int | None = None
         self._scanned = 1
         self._shift = 0
@@ -95,9 +97,10 @@ class Segmenter:
         """The source's tracks, at its start and whenever they change."""
         if self._source_tracks == tuple(tracks):
             return
+        self._settle()
         self._follow(self._jumped_at_us)
         if self._active:
-            self.flush()
+            self._flush()
             self._stop("tracks_changed", keep_clock=True)
         self._source_tracks = tuple(tracks)
         ordered = sorted(tracks, key=lambda track: not track.is_video)
@@ -109,7 +112,7 @@ class Segmenter:
         before, self._stated_offset_us = self._stated_offset_us, utc_ms * 1000 - dts * 1_000_000 // timescale
         if before is not None and self._active and abs(self._stated_offset_us - before) > STEP_US:
             stated = self._stated_offset_us
-            self.flush()
+            self._flush()
             self._stop("clock")
             self._stated_offset_us = stated
 
@@ -118,8 +121,12 @@ class Segmenter:
         lane = self._lanes.get(track_id)
         if lane is None or not samples:
             return
-        now_us = now_ms * 1000
-        if track_id not in self._jumped:
+        self._received(track_id, lane, [one for sample in samples for one in lane.stamps.feed(sample)], now_ms * 1000)
+
+    def _received(self, track_id: int, lane: Lane, samples: Sequence[Sample], now_us: int) -> None:
+        """Samples whose times are settled."""
+        self._now_us = now_us
+        if samples and track_id not in self._jumped:
             samples = self._put(lane, samples, now_us)
         if samples:
             if not self._jumped:
@@ -171,8 +178,19 @@ class Segmenter:
                 self._jump(self._lanes[key], samples[0], self._jumped_at_us)
             self._put(self._lanes[key], samples, now_us, follow=True)
 
+    def _settle(self) -> None:
+        """Nothing more comes that could tell whether a time is right."""
+        for track_id, lane in self._lanes.items():
+            if samples := lane.stamps.flush():
+                self._received(track_id, lane, samples, self._now_us)
+            lane.stamps.restart()
+
     def flush(self) -> None:
         """Make the last fragment of what is pending: no more will come for it."""
+        self._settle()
+        self._flush()
+
+    def _flush(self) -> None:
         if self._first_arrival_us is not None and not self._active:
             self._begin(patient=False)
         reference = self._reference
@@ -183,13 +201,14 @@ class Segmenter:
         if reference.pending:
             # The last picture in decoding order need not be the last one that is shown.
             shift = self._shift_at(reference.pending[0])
-            last = max(reference.pending[-1].dts, max(sample.pts for sample in reference.pending) - shift)
+            last = max(reference.pending[-1].dts, reference.newest_pts - shift)
             self._emit(len(reference.pending), last + reference.usual_duration, shift)
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
+        self._settle()
         self._follow(self._jumped_at_us)
-        self.flush()
+        self._flush()
         self._stop(reason)
 
     @property
@@ -202,11 +221,10 @@ class Segmenter:
         if self.clock.anchored:
             self.clock.arrived(media_us, now_us)
             return
-        offset = now_us - media_us
         if self._first_arrival_us is None:
             self._first_arrival_us = now_us
-            self._anchor_offset_us = offset
-        self._anchor_offset_us = min(self._anchor_offset_us, offset)
+            self._arrivals.clear()
+        self._arrivals.append(now_us - media_us)
 
     def _work(self, now_us: int) -> None:
         if not self._active:
@@ -231,6 +249,7 @@ class Segmenter:
         start = self._drop_before_sync(video[0]) if video else None
         if start is not None:
             reference = video[0]
+            reference.check_first_offset()
         elif audio and (not video or not patient or self._waited_us(audio[0]) > SYNC_WAIT_US):
             reference = audio[0]
             start = reference.pending[0]
@@ -253,7 +272,7 @@ class Segmenter:
         if self._stated_offset_us is not None:
             self.clock.anchor(0, self._stated_offset_us, exact=True)
         elif not self.clock.anchored:
-            self.clock.anchor(0, self._anchor_offset_us)
+            self.clock.anchor(0, least_delay(self._arrivals))
         floor_us = max(self._floor_ms(), self._end_ms) * 1000
         if self.clock.utc_us(start_us) < floor_us:
             self.clock.anchor(start_us, floor_us, exact=self.clock.exact)
@@ -279,7 +298,7 @@ class Segmenter:
 
     def _jump(self, lane: Lane, sample: Sample, now_us: int) -> None:
         """A track's time jumped: end the run, and keep the clock only if it still tells UTC."""
-        self.flush()
+        self._flush()
         at_us = self.clock.utc_us(lane.media_us(sample.dts))
         running = bool(self._active)
         forward = at_us >= self._end_ms * 1000
@@ -350,7 +369,7 @@ class Segmenter:
         others = [lane.newest_us or 0 for lane in self._active if lane is not reference and lane.pending]
         if not others or max(others) - newest < SYNC_WAIT_US // 2:
             return False
-        self.flush()
+        self._flush()
         self._stop("video_lost", keep_clock=True)
         return True
 
@@ -364,7 +383,7 @@ class Segmenter:
                 continue
             if self._drop_before_sync(lane) is not None:
                 kept = lane.pending[:]
-                self.flush()
+                self._flush()
                 self._stop("tracks_changed", keep_clock=True)
                 for sample in kept:
                     lane.put(sample)

@@ -458,8 +458,9 @@ def test_a_long_pes_header() -> None:
 def test_audio_is_reported_as_soon_as_it_is_whole() -> None:
     stream = Packets()
     stream.tables([ADTS])
-    stream.pes(AUDIO_PID, adts(1)[0], 0)
-    assert len(samples_of(TsDemuxer().feed(stream.data))[AUDIO_PID]) == 1
+    for number in range(2):
+        stream.pes(AUDIO_PID, adts(1)[0], number * 1920)
+    assert len(samples_of(TsDemuxer().feed(stream.data))[AUDIO_PID]) == 2
 
 
 def test_counters_of_an_encoder_restart() -> None:

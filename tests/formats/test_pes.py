@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transport import WRAP, Packets
 
-from flussdvr.formats.pes import Clock, build_pes_headers, continues, parse_pes
+from flussdvr.formats.pes import FAR, Clock, build_pes_headers, continues, parse_pes
 
 stamps = st.integers(0, WRAP - 1)
 
@@ -63,14 +63,33 @@ def test_flags_without_room_for_the_time() -> None:
     assert header.pts is None
 
 
-@given(st.integers(0, WRAP), st.lists(st.integers(-WRAP // 2 + 1, WRAP // 2 - 1), max_size=20))
-def test_clock(begin: int, steps: list[int]) -> None:
+@given(
+    st.integers(0, WRAP),
+    st.lists(st.integers(-FAR, FAR), max_size=20),
+    st.dictionaries(st.integers(0, 19), st.integers(0, WRAP - 1)),
+)
+def test_clock(begin: int, steps: list[int], damaged: dict[int, int]) -> None:
+    """Wraps are continuous time, and a damaged timestamp does not change what the next ones are."""
     clock = Clock()
     time = begin % WRAP
     assert clock.unwrap(time) == time
-    for step in steps:
+    before = False
+    for number, step in enumerate(steps):
+        if number in damaged and not before:
+            clock.unwrap((time + step + WRAP // 4 + damaged[number] % (WRAP // 2)) % WRAP)
+            before = True
+            continue
+        before = False
         time += step
         assert clock.unwrap(time % WRAP) == time
+
+
+@given(st.integers(0, WRAP - 1), st.integers(-WRAP // 2 + 1, WRAP // 2 - 1))
+def test_a_clock_that_has_jumped_goes_on_from_there(begin: int, jump: int) -> None:
+    clock = Clock()
+    clock.unwrap(begin)
+    assert [clock.unwrap((begin + jump + ms * 90) % WRAP) - begin - jump for ms in (0, 40, 80)] == [0, 3600, 7200]
+    assert clock.last == begin + jump + 7200
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))

@@ -193,7 +193,7 @@ def test_audio_that_does_not_follow_a_jump_of_the_video_is_taken_again() -> None
 def test_late_samples_are_dropped_and_counted() -> None:
     rig = Rig(VIDEO)
     rig.play(3, audio=False)
-    rig.put(VIDEO, Sample(60 * 3600, b"late"))
+    rig.put(VIDEO, Sample(60 * 3600, b"late"), *(Sample((75 + i) * 3600, b"v") for i in range(3)))
     assert rig.segmenter.late_samples == 1
     assert not rig.gaps
 
