@@ -175,7 +175,7 @@ def _progressive(parts: list[Part], window: Range, metadata: Metadata | None) ->
         head = mp4.head(pieces, window, metadata=metadata)
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
-    return Body.of([head.head, *(Extent(parts[n].blob.path, at, length) for n, at, length in head.extents)])
+    return Body.of(head.body(lambda number, at, length: Extent(parts[number].blob.path, at, length)))
 
 
 def _fragmented(parts: list[Part], window: Range, metadata: Metadata | None) -> Body:

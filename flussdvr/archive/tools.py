@@ -249,8 +249,8 @@ def cut(root: str, stream: str, from_ms: int, duration_ms: int, out: str) -> Ran
     virtual = head(pieces, window)
     with open(out, "xb") as file:
         try:
-            extents = [Extent(str(pieces[number].base), offset, length) for number, offset, length in virtual.extents]
-            write_body(Body((virtual.head, *extents)), file.fileno())
+            body = virtual.body(lambda number, at, length: Extent(str(pieces[number].base), at, length))
+            write_body(Body(tuple(body)), file.fileno())
             os.fsync(file.fileno())
         except BaseException:
             os.unlink(out)

@@ -4,14 +4,16 @@ A window of the archive as one MP4: a head that is computed, and extents of the 
     ftyp
     moov
       mvhd
-      trak              one per kind and number of track
+      trak              one per kind, number and codec of track
         tkhd
         edts: elst      presents exactly from the window's beginning; starts a track late that is not there yet
         mdia: mdhd hdlr
           minf: vmhd | smhd, dinf
-            stbl        stsd: one entry per codec configuration; stts ctts stss stsc stsz co64
+            stbl        stsd: one entry per codec configuration, of NAL units one in all (then the sets that change
+                        are in front of the sync samples); stts ctts stss stsc stsz co64
       [udta]            title, comment, date
-    mdat                64 bit: the extents. The moofs in them are bytes that nothing refers to
+    mdat                64 bit: the extents and what is put between them (`mdat`). The moofs in them are bytes that
+                        nothing refers to
 
 Time: what a piece shows first is shown where the pieces before it end, in every track; all times are computed from
 there and not summed up, so nothing drifts apart. The last sample of a piece lasts until the first of the next one.
@@ -21,10 +23,10 @@ The same fragments and window give the same bytes.  ISO/IEC 14496-12 §8.2-8.7; 
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -33,23 +35,27 @@ from flussdvr.formats.boxes import U32, box, full_box
 from flussdvr.formats.cut import Cut, cut_audio, cut_video
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.ilst import Metadata, metadata_box
+from flussdvr.formats.in_band import in_band_sets
+from flussdvr.formats.mdat import MdatPart, Stretches, lay_out, part_size
 from flussdvr.formats.movie import handler, media_header, media_information, movie_header, track_header
 from flussdvr.formats.sample_entry import write_sample_entry, write_stsd
 from flussdvr.formats.sample_table import Ints
 from flussdvr.formats.stbl import MAX_DELTA, co64, ctts, stsc, stss, stsz, stts
-from flussdvr.media import Track
+from flussdvr.media import Codec, Track
 from flussdvr.timeline import Range, to_ms, to_ticks
 
 __all__ = ["Gaps", "Mp4Head", "Piece", "head", "one_frame"]
 
+T = TypeVar("T")
 Gaps = Literal["skip", "keep"]
-Key = tuple[bool, int]
-"""Output tracks are told apart by kind and number: the second audio track of one blob goes on as that of the next."""
+Key = tuple[bool, int, Codec]
+"""
+Output tracks are told apart by kind, number and codec: the second audio track of one blob goes on as that of the next,
+unless that needs another decoder.
+"""
 
 SEAM_MS = 50
 """Blobs nearer than this follow one another: the rounding of a picture's duration, not a gap."""
-NEAR = 1 << 16
-"""Bytes between used ones that are sent along rather than making one more extent."""
 FROM_1904 = 2_082_844_800
 ELST_ENTRY = struct.Struct(">QqI")
 NORMAL_RATE = 0x10000
@@ -68,18 +74,22 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Mp4Head:
     """
-    A virtual MP4: `head` and then the `extents`, each (number of the piece, offset in its blob, length).
+    A virtual MP4: `head` and then the `parts`, each bytes or (number of the piece, offset in its blob, length).
 
     It begins with what was shown at `begin_ms`, UTC, and lasts `duration_ms`.
     """
 
     head: bytes
-    extents: Sequence[tuple[int, int, int]]
+    parts: Sequence[MdatPart]
     begin_ms: int
     duration_ms: int
 
     def __len__(self) -> int:
-        return len(self.head) + sum(length for _, _, length in self.extents)
+        return len(self.head) + sum(part_size(part) for part in self.parts)
+
+    def body(self, extent: Callable[[int, int, int], T]) -> list[bytes | T]:
+        """The whole file: bytes, and what `extent` makes of (number of the piece, offset, length)."""
+        return [self.head, *(part if isinstance(part, bytes) else extent(*part) for part in self.parts)]
 
 
 @dataclass(slots=True)
@@ -102,12 +112,24 @@ class _Span:
 
 @dataclass(slots=True)
 class _Part:
-    """What one output track has in one span; `chunks`: first sample of every contiguous stretch of bytes."""
+    """
+    What one output track has in one span; `chunks`: first sample of every contiguous stretch of bytes. `sets`: what is
+    put in front of every sync sample.
+    """
 
     span: int
     cut: Cut
     entry: bytes
     chunks: Ints
+    sets: bytes = b""
+
+    def sizes(self) -> Ints:
+        """Of the samples in the output."""
+        return self.cut.sizes + self.cut.sync * len(self.sets)
+
+    def inserts(self) -> Ints:
+        """Where in the blob the sync samples are that `sets` come before."""
+        return self.cut.offsets[self.cut.sync] if self.sets else self.cut.offsets[:0]
 
     def begins(self) -> Ints:
         """Where the chunks begin in the blob."""
@@ -122,9 +144,13 @@ class _Part:
 
 @dataclass(slots=True)
 class _Media:
-    """One output track: `dts` and `pts` of all its samples in the output, `last` the duration of the last, in ticks."""
+    """
+    One output track: `dts` and `pts` of all its samples in the output, `last` the duration of the last, in ticks.
+    `number`: which of its kind it is; tracks of one number follow each other, those of different ones are a choice.
+    """
 
     track: Track
+    number: int
     parts: list[_Part]
     dts: Ints
     pts: Ints
@@ -154,7 +180,7 @@ def head(
     spans = list(_spans(pieces, window, tracks))
     _place(spans, gaps)
     keys = list(dict.fromkeys(key for span in spans for key in span.tracks))
-    media = [one for key in keys if (one := _media(spans, list(_parts(spans, key)))) is not None]
+    media = [one for key in keys if (one := _media(spans, key[1], list(_parts(spans, key)))) is not None]
     if not media:
         raise DvrError(Kind.NOT_FOUND, "no_recordings", "Nothing is recorded in this window.")
     duration_ms = spans[-1].out_ms + spans[-1].end_ms - spans[-1].begin_ms
@@ -169,7 +195,7 @@ def one_frame(table: FragmentTable, fragment: int, track: Track) -> Mp4Head:
     zero = np.zeros(1, np.int64)
     duration = min(max(int(cut.durations[0]), 1), MAX_DELTA)
     part = _Part(0, cut, write_sample_entry(track), zero)
-    media = _Media(track, [part], zero, zero, duration)
+    media = _Media(track, 0, [part], zero, zero, duration)
     begin_ms = to_ms(int(cut.pts[0]), track.timescale)
     return _write([0], [media], begin_ms, max(to_ms(duration, track.timescale), 1), None)
 
@@ -197,7 +223,7 @@ def _keyed(table: FragmentTable, wanted: Collection[int] | None) -> dict[Key, tu
     numbers = {True: 0, False: 0}
     for track in table.tracks:
         if wanted is None or track.id in wanted:
-            keyed[track.is_video, numbers[track.is_video]] = track, write_sample_entry(track)
+            keyed[track.is_video, numbers[track.is_video], track.codec] = track, write_sample_entry(track)
         numbers[track.is_video] += 1
     return keyed
 
@@ -234,7 +260,7 @@ def _parts(spans: Sequence[_Span], key: Key) -> Iterator[_Part]:
             yield _Part(number, cut, own, np.empty(0, np.int64))
 
 
-def _media(spans: Sequence[_Span], parts: Sequence[_Part]) -> _Media | None:
+def _media(spans: Sequence[_Span], number: int, parts: Sequence[_Part]) -> _Media | None:
     """Lay `parts` out in the output's time; `None` if nothing of them is shown in it."""
     media: _Media | None = None
     for part in parts:
@@ -250,14 +276,27 @@ def _media(spans: Sequence[_Span], parts: Sequence[_Part]) -> _Media | None:
         part.chunks = _chunks(part.cut)
         last = int(part.cut.durations[-1]) * track.timescale // source.timescale
         if media is None:
-            media = _Media(track, [part], dts, pts, last)
+            media = _Media(track, number, [part], dts, pts, last)
         else:
             media.parts.append(part)
             media.dts, media.pts, media.last = np.append(media.dts, dts), np.append(media.pts, pts), last
     if media is None or media.end <= 0:
         return None
     media.dts = _in_order(media.dts, media.pts)
+    _carry_sets(media)
     return media
+
+
+def _carry_sets(media: _Media) -> None:
+    """
+    Where parameter sets change, bring them in front of each sync sample, and have one sample entry.
+
+    Most players set up their decoder once, by the first entry, and also seek back over a change.
+    """
+    if len({part.entry for part in media.parts}) > 1 and in_band_sets(media.track):
+        entry = write_sample_entry(media.track, in_band=True)
+        for part in media.parts:
+            part.sets, part.entry = in_band_sets(part.cut.track), entry
 
 
 def _to_output(ticks: Ints, source: Track, target: Track, span: _Span) -> Ints:
@@ -291,7 +330,7 @@ def _write(
     pieces: Sequence[int], media: Sequence[_Media], begin_ms: int, duration_ms: int, metadata: Metadata | None
 ) -> Mp4Head:
     """The head of `media`; `pieces`: of each span, the number of its piece."""
-    extents, in_mdat = _extents(pieces, media)
+    parts, in_mdat = _mdat(pieces, media)
     main = min(media, key=lambda one: not one.track.is_video)
     movie = _Movie(main.track.timescale, duration_ms, _late(main), main.track, begin_ms // 1000 + FROM_1904)
     file_type = box(b"ftyp", b"isom", U32.pack(0x200), b"isomiso2mp41")
@@ -299,14 +338,14 @@ def _write(
     traks = [_trak(one, number, movie, media) for number, one in enumerate(media, 1)]
     user_data = metadata_box(metadata) if metadata is not None else b""
     result = bytearray(file_type + box(b"moov", header, *traks, user_data))
-    size = sum(length for _, _, length in extents)
+    size = sum(part_size(part) for part in parts)
     result += struct.pack(">I4sQ", 1, b"mdat", 16 + size)
     end = len(file_type) + 8 + len(header)
     for trak, offsets in zip(traks, in_mdat, strict=True):
         # co64 is the end of every trak.
         end += len(trak)
         result[end - 8 * len(offsets) : end] = (offsets + len(result)).astype(">u8").tobytes()
-    return Mp4Head(bytes(result), extents, begin_ms, duration_ms)
+    return Mp4Head(bytes(result), parts, begin_ms, duration_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,28 +367,21 @@ def _late(main: _Media) -> int:
     return first if 0 < first * 1000 < main.track.timescale else 0
 
 
-def _extents(pieces: Sequence[int], media: Sequence[_Media]) -> tuple[list[tuple[int, int, int]], list[Ints]]:
-    """What of the blobs is in `mdat`, and where in that the chunks of each track are."""
-    extents: list[tuple[int, int, int]] = []
-    in_mdat: list[list[Ints]] = [[] for _ in media]
+def _mdat(pieces: Sequence[int], media: Sequence[_Media]) -> tuple[list[MdatPart], list[Ints]]:
+    """What is in `mdat`, and where in that the chunks of each track are."""
+    parts: list[MdatPart] = []
+    chunks: list[list[Ints]] = [[] for _ in media]
     size = 0
     for span, piece in enumerate(pieces):
-        parts = [(number, part) for number, one in enumerate(media) for part in one.parts if part.span == span]
-        if not parts:
+        own = [(number, part) for number, one in enumerate(media) for part in one.parts if part.span == span]
+        if not own:
             continue
-        begins = np.concatenate([part.begins() for _, part in parts])
-        ends = np.concatenate([part.ends() for _, part in parts])
-        order = np.argsort(begins, kind="stable")
-        begins, ends = begins[order], np.maximum.accumulate(ends[order])
-        first = np.append(0, np.flatnonzero(begins[1:] > ends[:-1] + NEAR) + 1)
-        begins, ends = begins[first], ends[np.append(first[1:], len(ends)) - 1]
-        places = size + np.cumsum(ends - begins) - (ends - begins)
-        for number, part in parts:
-            inside = np.searchsorted(begins, part.begins(), "right") - 1
-            in_mdat[number].append(part.begins() - begins[inside] + places[inside])
-        extents += [(piece, begin, end - begin) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        size += int((ends - begins).sum())
-    return extents, [np.concatenate(chunks) for chunks in in_mdat]
+        uses = [Stretches(part.begins(), part.ends(), part.inserts(), part.sets) for _, part in own]
+        more, places, size = lay_out(piece, uses, size)
+        parts += more
+        for (number, _), place in zip(own, places, strict=True):
+            chunks[number].append(place)
+    return parts, [np.concatenate(one) for one in chunks]
 
 
 def _trak(media: _Media, number: int, movie: _Movie, all_media: Sequence[_Media]) -> bytes:
@@ -358,16 +390,16 @@ def _trak(media: _Media, number: int, movie: _Movie, all_media: Sequence[_Media]
     if durations.max() > MAX_DELTA:
         raise DvrError(Kind.OUT_OF_RANGE, "gap_too_long", "The gap in this window is too long for one MP4.")
     edits, shown = _edit_list(media, movie)
-    alike = [one for one in all_media if one.track.is_video == track.is_video]
-    flags = 3 if alike[0] is media else 2
-    group = int(len(alike) > 1) * (1 if track.is_video else 2)
+    choices = {one.number for one in all_media if one.track.is_video == track.is_video}
+    flags = 3 if media.number == min(choices) else 2
+    group = int(len(choices) > 1) * (1 if track.is_video else 2)
     sample_table = (
         write_stsd(*(entries := list(dict.fromkeys(part.entry for part in media.parts)))),
         stts(durations),
         ctts(media.pts - media.dts),
         stss(np.concatenate([cut.sync for cut in cuts])) if track.is_video else b"",
         stsc(*_chunk_columns(media.parts, entries)),
-        stsz(np.concatenate([cut.sizes for cut in cuts])),
+        stsz(np.concatenate([part.sizes() for part in media.parts])),
         co64(np.zeros(sum(len(part.chunks) for part in media.parts), np.int64)),
     )
     return box(

@@ -54,18 +54,18 @@ AUDIO_CODECS = {
 }
 
 
-def write_sample_entry(track: Track) -> bytes:
-    """The sample entry box of `track`."""
-    return _visual(track) if track.is_video else _audio(track)
+def write_sample_entry(track: Track, in_band: bool = False) -> bytes:
+    """The sample entry box of `track`; `in_band`: its samples may bring parameter sets (`avc3`, `hev1`)."""
+    return _visual(track, in_band) if track.is_video else _audio(track)
 
 
-def _visual(track: Track) -> bytes:
+def _visual(track: Track, in_band: bool) -> bytes:
     fields = VISUAL.pack(1, track.width, track.height, DPI_72, DPI_72, 0, 1, b"", 24, -1)
     aspect = b"" if track.sample_aspect_ratio == (1, 1) else box(b"pasp", PASP.pack(*track.sample_aspect_ratio))
     if track.codec is Codec.H264:
-        return box(b"avc1", fields, box(b"avcC", track.config), aspect)
+        return box(b"avc3" if in_band else b"avc1", fields, box(b"avcC", track.config), aspect)
     if track.codec is Codec.H265:
-        return box(b"hvc1", fields, box(b"hvcC", track.config), aspect)
+        return box(b"hev1" if in_band else b"hvc1", fields, box(b"hvcC", track.config), aspect)
     return box(b"mp4v", fields, _esds(track, VISUAL_STREAM), aspect)
 
 

@@ -158,8 +158,7 @@ def _progressive(parts: Sequence[Part], window: Range, tracks: set[int] | None, 
         result = mp4.head(pieces, window, tracks=tracks, gaps="keep" if keep_gaps else "skip")
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
-    extents = [Extent(parts[number].blob.path, offset, length) for number, offset, length in result.extents]
-    body = Body((result.head, *extents))
+    body = Body(tuple(result.body(lambda number, at, length: Extent(parts[number].blob.path, at, length))))
     return Export(body, _etag(body))
 
 

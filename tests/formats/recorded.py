@@ -180,7 +180,7 @@ def part(media: Media, start: int, stop: int | None = None) -> Media:
 
 def virtual(head: Mp4Head, *blobs: Blob) -> bytes:
     """The file that a head and its extents are."""
-    data = head.head + b"".join(blobs[piece].data[at : at + length] for piece, at, length in head.extents)
+    data = b"".join(head.body(lambda piece, at, length: blobs[piece].data[at : at + length]))
     assert len(data) == len(head)
     return data
 

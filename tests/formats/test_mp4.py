@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from recorded import UTC, Blob, Media, part, record, shown, virtual
 
 from flussdvr.errors import DvrError, FormatError
+from flussdvr.formats.boxes import boxes, find
 from flussdvr.formats.fmp4 import BlobInfo
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.ilst import Metadata
+from flussdvr.formats.in_band import in_band_sets
 from flussdvr.formats.mp4 import Gaps, Mp4Head, Piece, head, one_frame
 from flussdvr.timeline import Range
 
@@ -75,7 +77,7 @@ def test_whole_blob_has_identical_packets(encoder: str, parameters: str, tmp_pat
     assert packets[0] == [(one.dts, one.pts, one.data, one.sync) for one in video.samples]
     assert packets[1] == [(one.dts, one.dts, one.data, True) for one in audio.samples]
     assert shown(data) == [(pytest.approx(number / 25), number) for number in range(50)]
-    assert len(made.extents) == 1
+    assert len(made.parts) == 1
     assert made.begin_ms == UTC * 1000
     assert ffmpeg(data, tmp_path) == ""
 
@@ -148,7 +150,7 @@ def test_gap_with_another_picture_size(gaps: Gaps, tmp_path: Path) -> None:
     assert [number for _, number in shown(data)] == [number for _, number in expected]
     assert [second for second, _ in shown(data)] == pytest.approx([second for second, _ in expected])
     assert made.duration_ms == (2600 if gaps == "skip" else 10_600)
-    assert [piece for piece, _, _ in made.extents] == [0, 1]
+    assert list(dict.fromkeys(part[0] for part in made.parts if isinstance(part, tuple))) == [0, 1]
     with av.open(io.BytesIO(data)) as file:
         assert [frame.width for frame in file.decode(video=0)] == [160] * 40 + [192] * 25
     with av.open(io.BytesIO(data)) as file:
@@ -217,7 +219,7 @@ def test_deleted_span_is_a_gap() -> None:
         made, data = cut(at(0, 2000), punched, gaps=gaps)
         assert made.duration_ms == duration
         assert [number for _, number in shown(data)] == [*range(20), *range(30, 50)]
-        assert sum(length for _, _, length in made.extents) < len(blob.data) - (end - begin)
+        assert sum(length for _, _, length in made.parts) < len(blob.data) - (end - begin)
 
 
 def test_tracks_are_chosen() -> None:
@@ -240,6 +242,134 @@ def test_track_that_comes_and_goes() -> None:
     with av.open(io.BytesIO(data)) as file:
         assert float(next(file.decode(audio=0)).time) == pytest.approx(2, abs=1e-4)
     assert [number for _, number in shown(data)] == [*range(50)] * 3
+
+
+def changed(encoder: str, parameters: str, *widths: int) -> list[Blob]:
+    """Blobs of a second with pictures of these widths, one directly after the other."""
+    media = [recorded.video(encoder, parameters, 25, width) for width in widths]
+    return [record(one, recorded.audio(frames=47), begin=UTC + at) for at, one in enumerate(media)]
+
+
+def entries(data: bytes) -> list[tuple[str, list[str]]]:
+    """The handler of each track and its sample entries."""
+    moov = next(box for box in boxes(data) if box.type == b"moov")
+    found = []
+    for trak in boxes(data, moov.body, moov.end):
+        if trak.type == b"trak":
+            hdlr = find(data, trak, b"mdia", b"hdlr")
+            stsd = find(data, trak, b"mdia", b"minf", b"stbl", b"stsd")
+            assert hdlr is not None and stsd is not None
+            kinds = [entry.type.decode() for entry in boxes(data, stsd.body + 8, stsd.end)]
+            found.append((data[hdlr.body + 8 : hdlr.body + 12].decode(), kinds))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("encoder", "parameters", "entry"),
+    [
+        ("libx264", recorded.CLOSED, "avc3"),
+        ("libx264", recorded.B_FRAMES, "avc3"),
+        ("libx265", recorded.B_FRAMES, "hev1"),
+    ],
+)
+def test_parameter_sets_that_change_are_in_band(encoder: str, parameters: str, entry: str, tmp_path: Path) -> None:
+    """One sample entry: most players look at the first only. The sets are where each of them may begin to play."""
+    blobs = changed(encoder, parameters, 160, 320, 160)
+    made, data = cut(at(0, 3000), *blobs)
+    assert len(made) == len(data)
+    assert entries(data) == [("vide", [entry]), ("soun", ["mp4a"])]
+    found = recorded.packets(data)[0]
+    for number, blob in enumerate(blobs):
+        track = blob.table.tracks[0]
+        sets = in_band_sets(track)
+        samples = blob.table.samples(track.id)
+        own = found[25 * number : 25 * number + 25]
+        places = zip(samples.offsets().tolist(), samples.sizes.tolist(), samples.sync.tolist(), strict=True)
+        assert [one[2] for one in own] == [(sets if sync else b"") + blob.data[o : o + n] for o, n, sync in places]
+        assert sum(one[3] for one in own) == 3
+    assert [value for _, value in shown(data)] == [*range(25)] * 3
+    assert ffmpeg(data, tmp_path) == ""
+
+
+def test_seeking_over_a_change_of_parameter_sets() -> None:
+    _, data = cut(at(0, 3000), *changed("libx264", recorded.B_FRAMES, 160, 320, 160))
+    with av.open(io.BytesIO(data)) as file:
+        for second, width, value in ((1.4, 320, 10), (0.4, 160, 10), (2.0, 160, 0), (1.0, 320, 0), (0.0, 160, 0)):
+            file.seek(round(second * 1_000_000))
+            frame = next(frame for frame in file.decode(video=0) if frame.time >= second - 0.001)
+            assert (frame.width, recorded.number(frame)) == (width, value)
+
+
+def test_nothing_is_put_between_where_nothing_changes() -> None:
+    made, data = cut(at(0, 3000), *changed("libx264", recorded.B_FRAMES, 160, 160, 160))
+    assert entries(data)[0] == ("vide", ["avc1"])
+    assert all(isinstance(part, tuple) for part in made.parts)
+
+
+@pytest.mark.parametrize("begin_ms", [0, 200, 900, 1000, 1400])
+@pytest.mark.parametrize("end_ms", [1040, 1900, 3000])
+def test_windows_over_a_change(begin_ms: int, end_ms: int, tmp_path: Path) -> None:
+    if begin_ms >= end_ms:
+        return
+    blobs = changed("libx264", recorded.B_FRAMES, 160, 320, 160)
+    _, data = cut(at(begin_ms, end_ms), *blobs)
+    assert [value for _, value in shown(data)] == [n % 25 for n in range(-(-begin_ms // 40), -(-end_ms // 40))]
+    assert ffmpeg(data, tmp_path) == ""
+
+
+@pytest.mark.parametrize("gaps", ["skip", "keep"])
+def test_another_codec_is_another_track(gaps: Gaps, tmp_path: Path) -> None:
+    kinds = (("libx264", UTC), ("libx265", UTC + 5), ("libx264", UTC + 6))
+    blobs = [record(recorded.video(kind, frames=25), recorded.audio(frames=47), begin=at) for kind, at in kinds]
+    _, data = cut(at(0, 9000), *blobs, gaps=gaps)
+    assert entries(data) == [("vide", ["avc1"]), ("soun", ["mp4a"]), ("vide", ["hvc1"])]
+    jump = 0 if gaps == "skip" else 4
+    seconds = [*range(25), *(50 + 25 * jump + n for n in range(25))]
+    assert shown(data) == [(pytest.approx(second / 25), n % 25) for n, second in enumerate(seconds)]
+    with av.open(io.BytesIO(data)) as file:
+        pictures = [(float(frame.time), recorded.number(frame)) for frame in file.decode(video=1)]
+    assert pictures == [(pytest.approx(1 + jump + n / 25), n) for n in range(25)]
+    assert ffmpeg(data, tmp_path) == ""
+
+
+def test_sound_that_changes_within_its_codec_is_one_track(tmp_path: Path) -> None:
+    video = recorded.video(frames=25)
+    sounds = [recorded.audio(frames=47), recorded.audio(rate=44100, frames=43)]
+    blobs = [record(video, sound, begin=UTC + at) for at, sound in enumerate(sounds)]
+    _, data = cut(at(0, 2000), *blobs)
+    assert entries(data) == [("vide", ["avc1"]), ("soun", ["mp4a", "mp4a"])]
+    assert ffmpeg(data, tmp_path) == ""
+
+
+@given(st.lists(st.tuples(st.sampled_from([160, 192, 320]), st.integers(0, 3)), min_size=1, max_size=5), st.data())
+@settings(max_examples=25, deadline=None)
+def test_any_changes(blobs: list[tuple[int, int]], draw: st.DataObject) -> None:
+    """Every picture is what it was, wherever sets are put in between."""
+    made = []
+    begin = UTC
+    for width, gap in blobs:
+        begin += gap
+        made.append(record(recorded.video("libx264", recorded.B_FRAMES, 25, width), recorded.audio(), begin=begin))
+        begin += 1
+    first = draw.draw(st.integers(0, 1500))
+    length = draw.draw(st.integers(40, 9000))
+    if not any(first < (int(b.table.end_ms[-1]) - UTC * 1000) for b in made):
+        return
+    try:
+        one, data = cut(at(first, first + length), *made)
+    except DvrError:
+        return
+    assert len(one) == len(data)
+    wanted = {(sync, data) for blob in made for sync, data in samples_of(blob)}
+    sets = [in_band_sets(blob.table.tracks[0]) for blob in made]
+    for _, _, sample, sync in recorded.packets(data).get(0, []):
+        assert any((sync, sample.removeprefix(one)) in wanted for one in [b"", *sets])
+
+
+def samples_of(blob: Blob) -> list[tuple[bool, bytes]]:
+    samples = blob.table.samples(blob.table.tracks[0].id)
+    places = zip(samples.offsets().tolist(), samples.sizes.tolist(), samples.sync.tolist(), strict=True)
+    return [(sync, blob.data[offset : offset + size]) for offset, size, sync in places]
 
 
 def test_timescale_changes() -> None:

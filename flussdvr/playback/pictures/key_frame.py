@@ -60,9 +60,9 @@ class KeyFrame:
         """An MP4 of only this picture: a computed head and the sample as it is recorded."""
         with corrupt():
             head = mp4.one_frame(self.span.table, self.span.first, self.track)
-        offset = self.span.offset
-        parts = [self.span.body.slice(begin - offset, begin - offset + size) for _, begin, size in head.extents]
-        return Body.of((head.head, *(piece for part in parts for piece in part.parts)))
+        begin = self.span.offset
+        bodies = head.body(lambda _, at, length: self.span.body.slice(at - begin, at - begin + length))
+        return Body.of(part for one in bodies for part in (one.parts if isinstance(one, Body) else (one,)))
 
     @property
     def identity(self) -> str:
