@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from flussdvr.callbacks import background
 from flussdvr.systemd import notify, reloading
 
 
@@ -45,7 +45,7 @@ class Reloads:
         """Reload as soon as that is possible."""
         self._wanted = True
         if self._started and not self._running:
-            Deferred.fromCoroutine(self._run())
+            background(self._run(), self.log, "reloading the configuration")
 
     async def _run(self) -> None:
         self._running = True
