@@ -6,7 +6,7 @@ What is wrong now, as sentences for those who are on duty.
 
     state of streams, roots, sinks, reactor --look, each 5 s--> findings --hysteresis--> alarms
 
-    recording_stopped  gap  source_lost  writes_dropped      of a stream
+    recording_stopped  gap  source_lost  track_left_out  writes_dropped      of a stream
     root_failed  root_full  root_soon_full  root_short  writes_slow      of a disk
     sink_failed  server_busy  clock_stepped  clock_unproven
 
@@ -194,6 +194,8 @@ class Alarms(Service):
 
     def _of_stream(self, name: str, entry: Running, now_ms: int) -> Iterator[Finding]:
         settings, stream = entry.settings, entry.stream
+        if serious := [str(one) for one in stream.left_out if one.serious]:
+            yield Finding("track_left_out", WARNING, f"{name}: {'; '.join(serious)}", media=name, hold_s=10)
         if is_unpublished(entry):
             archive = self._archive.stream(name)
             since_ms = max(stream.last_fragment_ms or 0, archive.end_ms if archive is not None else 0)
@@ -333,7 +335,10 @@ def why_silent(entry: Running) -> str:
     branches = entry.inputs.branches
     if not branches:
         return "it has no input"
-    return next((one.input.reason for one in branches if one.input.reason), "nothing arrives")
+    for one in branches:
+        if why := one.input.reason or one.input.complaint():
+            return why
+    return "nothing arrives"
 
 
 def span(ms: int) -> str:

@@ -7,8 +7,6 @@ Looks after the server's clock: each second at it, each minute it is written dow
 Steps may be noticed in any thread, whoever asks for the time first; they are reported in the reactor. A state directory
 that cannot be written costs the memory across a restart, nothing else.
 """
-# mypy: allow-untyped-calls
-# (LoopingCall is not annotated)
 
 from __future__ import annotations
 
@@ -18,10 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from flussdvr.archive.recovery import replace_index
+from flussdvr.callbacks import Periodic
 from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.utc_clock import Step, UtcClock
 
@@ -59,8 +57,7 @@ class ClockWatch:
         self._looks = 0
         self._saving = False
         self._failed = False
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = reactor
+        self._loop = Periodic(reactor, self._look, self.log, "watching the clock")
         clock.on_step = lambda step: reactor.callFromThread(self._stepped, step)
         clock.on_held = lambda shift_ms: reactor.callFromThread(self._held, shift_ms)
 
@@ -78,8 +75,7 @@ class ClockWatch:
 
     def stop(self) -> Deferred[Any]:
         """Write down what is known; a disk that hangs is left alone."""
-        if self._loop.running:
-            self._loop.stop()
+        self._loop.stop()
         done: Deferred[Any] = self._save()
         done.addCallback(lambda _: self._worker.stop())
         return done.addTimeout(STOP_TIMEOUT_S, self._reactor).addErrback(lambda failure: None)

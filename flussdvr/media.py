@@ -95,4 +95,27 @@ class DataLost:
     count: int
 
 
-MediaEvent = TracksChanged | SamplesReceived | DataLost
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """
+    Something that the source has and that is not recorded: what it is, and why, each a clause for people.
+
+    `serious`: it is a picture or a sound, or a whole program; else it is data such as subtitles, which are only listed.
+    """
+
+    what: str
+    why: str
+    serious: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what} is not recorded: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class TracksLeftOut:
+    """All that the source has now and that is not recorded; replaces what was said before."""
+
+    left_out: tuple[LeftOut, ...]
+
+
+MediaEvent = TracksChanged | SamplesReceived | DataLost | TracksLeftOut

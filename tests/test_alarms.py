@@ -12,13 +12,14 @@ from flussdvr.archive.forecast import Forecast
 from flussdvr.archive.retention import DiskUsage
 from flussdvr.config.model import DvrSettings, EventSinkSettings, InputSettings, StreamSettings
 from flussdvr.errors import DvrError, Kind
+from flussdvr.media import LeftOut
 
 DAY = 86_400
 GB = 10**9
 
 
 def branch(index: int, url: str, reason: str | None = None) -> Any:
-    return SimpleNamespace(index=index, input=SimpleNamespace(shown_url=url, reason=reason))
+    return SimpleNamespace(index=index, input=SimpleNamespace(shown_url=url, reason=reason, complaint=lambda: None))
 
 
 class Situation:
@@ -29,7 +30,9 @@ class Situation:
         self.root = SimpleNamespace(path="/storage", uuid="u", error=None, queued_bytes=0, limit_bytes=256 << 20)
         self.recorder = SimpleNamespace(error=None, root=self.root, fragments_dropped=0)
         self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"})
-        self.stream = SimpleNamespace(opened_at_ms=self.now_ms - 10**7, alive=True, last_fragment_ms=self.now_ms)
+        self.stream = SimpleNamespace(
+            opened_at_ms=self.now_ms - 10**7, alive=True, last_fragment_ms=self.now_ms, left_out=()
+        )
         self.inputs = SimpleNamespace(active=None, branches=[branch(0, "udp://239.0.0.1:1234")])
         settings = StreamSettings("cam7", dvr=DvrSettings("/storage", expiration_s=7 * DAY))
         self.entry = SimpleNamespace(settings=settings, stream=self.stream, inputs=self.inputs, recorder=self.recorder)
@@ -63,6 +66,15 @@ def there() -> Situation:
 def test_all_is_well(there: Situation) -> None:
     there.disk(500 * GB)
     assert there.after(0) == []
+
+
+def test_what_the_source_has_and_is_not_recorded(there: Situation) -> None:
+    there.stream.left_out = (LeftOut("teletext on PID 5", "no", serious=False), LeftOut("DTS sound on PID 7", "so"))
+    assert there.after(0) == [("track_left_out", "cam7: DTS sound on PID 7 is not recorded: so")]
+    there.stream.left_out = ()
+    assert there.after(9.9)[0][0] == "track_left_out"  # it is held for a moment
+    there.recorded.end_ms = there.now_ms
+    assert there.after(1) == []
 
 
 def test_a_gap_becomes_a_recording_that_has_stopped(there: Situation) -> None:

@@ -18,7 +18,7 @@ from flussdvr.formats import aac, ac3, h264, h265, latm, mpegaudio
 from flussdvr.formats.bits import BitReader
 from flussdvr.formats.frame_count import FrameCount
 from flussdvr.formats.mpegts_packet import TICKS
-from flussdvr.formats.psi import Framing
+from flussdvr.formats.stream_types import Framing
 from flussdvr.media import Codec, Sample, Track
 
 _CARRIED_MAX = 1 << 16

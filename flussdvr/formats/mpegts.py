@@ -4,9 +4,10 @@ MPEG transport streams in: packets to tracks and samples.
     feed -> sync -> runs of packets -> Flow (one per PID) -> PES -> elementary stream -> samples
                                          PAT, PMT -> which flows there are
 
-ISO/IEC 13818-1 §2.4. One program, the first of the PAT unless told otherwise. Tracks are announced when each stream
-that we know has shown its configuration, or after `SETTLING` of media without those that stay silent. Never raises:
-what is damaged is dropped, counted and reported as `DataLost`.
+ISO/IEC 13818-1 §2.4. One program: see `programs`. Packets of 188, 192 or 204 bytes. Tracks are announced when each
+stream that we know has shown its configuration, or after `SETTLING` of media without those that stay silent. What the
+program has and we do not record is reported as `TracksLeftOut`. Never raises: what is damaged is dropped, counted and
+reported as `DataLost`.
 """
 
 from __future__ import annotations
@@ -30,9 +31,29 @@ from flussdvr.formats.mpegts_packet import (
     packet_runs,
     pid_word,
 )
+from flussdvr.formats.packet_size import LONGEST_SEARCH, SEARCH_AFTER, LongPackets, find_long_packets
 from flussdvr.formats.pes import WRAP, Clock, continues, parse_pes
-from flussdvr.formats.psi import PAT_TABLE, PMT_TABLE, Framing, SectionReader, parse_pat, parse_pmt
-from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.formats.programs import Program, Programs, recordable
+from flussdvr.formats.psi import (
+    PAT_TABLE,
+    PMT_TABLE,
+    ElementaryStream,
+    ProgramMap,
+    SectionReader,
+    parse_pat,
+    parse_pmt,
+)
+from flussdvr.formats.stream_types import Framing
+from flussdvr.media import (
+    DataLost,
+    LeftOut,
+    MediaEvent,
+    Sample,
+    SamplesReceived,
+    Track,
+    TracksChanged,
+    TracksLeftOut,
+)
 
 SETTLING = 2 * TICKS
 HELD_MAX = 16 << 20
@@ -44,6 +65,10 @@ UNBOUNDED = 6 + 0x10000
 PARTS_MAX = 1 << 16
 """Of a PES: payloads can be empty, the memory to remember them is not."""
 STREAMS_MAX = 16
+UNREAD_MAX = 8
+"""PES packets without anything that can be read, after which that is said."""
+LOOKED_MAX = 32
+"""PIDs on which PMTs are looked for at the same time."""
 BATCH = 700
 """Packets whose samples are reported together, about 130 kB: so tracks stay interleaved however much is fed."""
 
@@ -53,12 +78,31 @@ _KIND = SCRAMBLING | ADAPTATION | HAS_PAYLOAD | ERROR | START
 
 
 class Flow:
-    """The packets of one PID: of tables (`sections`) or of an elementary stream (`stream`)."""
+    """
+    The packets of one PID: of tables (`sections`) or of an elementary stream (`stream`).
 
-    __slots__ = ("expected", "is_open", "is_video", "parts", "pid", "sections", "size", "stream", "track", "wanted")
+    A `probe` is of a program that is not chosen yet: it only says that something comes. `seen` PES packets have come.
+    """
 
-    def __init__(self, pid: int, stream: Stream | None = None, is_video: bool = False) -> None:
+    __slots__ = (
+        "expected",
+        "is_open",
+        "is_video",
+        "parts",
+        "pid",
+        "probe",
+        "sections",
+        "seen",
+        "size",
+        "stream",
+        "track",
+        "wanted",
+    )
+
+    def __init__(self, pid: int, stream: Stream | None = None, is_video: bool = False, probe: bool = False) -> None:
         self.pid = pid
+        self.probe = probe
+        self.seen = 0
         self.stream = stream
         self.is_video = is_video
         self.sections = None if stream else SectionReader()
@@ -82,7 +126,7 @@ class TsDemuxer:
     byte was not at its place, `transport_errors` and `scrambled` packets, `duplicates`, `dropped_pes`.
     """
 
-    def __init__(self, program: int | None = None) -> None:
+    def __init__(self, program: int | None = None, preferred: int | None = None) -> None:
         self.packets = 0
         self.cc_errors = 0
         self.resyncs = 0
@@ -90,11 +134,17 @@ class TsDemuxer:
         self.scrambled = 0
         self.duplicates = 0
         self.dropped_pes = 0
-        self._program = program
+        self._programs = Programs(program, preferred)
         self._rest = b""
         self._synced = False
+        self._long: LongPackets | None = None
+        self._unsearched = 0
         self._flows = {pid_word(PAT_PID): Flow(PAT_PID)}
-        self._chosen: tuple[int, int] | None = None
+        self._taken: Program | None = None
+        self._not_known: list[ElementaryStream] = []
+        self._left_out: tuple[LeftOut, ...] = ()
+        self._look_again = False
+        """Whether what is not recorded may have changed."""
         self._streams: dict[tuple[int, Framing, str], Flow] = {}
         self._clock = Clock()
         self._settling = True
@@ -107,13 +157,39 @@ class TsDemuxer:
 
     def feed(self, data: bytes) -> list[MediaEvent]:
         """What these bytes complete, in order. What they begin is kept."""
+        again: bytes | None = data
+        while again is not None:
+            if self._long is None:
+                again = self._feed(again)
+                continue
+            packets, again = self._long.feed(again)
+            self._feed(packets)
+            if again is not None:
+                self._long, self._synced = None, False
+                self.resyncs += 1
+        return self._take_events()
+
+    def _feed(self, data: bytes) -> bytes | None:
+        """Packets of 188 bytes. Returns the data from where longer packets begin, if they do."""
         if self._rest:
             data = self._rest + data
         position, end = 0, len(data)
         while True:
             if not self._synced:
+                searched = position
                 position, self._synced = find_sync(data, position)
                 if not self._synced:
+                    self._unsearched += end - len(self._rest)
+                    found = None
+                    if self._unsearched >= SEARCH_AFTER:
+                        self._unsearched = 0
+                        found = find_long_packets(data, searched)
+                    if found is not None:
+                        position, size = found
+                        self._long, self._synced = LongPackets(size), True
+                        self._rest = b""
+                        return bytes(data[position:])
+                    position = max(searched, min(position, end - LONGEST_SEARCH))
                     break
             count = min((end - position) // PACKET, BATCH)
             if not count:
@@ -125,15 +201,17 @@ class TsDemuxer:
             position += self._read(batch, count) * PACKET
             self._report()
         self._rest = bytes(data[position:])
-        return self._take_events()
+        return None
 
     def flush(self) -> list[MediaEvent]:
         """The stream has ended: what is whole though nothing follows it."""
+        if self._long is not None:
+            self._feed(self._long.flush())
         rest, self._rest = self._rest, b""
         place = rest.find(b"\x47")
         if place >= 0 and (count := (len(rest) - place) // PACKET):
             self._read(rest[place:], count)
-        self._synced = False
+        self._synced, self._long = False, None
         for flow in self._streams.values():
             self._end(flow)
             flow.expected = -1
@@ -143,8 +221,31 @@ class TsDemuxer:
         return self._take_events()
 
     def _take_events(self) -> list[MediaEvent]:
+        self._report_left_out()
         events, self._events = self._events, []
         return events
+
+    @property
+    def program(self) -> int | None:
+        """The program_number of what is taken."""
+        return None if self._taken is None else self._taken[0]
+
+    def complaint(self) -> str | None:
+        """Why nothing comes of what is fed, in a clause; `None` if there are tracks, or nothing is wrong so far."""
+        if self._announced:
+            return None
+        if not self.packets:
+            return "this is no MPEG-TS" if self._rest else None
+        if self._taken is None:
+            if self.scrambled and self._programs.maps:
+                return "it is scrambled"
+            return self._programs.complaint()
+        if self.scrambled and not any(flow.seen for flow in self._streams.values()):
+            return "it is scrambled"
+        silent = [str(flow.pid) for flow in self._streams.values() if not flow.seen]
+        if self._streams and len(silent) == len(self._streams):
+            return f"program {self._taken[0]}: nothing comes on its PIDs {', '.join(silent)}"
+        return "; ".join(str(one) for one in self._current_left_out() if one.serious) or None
 
     def _read(self, data: bytes, count: int) -> int:
         """Read packets from the beginning of `data`; how many, less than `count` when sync was lost behind them."""
@@ -159,9 +260,11 @@ class TsDemuxer:
                 self._synced = False
                 break
             flow = flows.get(word & _PID)
-            if flow is None:
-                continue
             begin, stop = starts[index], starts[index + 1]
+            if flow is None:
+                if word & START and self._programs.looking:
+                    self._look(data, begin, stop)
+                continue
             if word & _KIND != _PLAIN or word >> 24 & 15 != flow.expected or flow.sections is not None:
                 for packet in range(begin, stop):
                     self._packet(flow, data, packet * PACKET)
@@ -181,6 +284,9 @@ class TsDemuxer:
     def _packet(self, flow: Flow, data: bytes, at: int) -> None:
         """Any packet that is not just the continuation of what came before."""
         second, flags = data[at + 1], data[at + 3]
+        if flow.probe:
+            self._probe(flow, data, at)
+            return
         if second & 0x80:
             self.transport_errors += 1
             self._damaged(flow, "transport error")
@@ -281,6 +387,9 @@ class TsDemuxer:
         if header is None:
             self.dropped_pes += 1
             return
+        flow.seen += 1
+        if flow.seen == UNREAD_MAX:
+            self._look_again = True
         if header.scrambled:
             self.scrambled += 1
             self._losses["scrambled"] = self._losses.get("scrambled", 0) + 1
@@ -319,6 +428,7 @@ class TsDemuxer:
         if track == flow.track:
             flow.track = track
             return
+        self._look_again = True
         if self._settling:
             for sample in self._samples.pop(flow.pid, ()):
                 self._held -= len(sample.data)
@@ -385,24 +495,84 @@ class TsDemuxer:
 
     def _program_association(self, section: bytes) -> None:
         programs = [entry for entry in parse_pat(section).programs if 0 < entry[1] < NULL_PID]
-        if self._program is not None:
-            programs = [entry for entry in programs if entry[0] == self._program]
-        if not programs or self._chosen in programs:
-            return
-        chosen = next((entry for entry in programs if self._chosen and entry[0] == self._chosen[0]), programs[0])
-        if self._chosen is not None:
-            self._flows.pop(pid_word(self._chosen[1]), None)
-        self._chosen = chosen
-        self._flows[pid_word(chosen[1])] = Flow(chosen[1])
+        self._programs.pat_received(programs)
+        self._look_again = True
+        if self._programs.looking:
+            for _, pid in self._programs.listed:
+                self._flows.setdefault(pid_word(pid), Flow(pid))
+            self._choose()
 
     def _program_map(self, pid: int, section: bytes) -> None:
         pmt = parse_pmt(section)
-        if self._chosen != (pmt.program_number, pid):
+        program = pmt.program_number, pid
+        if self._programs.looking:
+            self._programs.map_received(program, pmt)
+            for entry in recordable(pmt):
+                self._flows.setdefault(pid_word(entry.pid), Flow(entry.pid, probe=True))
+            self._choose()
+        elif self._taken == program:
+            self._use(program, pmt)
+
+    def _look(self, data: bytes, begin: int, stop: int) -> None:
+        """Packets of a PID that nothing is known of, each with the start of something: a PMT, or the time."""
+        for at in range(begin * PACKET, stop * PACKET, PACKET):
+            payload = _payload(data, at)
+            if payload is None:
+                return
+            pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
+            if payload.startswith(b"\0\0\1"):
+                header = parse_pes(payload)
+                self._programs.pes_began(pid, None if header is None else header.pts)
+                self._choose()
+            elif payload[:1] == b"\0" and payload[1:2] == bytes((PMT_TABLE,)) and pid != NULL_PID:
+                looked = sum(1 for flow in self._flows.values() if flow.sections is not None)
+                flow = self._flows.get(pid_word(pid))
+                if flow is None and looked <= LOOKED_MAX + len(self._programs.listed):
+                    flow = self._flows[pid_word(pid)] = Flow(pid)
+                if flow is not None:
+                    self._packet(flow, data, at)
+
+    def _probe(self, flow: Flow, data: bytes, at: int) -> None:
+        """A packet of a program that may be chosen."""
+        if (taken := self._flows.get(pid_word(flow.pid))) is not flow:
+            if taken is not None:
+                self._packet(taken, data, at)
             return
+        payload = _payload(data, at)
+        self.scrambled += bool(data[at + 3] & 0xC0)
+        if not data[at + 1] & 0x40 or payload is None or not payload.startswith(b"\0\0\1"):
+            return
+        header = parse_pes(payload)
+        if header is None or header.scrambled:
+            return
+        self._programs.pes_began(flow.pid, header.pts)
+        self._choose()
+        if (taken := self._flows.get(pid_word(flow.pid))) is not None and not taken.probe:
+            self._packet(taken, data, at)
+
+    def _choose(self) -> None:
+        """Take the program that is to be taken, if that is known by now."""
+        program = self._programs.choose()
+        if program is None or (self._taken == program and not self._programs.looking and self._streams):
+            return
+        self._taken = program
+        keep = {PAT_PID, program[1]}
+        for word, flow in list(self._flows.items()):
+            if flow.stream is None and flow.pid not in keep:
+                del self._flows[word]
+        self._use(program, self._programs.maps[program])
+
+    def _use(self, program: Program, pmt: ProgramMap) -> None:
+        """Take the streams that this PMT lists; those that it listed before go on."""
         wanted: dict[tuple[int, Framing, str], Flow] = {}
-        pids = {PAT_PID, pid, NULL_PID}
+        pids = {PAT_PID, program[1], NULL_PID}
+        self._not_known = []
+        self._look_again = True
         for entry in pmt.streams:
-            if entry.framing is None or entry.pid in pids or len(wanted) == STREAMS_MAX:
+            if entry.pid in pids:
+                continue
+            if entry.framing is None or len(wanted) == STREAMS_MAX:
+                self._not_known.append(entry)
                 continue
             pids.add(entry.pid)
             key = entry.pid, entry.framing, entry.language
@@ -410,7 +580,7 @@ class TsDemuxer:
         for key, flow in self._streams.items():
             if key not in wanted:
                 self._end(flow)
-                del self._flows[pid_word(flow.pid)]
+                self._flows.pop(pid_word(flow.pid), None)
         if not self._settling:
             self._report_samples()
         self._streams = wanted
@@ -421,3 +591,36 @@ class TsDemuxer:
             self._settling_from = None
         else:
             self._announce()
+
+    # What is not recorded
+
+    def _report_left_out(self) -> None:
+        if not self._look_again:
+            return
+        self._look_again = False
+        left_out = tuple(self._current_left_out())
+        if left_out != self._left_out:
+            self._left_out = left_out
+            self._events.append(TracksLeftOut(left_out))
+
+    def _current_left_out(self) -> list[LeftOut]:
+        found = self._programs.left_out()
+        for entry in self._not_known:
+            name, serious = entry.name
+            if entry.framing is not None:
+                found.append(LeftOut(f"{entry.framing.value} on PID {entry.pid}", f"only {STREAMS_MAX} tracks are"))
+            else:
+                found.append(LeftOut(f"{name} on PID {entry.pid}", "there is no way to store it in MP4 here", serious))
+        for (pid, framing, _), flow in self._streams.items():
+            if flow.track is None and flow.seen >= UNREAD_MAX:
+                found.append(LeftOut(f"PID {pid}", f"it is said to be {framing.value}, and nothing in it can be read"))
+        return found
+
+
+def _payload(data: bytes, at: int) -> bytes | None:
+    """What the packet at `at` carries; `None` if that is nothing, scrambled or damaged."""
+    flags = data[at + 3]
+    if data[at + 1] & 0x80 or flags & 0xC0 or not flags & 0x10:
+        return None
+    begin = at + 5 + data[at + 4] if flags & 0x20 else at + 4
+    return data[begin : at + PACKET] if begin < at + PACKET else None

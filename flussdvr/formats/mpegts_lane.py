@@ -26,7 +26,8 @@ from flussdvr.formats.mpegts_layout import PCR_PAYLOAD, PES_MIN, Ints, Packing, 
 from flussdvr.formats.mpegts_packet import PAYLOAD, TICKS
 from flussdvr.formats.nal import MAX_NALS
 from flussdvr.formats.pes import AUDIO_ID, PRIVATE_ID, VIDEO_ID, build_pes_headers
-from flussdvr.formats.psi import REGISTRATION, Descriptor, ElementaryStream, language_descriptor
+from flussdvr.formats.psi import ElementaryStream, language_descriptor
+from flussdvr.formats.stream_types import REGISTRATION, Descriptor
 from flussdvr.media import Codec, Track
 
 FIRST_PID = 0x100

@@ -13,48 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts_packet import crc32_mpeg
+from flussdvr.formats.stream_types import LANGUAGE, Descriptor, Framing, framing_of, language_of, name_of
 
 PAT_TABLE, PMT_TABLE = 0x00, 0x02
 SECTION_MAX = 1024
 VERSIONS = 32
 """`version_number` has 5 bits."""
-REGISTRATION, LANGUAGE, AC3_DESCRIPTOR, EAC3_DESCRIPTOR = 0x05, 0x0A, 0x6A, 0x7A
-PRIVATE_DATA = 0x06
-
-Descriptor = tuple[int, bytes]
-
-
-class Framing(Enum):
-    """What the payload of an elementary stream's PES packets is made of."""
-
-    H264 = "h264"
-    H265 = "h265"
-    ADTS = "adts"
-    LATM = "latm"
-    MPEG_AUDIO = "mpeg audio"
-    AC3 = "ac3"
-    EAC3 = "eac3"
-
-    @property
-    def is_video(self) -> bool:
-        return self in (Framing.H264, Framing.H265)
-
-
-_STREAM_TYPES = {
-    0x1B: Framing.H264,
-    0x24: Framing.H265,
-    0x0F: Framing.ADTS,
-    0x11: Framing.LATM,
-    0x03: Framing.MPEG_AUDIO,
-    0x04: Framing.MPEG_AUDIO,
-    0x81: Framing.AC3,
-    0x87: Framing.EAC3,
-}
-_REGISTERED = {b"AC-3": Framing.AC3, b"EAC3": Framing.EAC3, b"HEVC": Framing.H265}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +44,17 @@ class ElementaryStream:
     @property
     def framing(self) -> Framing | None:
         """What is in it, `None` when it is nothing that we record."""
-        if self.stream_type != PRIVATE_DATA:
-            return _STREAM_TYPES.get(self.stream_type)
-        for tag, payload in self.descriptors:
-            if tag == AC3_DESCRIPTOR:
-                return Framing.AC3
-            if tag == EAC3_DESCRIPTOR:
-                return Framing.EAC3
-            if tag == REGISTRATION and payload[:4] in _REGISTERED:
-                return _REGISTERED[payload[:4]]
-        return None
+        return framing_of(self.stream_type, self.descriptors)
 
     @property
     def language(self) -> str:
         """ISO 639-2 code, `und` when it is not said or is no code."""
-        for tag, payload in self.descriptors:
-            code = payload[:3].lower()
-            if tag == LANGUAGE and len(code) == 3 and code.isalpha():
-                return code.decode("ascii")
-        return "und"
+        return language_of(self.descriptors)
+
+    @property
+    def name(self) -> tuple[str, bool]:
+        """(what it is called when it is not recorded, whether it is a picture or sound)."""
+        return name_of(self.stream_type, self.descriptors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.container import read_container
 from flussdvr.ingest.loop import Loop
 from flussdvr.ingest.producer import Pace, ProducedInput
-from flussdvr.ingest.source import InputEvent
+from flussdvr.ingest.source import InputEvent, program_of
 from flussdvr.media import MediaEvent, Sample, SamplesReceived, TracksChanged
 
-TS_SUFFIXES = (".ts", ".m2t", ".tsv", ".mpegts")
+TS_SUFFIXES = (".ts", ".m2t", ".m2ts", ".mts", ".trp", ".tsv", ".mpegts")
 READ_SIZE = 65_536
 BATCH_S = 0.08
 ASTRAY_S = 2.0
@@ -34,7 +34,7 @@ class FileInput(ProducedInput):
         loop = Loop()
         player = _Player(pace)
         while True:
-            if not player.play(loop.play(read_file(path))):
+            if not player.play(loop.play(read_file(path, program_of(self.options)))):
                 return "stopped"
             if not loop.samples:
                 return f"{path} has no media that we know"
@@ -46,15 +46,15 @@ def path_of(url: str) -> str:
     return path if os.path.exists(path) else unquote(path)
 
 
-def read_file(path: str) -> Iterator[MediaEvent]:
+def read_file(path: str, program: int | None = None) -> Iterator[MediaEvent]:
     """What is in the file, once. Raises `OSError`, or an error of FFmpeg, which is one."""
     if path.lower().endswith(TS_SUFFIXES):
-        return _read_ts(path)
+        return _read_ts(path, program)
     return read_container(path)
 
 
-def _read_ts(path: str) -> Iterator[MediaEvent]:
-    demuxer = TsDemuxer()
+def _read_ts(path: str, program: int | None) -> Iterator[MediaEvent]:
+    demuxer = TsDemuxer(program)
     timescales: dict[int, int] = {}
     with open(path, "rb") as file:
         while data := file.read(READ_SIZE):

@@ -26,7 +26,7 @@ from flussdvr.ingest.publish_input import PublishInput
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
 from flussdvr.ingest.tshttp import TsHttpInput
 from flussdvr.ingest.udp import UdpInput
-from flussdvr.media import Sample, Track
+from flussdvr.media import LeftOut, Sample, Track
 
 STEADY_S = 10.0
 """So long a better input must have delivered before it takes over."""
@@ -88,6 +88,7 @@ class Branch:
         self.bytes_told = 0
         self._inputs = inputs
         self._tracks: tuple[Track, ...] = ()
+        self._left_out: tuple[LeftOut, ...] = ()
         self._utc: UtcReceived | None = None
 
     @property
@@ -108,6 +109,11 @@ class Branch:
     def data_lost(self, reason: str, count: int) -> None:
         if self.feeding:
             self._inputs.sink.data_lost(reason, count)
+
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        self._left_out = tuple(left_out)
+        if self.feeding:
+            self._inputs.sink.tracks_left_out(left_out)
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         self._utc = UtcReceived(utc_ms, dts, timescale)
@@ -140,6 +146,7 @@ class Branch:
     def forget(self) -> None:
         """What it was delivering is over."""
         self._tracks = ()
+        self._left_out = ()
         self._utc = None
         self.delivering_since = None
 
@@ -147,6 +154,8 @@ class Branch:
         """Tell the sink what it has missed while another was feeding it."""
         if self._tracks:
             self._inputs.sink.tracks_received(self._tracks)
+        if self._left_out:
+            self._inputs.sink.tracks_left_out(self._left_out)
         if self._utc is not None:
             self._inputs.sink.utc_received(self._utc.utc_ms, self._utc.dts, self._utc.timescale)
 
@@ -321,4 +330,5 @@ def _stats(branch: Branch, now: float) -> dict[str, Any]:
         "failed": counters.failed,
         "crashed": counters.crashed,
         "last_error": source.last_error,
+        "left_out": [str(one) for one in source.left_out],
     }

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged, TracksLeftOut
 
 ORIGIN_S = 10
 """So that a track which begins a little before the first sample has no negative times."""
@@ -47,7 +47,7 @@ class Loop:
                 if event.tracks != self.tracks:
                     self.tracks = event.tracks
                     yield event
-            elif isinstance(event, DataLost):
+            elif isinstance(event, (DataLost, TracksLeftOut)):
                 yield event
         self._end()
 

@@ -70,7 +70,7 @@ class MpegTsPush:
             return
         self._fruitless += len(data)
         if self._fruitless > GARBAGE_MAX:
-            self._kick("this is no MPEG-TS")
+            self._kick(self._demuxer.complaint() or "this is no MPEG-TS")
 
     def _watch(self) -> None:
         """Once in a timeout, not once in a piece."""
@@ -81,7 +81,9 @@ class MpegTsPush:
         if left > 0.001:
             self._timer = self._clock.callLater(left, self._watch)
         else:
-            self._kick(f"no media for {self.published.timeout_s:g} s")
+            complaint = self._demuxer.complaint() if self.published.counters.bytes else None
+            why = f": {complaint}" if complaint else ""
+            self._kick(f"no media for {self.published.timeout_s:g} s{why}")
 
     def _kick(self, reason: str) -> None:
         self._close()

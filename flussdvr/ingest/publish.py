@@ -20,7 +20,16 @@ from twisted.python.failure import Failure
 from flussdvr.callbacks import background
 from flussdvr.config.errors import shown
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink, internal_error
-from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.media import (
+    DataLost,
+    LeftOut,
+    MediaEvent,
+    Sample,
+    SamplesReceived,
+    Track,
+    TracksChanged,
+    TracksLeftOut,
+)
 
 UNKNOWN_STREAM = "stream_not_found"
 NOT_PUBLISHABLE = "not_publishable"
@@ -109,6 +118,7 @@ class PublishedInput:
         self.held = False
         self.refused = False
         self._tracks: Sequence[Track] | None = None
+        self._left_out: Sequence[LeftOut] = ()
         self._point = point if isinstance(point, PublishPoint) else None
         self._offer = point if isinstance(point, Offer) else None
 
@@ -125,6 +135,8 @@ class PublishedInput:
                 self.tracks_received(event.tracks)
             elif isinstance(event, DataLost):
                 self.data_lost(event.reason, event.count)
+            elif isinstance(event, TracksLeftOut):
+                self.tracks_left_out(event.left_out)
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         if self.held:
@@ -141,6 +153,12 @@ class PublishedInput:
         if self._point is not None and not self.held:
             self.counters.data_lost(reason, count)
             self._point.sink.data_lost(reason, count)
+
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        if self.held:
+            self._left_out = left_out
+        elif self._point is not None:
+            self._point.sink.tracks_left_out(left_out)
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         if self._point is not None and not self.held:
@@ -190,6 +208,8 @@ class PublishedInput:
         point.on_published(self.proto, self.peer)
         if self._tracks is not None:
             self.tracks_received(self._tracks)
+        if self._left_out:
+            self.tracks_left_out(self._left_out)
 
     def kick(self, reason: str) -> None:
         """Send the publisher away."""

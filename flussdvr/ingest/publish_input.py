@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flussdvr.ingest.source import Input, State
-from flussdvr.media import DataLost, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.media import DataLost, LeftOut, Sample, SamplesReceived, Track, TracksChanged, TracksLeftOut
 
 
 class PublishInput(Input):
@@ -51,6 +51,11 @@ class PublishInput(Input):
     def data_lost(self, reason: str, count: int) -> None:
         self.received([DataLost(reason, count)])
 
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        if self.state is State.WAITING:
+            self._begin()
+        self.received([TracksLeftOut(tuple(left_out))])
+
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         if self.state is not State.STOPPED:
             self.sink.utc_received(utc_ms, dts, timescale)
@@ -69,4 +74,5 @@ class PublishInput(Input):
         self.publisher = {}
         self._cancel_timer()  # nobody has to publish within a timeout
         self.state = State.WAITING
+        self.left_out = ()
         self.reason = "nobody publishes"

@@ -20,15 +20,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 from twisted.application.internet import backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.media import (
+    DataLost,
+    LeftOut,
+    MediaEvent,
+    Sample,
+    SamplesReceived,
+    Track,
+    TracksChanged,
+    TracksLeftOut,
+)
 from flussdvr.redaction import redact_url
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -52,6 +62,9 @@ class Sink(Protocol):
 
     def data_lost(self, reason: str, count: int) -> None:
         """Packets were missing or damaged; what follows is whole again."""
+
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        """All that the source has now and that is not recorded; nothing more is, once this is empty."""
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         """The source itself says that its media time `dts` (ticks of `timescale`) is `utc_ms`."""
@@ -143,6 +156,9 @@ class Input(Service):
         self.options = dict(options or {})
         self.timeout_s = timeout_s
         self.state = State.STOPPED
+        self.left_out: tuple[LeftOut, ...] = ()
+        """What the source has and that is not recorded."""
+        self._left_out_before: tuple[LeftOut, ...] = ()
         self.reason: str | None = None
         self.last_error: str | None = None
         """Why it was lost, the last time; stays when it is back."""
@@ -196,13 +212,28 @@ class Input(Service):
             elif isinstance(event, DataLost):
                 self.counters.data_lost(event.reason, event.count)
                 self.sink.data_lost(event.reason, event.count)
+            elif isinstance(event, TracksLeftOut):
+                self._tell_left_out(event.left_out)
+                self.sink.tracks_left_out(event.left_out)
             elif isinstance(event, UtcReceived):
                 self.sink.utc_received(event.utc_ms, event.dts, event.timescale)
+
+    def _tell_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        for one in left_out:
+            if one not in self._left_out_before:
+                level = LogLevel.warn if one.serious else LogLevel.info
+                self.log.emit(level, "{stream}: {url}: {what}", stream=self.stream, url=self.shown_url, what=str(one))
+        self.left_out = self._left_out_before = tuple(left_out)
+
+    def complaint(self) -> str | None:
+        """Why nothing comes of the bytes that arrive, in a clause; `None` if that is not known."""
+        return None
 
     @property
     def silence(self) -> str:
         """The reason why a silent input is lost."""
-        return f"no media for {self.timeout_s or 0:g} s"
+        complaint = self.complaint() if self.state is not State.RECEIVING else None
+        return f"no media for {self.timeout_s or 0:g} s" + (f": {complaint}" if complaint else "")
 
     def silent(self) -> None:
         """Opened, and without media for `timeout_s`."""
@@ -224,6 +255,7 @@ class Input(Service):
         self._failures += 1
         self.counters.failed += 1
         self.state = State.WAITING
+        self.left_out = ()
         self._schedule(delay, self._attempt)
         if self._untold is None or reason != self.reason:
             self.tell_closed(reason)
@@ -376,6 +408,16 @@ class Input(Service):
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+
+
+def program_of(options: Mapping[str, str], url: str = "") -> int | None:
+    """The `program` among an input's options, or in its URL's query; raises `ValueError`."""
+    text = options.get("program") or dict(parse_qsl(urlsplit(url).query)).get("program")
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 <= int(text[:6]) <= 0xFFFF:
+        raise ValueError(f"program={text} is no number from 1 to 65535")
+    return int(text)
 
 
 def internal_error(failure: Failure, position: int) -> str:

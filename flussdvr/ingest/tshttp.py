@@ -36,7 +36,7 @@ from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.failures import why
 from flussdvr.ingest.gather import Gather
-from flussdvr.ingest.source import Input, State
+from flussdvr.ingest.source import Input, State, program_of
 from flussdvr.redaction import redact_url
 
 REDIRECTS_MAX = 5
@@ -55,6 +55,7 @@ class TsHttpInput(Input):
 
     _request: Deferred[IResponse] | None = None
     _body: _Body | None = None
+    _preferred: int | None = None
 
     def open(self) -> None:
         url, headers = request_of(self.url, self.options.get("user_agent"))
@@ -66,6 +67,7 @@ class TsHttpInput(Input):
         request, self._request = self._request, None
         body, self._body = self._body, None
         if body is not None:
+            self._preferred = body.demuxer.program or self._preferred
             body.stop()
         if request is not None:
             request.cancel()
@@ -78,6 +80,9 @@ class TsHttpInput(Input):
         pool._factory = _QuietFactory
         agent = Agent(self._reactor, policy, connectTimeout=timeout_s, pool=pool)
         return BrowserLikeRedirectAgent(agent, redirectLimit=REDIRECTS_MAX)
+
+    def complaint(self) -> str | None:
+        return None if self._body is None or not self.position else self._body.demuxer.complaint()
 
     def chunk_received(self, data: bytes) -> None:
         self.counters.bytes += len(data)
@@ -97,7 +102,8 @@ class TsHttpInput(Input):
             if response.previousResponse is not None:
                 found["redirected_to"] = redact_url(response.request.absoluteURI.decode("latin-1"))
             self.opened(**found)
-            self._body = _Body(self, self._reactor)
+            demuxer = TsDemuxer(program_of(self.options), self._preferred)
+            self._body = _Body(self, self._reactor, demuxer)
             response.deliverBody(self._body)
             return
         response.deliverBody(_Refused())
@@ -115,9 +121,9 @@ class TsHttpInput(Input):
 class _Body(Protocol):
     """The answer's body, until it ends or `stop`."""
 
-    def __init__(self, source: TsHttpInput, reactor: Any) -> None:
+    def __init__(self, source: TsHttpInput, reactor: Any, demuxer: TsDemuxer) -> None:
+        self.demuxer = demuxer
         self._source: TsHttpInput | None = source
-        self._demuxer = TsDemuxer()
         self._gather = Gather(reactor, self._gathered)
 
     def dataReceived(self, data: bytes) -> None:
@@ -133,7 +139,7 @@ class _Body(Protocol):
             self._source.lost(_sentence(reason))
 
     def _flush(self, source: TsHttpInput) -> None:
-        source.received(self._demuxer.flush())
+        source.received(self.demuxer.flush())
 
     def stop(self) -> None:
         self._source = None
@@ -146,7 +152,7 @@ class _Body(Protocol):
 
     def _feed(self, source: TsHttpInput, data: bytes) -> None:
         try:
-            source.received(self._demuxer.feed(data))
+            source.received(self.demuxer.feed(data))
         except FormatError as error:
             source.lost(str(error))
 

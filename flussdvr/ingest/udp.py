@@ -16,7 +16,7 @@ from typing import Any
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.rtp_ts import RtpTs, is_rtp
-from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State
+from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, program_of
 from flussdvr.ingest.udp_socket import DatagramReader, UdpAddress, open_socket
 from flussdvr.media import DataLost, MediaEvent
 
@@ -41,12 +41,13 @@ class UdpInput(Input):
         super().__init__(url, sink, reactor, options, timeout_s, stream)
         self.address = UdpAddress.parse(url, options)
         self._reader: DatagramReader | None = None
-        self._demuxer = TsDemuxer()
+        self._program = program_of(self.options, url)
+        self._demuxer = TsDemuxer(self._program)
         self._rtp: RtpTs | None = None
         self._drops_read_at = 0.0
 
     def open(self) -> None:
-        self._demuxer = TsDemuxer()
+        self._demuxer = TsDemuxer(self._program, self._demuxer.program)
         self._rtp = None
         received = partial(self.guarded, self._heap_received)
         self._reader = DatagramReader(open_socket(self.address), self._reactor, received, self.lost)
@@ -62,6 +63,9 @@ class UdpInput(Input):
         if self._reader is not None and self.state is State.RECEIVING:
             self._reader.read()
         return self._demuxer.flush()
+
+    def complaint(self) -> str | None:
+        return self._demuxer.complaint() if self.position else None
 
     def silent(self) -> None:
         """Join again at once: a switch may have forgotten us, and nothing must be missed while waiting."""

@@ -16,7 +16,7 @@ from flussdvr.formats.fmp4 import write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.live.window import LiveWindow
-from flussdvr.media import Sample, Track
+from flussdvr.media import LeftOut, Sample, Track
 from flussdvr.rate import Rate
 
 KEPT = 3
@@ -63,6 +63,8 @@ class Stream:
         self.losses = Rate()
         """Packets that did not arrive."""
         self.last_fragment_ms: int | None = None
+        self.left_out: tuple[LeftOut, ...] = ()
+        """What the source has and that is not recorded."""
         self._utc_ms = utc_ms
         self._floor_ms = floor_ms
         self._flowing = False
@@ -94,10 +96,14 @@ class Stream:
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         self.segmenter.utc_received(utc_ms, dts, timescale)
 
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        self.left_out = tuple(left_out)
+
     def data_lost(self, reason: str, count: int) -> None:
         self.losses.add(count)
 
     def source_lost(self, reason: str) -> None:
+        self.left_out = ()
         try:
             self.segmenter.lost(reason)
         except Exception:  # what it holds made it fail, and would again: the source begins anew without it

@@ -10,7 +10,7 @@ from flussdvr.formats.aac import AudioSpecificConfig, adts_header
 from flussdvr.formats.elementary import H264Stream, H265Stream, Stream, open_stream
 from flussdvr.formats.frame_count import TOLERANCE
 from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.psi import Framing
+from flussdvr.formats.stream_types import Framing
 from flussdvr.media import Codec, Sample
 
 RATE = 48000

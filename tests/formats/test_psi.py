@@ -7,10 +7,7 @@ from transport import program
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.psi import (
-    LANGUAGE,
-    REGISTRATION,
     ElementaryStream,
-    Framing,
     ProgramAssociation,
     ProgramMap,
     SectionReader,
@@ -21,6 +18,7 @@ from flussdvr.formats.psi import (
     parse_pat,
     parse_pmt,
 )
+from flussdvr.formats.stream_types import LANGUAGE, REGISTRATION, Framing
 
 PMT = ProgramMap(
     7,

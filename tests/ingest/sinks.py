@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
-from flussdvr.media import Codec, Sample, Track
+from flussdvr.media import Codec, LeftOut, Sample, Track
 
 VIDEO = Track(1, Codec.H264, 90_000, config=b"avcC", width=64, height=48)
 
@@ -34,6 +34,9 @@ class RecordingSink:
 
     def data_lost(self, reason: str, count: int) -> None:
         self.calls.append(("data_lost", reason, count))
+
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        self.calls.append(("left_out", tuple(str(one) for one in left_out)))
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         self.calls.append(("utc", utc_ms, dts, timescale))

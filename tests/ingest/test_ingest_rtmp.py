@@ -16,7 +16,7 @@ from flussdvr.formats import amf0
 from flussdvr.formats.rtmp_chunks import ChunkReader, ChunkWriter, Message, MessageType
 from flussdvr.ingest.publish import PublishPoint, PublishPoints
 from flussdvr.ingest.rtmp import ADMISSION_S, Publisher, PublisherFactory, password_of, stream_names
-from flussdvr.media import Codec, Sample, Track
+from flussdvr.media import Codec, LeftOut, Sample, Track
 
 AAC_CONFIG = bytes.fromhex("1190")  # LC, 48 kHz, stereo
 
@@ -34,6 +34,9 @@ class MemorySink:
         self.samples += samples
 
     def data_lost(self, reason: str, count: int) -> None: ...
+
+    def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
+        self.left_out = [str(one) for one in left_out]
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None: ...
 

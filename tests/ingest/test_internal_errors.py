@@ -24,6 +24,8 @@ BUG = KeyError("a bug")
 class Buggy:
     """A demultiplexer with a fault that nobody knows of."""
 
+    program = None
+
     def __init__(self, when: str = "feed") -> None:
         self.when = when
 
@@ -175,7 +177,7 @@ def test_http_pulled(when: str) -> None:
     pull.input.startService()
     answer = Answer()
     pull.agent.answer(answer)
-    answer.body._demuxer = Buggy(when)
+    answer.body.demuxer = Buggy(when)
     answer.body.dataReceived(b"x" * 40_000)
     if when == "flush":
         answer.body.connectionLost()

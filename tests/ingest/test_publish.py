@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,8 @@ class MemorySink:
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         self.calls.append(("utc", utc_ms, dts, timescale))
+
+    def tracks_left_out(self, left_out: Any) -> None: ...
 
     def source_lost(self, reason: str) -> None:
         self.calls.append(("lost", reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -28,6 +29,8 @@ class Sink:
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         self.calls.append(utc_ms)
+
+    def tracks_left_out(self, left_out: Any) -> None: ...
 
     def source_lost(self, reason: str) -> None:
         self.calls.append(reason)

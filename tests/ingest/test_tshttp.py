@@ -119,7 +119,7 @@ def test_silence(pull: Pull) -> None:
     pull.agent.answer(answer)
     answer.body.dataReceived(bytes(188))
     pull.clock.pump([0.5] * 21)
-    assert pull.sink.calls == [("lost", "no media for 10 s")]
+    assert pull.sink.calls == [("lost", "no media for 10 s: this is no MPEG-TS")]
     assert answer.wire.closed
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
@@ -12,6 +14,8 @@ from flussdvr.web.site import Site
 class Sink:
     def __init__(self) -> None:
         self.lost: list[str] = []
+
+    def tracks_left_out(self, left_out: Any) -> None: ...
 
     def source_lost(self, reason: str) -> None:
         self.lost.append(reason)

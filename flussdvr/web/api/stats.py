@@ -90,6 +90,8 @@ def _running(running: Running, now_ms: int) -> Document:
     }
     if error and not alive:
         stats["error"] = error
+    if (last := last_error(running)) is not None:
+        stats["last_error"] = last
     if stream.last_fragment_ms is not None:
         growing = stream.window.growing or (stream.window.segments[-1] if stream.window.segments else None)
         stats |= {"last_dts_at": stream.last_fragment_ms, "ts_delay": max(0, now_ms - stream.last_fragment_ms)}
@@ -105,6 +107,13 @@ def _running(running: Running, now_ms: int) -> Document:
 def failure(inputs: Iterable[Input]) -> str | None:
     """Why the first of the inputs that has failed did so; that nobody publishes is no failure."""
     return next((one.reason for one in inputs if one.reason and not isinstance(one, PublishInput)), None)
+
+
+def last_error(running: Running) -> str | None:
+    """What of the source is not recorded, and why; if all is, why a source was lost the last time."""
+    left_out = "; ".join(str(one) for one in running.stream.left_out if one.serious)
+    inputs = [branch.input for branch in running.inputs.branches]
+    return left_out or next((one.last_error for one in inputs if one.last_error), None)
 
 
 def dvr_write(recorder: Recorder) -> Document:
