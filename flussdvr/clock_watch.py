@@ -71,7 +71,7 @@ class ClockWatch:
             self.clock.start(saved)
         self.clock.now_ms()
         if not self._loop.running:
-            self._loop.start(LOOK_S, now=False).addErrback(lambda failure: self.log.failure("the clock", failure))
+            self._loop.start(LOOK_S, now=False)
 
     def stop(self) -> Deferred[Any]:
         """Write down what is known; a disk that hangs is left alone."""
