@@ -51,6 +51,7 @@ from flussdvr.threads import Pool
 from flussdvr.utc_clock import UtcClock
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate, password_worker
+from flussdvr.web.listeners import BACKLOG, Listeners
 from flussdvr.web.media import MediaSite
 from flussdvr.web.metrics import metrics_resource, openmetrics
 from flussdvr.web.pictures import PictureSite
@@ -93,6 +94,7 @@ class Server(MultiService):
         self._reactor = reactor
         self._path = path
         self._ports: list[IListeningPort] = []
+        self.listeners = Listeners()
         self._starting: Deferred[None] | None = None
         self._reloads = Reloads(self.reload)
         self._sessions: Sessions | None = None
@@ -190,18 +192,20 @@ class Server(MultiService):
     async def _listen(self, config: Config) -> None:
         site = await self._site()
         for listener in config.http:
-            await self._open("tcp", listener, site, "HTTP")
+            await self._open("http", listener, site)
         for listener in config.https:
-            await self._open("ssl", listener, site, "HTTPS")
+            await self._open("https", listener, site)
         rtmp = PublisherFactory(self.streams.points, self._reactor)
         for listener in config.rtmp:
-            await self._open("tcp", listener, rtmp, "RTMP")
+            await self._open("rtmp", listener, rtmp)
 
-    async def _open(self, kind: str, listener: Listener, factory: Any, name: str) -> None:
-        port = await serverFromString(self._reactor, endpoint(kind, listener)).listen(factory)
+    async def _open(self, kind: str, listener: Listener, factory: Any) -> None:
+        transport = "ssl" if kind == "https" else "tcp"
+        port = await serverFromString(self._reactor, endpoint(transport, listener)).listen(factory)
         self._ports.append(port)
-        host = port.getHost()
-        self.log.info("{protocol} on {host}:{port}", protocol=name, host=host.host, port=host.port)
+        host: Any = port.getHost()
+        self.listeners.bound(kind, listener, host.port)
+        self.log.info("{protocol} on {host}:{port}", protocol=kind.upper(), host=host.host, port=host.port)
 
     async def _site(self) -> Site:
         sender = Sender(self._reactor, self.archive.reader, self._senders)
@@ -215,7 +219,7 @@ class Server(MultiService):
         secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, self.clock.now_ms)
         await sign_ins.load()
-        gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds)
+        gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds, self.listeners)
         links = Links(secret.derive("links"), self.archive.catalog, self.clock.now_ms, self.events.emit)
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
@@ -336,7 +340,7 @@ class Server(MultiService):
 
 def endpoint(kind: str, listener: Listener) -> str:
     """The endpoint description of a listener."""
-    parts = [kind, str(listener.port)]
+    parts = [kind, str(listener.port), f"backlog={BACKLOG}"]
     if listener.address:
         parts.append("interface=" + listener.address.replace(":", r"\:"))
     if kind == "ssl":

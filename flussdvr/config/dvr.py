@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from flussdvr.config import doubts
 from flussdvr.config.errors import Misread, nearest, shown
 from flussdvr.config.lexer import Word, quote
 from flussdvr.config.model import DvrSettings
@@ -40,16 +41,16 @@ def _read_copy(text: str) -> str:
 
 
 _LIMITS = {
-    "expiration": simple("expiration_s", DURATION),
-    "storage_limit": simple("storage_limit", SIZE),
-    "disk_usage_limit": simple("disk_usage_limit", PERCENT),
+    "expiration": simple("expiration_s", DURATION, doubt=doubts.expiration),
+    "storage_limit": simple("storage_limit", SIZE, doubt=doubts.archive_size),
+    "disk_usage_limit": simple("disk_usage_limit", PERCENT, doubt=doubts.disk_usage),
     "sync_interval": simple("sync_interval_s", DURATION),
     "schedule": listed("schedule", INTERVAL),
     "copy": simple("copy", Kind(_read_copy), off=True),
     # the older names
-    "dvr_limit": simple("expiration_s", DURATION),
-    "disk_limit": simple("disk_usage_limit", PERCENT),
-    "disk_space": simple("storage_limit", SIZE),
+    "dvr_limit": simple("expiration_s", DURATION, doubt=doubts.expiration),
+    "disk_limit": simple("disk_usage_limit", PERCENT, doubt=doubts.disk_usage),
+    "disk_space": simple("storage_limit", SIZE, doubt=doubts.archive_size),
 }
 _NO_LIMIT = {"expiration": "0", "storage_limit": "0", "disk_usage_limit": "0"}
 _UNSUPPORTED = {

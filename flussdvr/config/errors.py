@@ -44,6 +44,11 @@ class ConfigError:
         place = Place(self.file, self.line, self.column)
         return f"{place}: {self.severity}: {self.message}" + (f"; {self.hint}" if self.hint else "")
 
+    def document(self) -> dict[str, str | int | None]:
+        """As the API shows it; `text` is the whole as one line."""
+        place: dict[str, str | int | None] = {"file": self.file, "line": self.line, "column": self.column}
+        return {**place, "message": self.message, "hint": self.hint, "text": str(self)}
+
     def explain(self) -> str:
         """The finding, the source line and a caret under the place."""
         if self.source_line is None:
@@ -95,6 +100,10 @@ class Problems:
             self._add(self.warnings, place, f"{message}: ignored", hint, "warning")
         else:
             self._add(self.errors, place, message, hint, "error")
+
+    def warn(self, place: Place, message: str, hint: str | None = None) -> None:
+        """What can be used as it is, and was probably meant otherwise."""
+        self._add(self.warnings, place, message, hint, "warning")
 
     def unknown(self, place: Place, what: str, name: str, known: Iterable[str]) -> None:
         full = len(self.errors) >= MAX_FINDINGS

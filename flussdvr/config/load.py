@@ -16,9 +16,10 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from flussdvr.config import doubts
 from flussdvr.config.dvr import read_root
 from flussdvr.config.errors import Misread, Place, Problems, shown
-from flussdvr.config.model import Config, Listener
+from flussdvr.config.model import Config, Listener, StreamSettings, TemplateSettings
 from flussdvr.config.names import archive_owner
 from flussdvr.config.parser import Directive, parse
 from flussdvr.config.reading import Reading, read_fields, report
@@ -122,6 +123,9 @@ def _config(directives: list[Directive], main: str, problems: Problems, base: st
         values["export_roots"] = (os.path.join(values["state_dir"], "exports"),)
     _check_listeners(values, server, problems)
     _check_archives(named["stream"], problems)
+    if not problems.errors:  # what is missing may only be misspelt
+        _doubt_filters(reading, streams, templates)
+        _doubt_streams(named["stream"], streams, problems)
     warnings = problems.check()
     return Config(
         **values,
@@ -185,6 +189,32 @@ def _check_listeners(values: Mapping[str, Any], server: list[Directive], problem
 def _mentions(directive: Directive, port: int) -> bool:
     words = [word.text for d in (directive, *directive.fields) for word in d.words]
     return any(word.rpartition(":")[2].lstrip("0") == str(port) for word in words)
+
+
+def _doubt_filters(
+    reading: Reading, streams: Mapping[str, StreamSettings], templates: Mapping[str, TemplateSettings]
+) -> None:
+    """Filters of event sinks that can match nothing."""
+    all_known = not any(template.prefixes for template in templates.values())
+    for place, key, pattern in reading.filtered:
+        found = doubts.event_filter(key, pattern)
+        if found is None and key == "media" and all_known and streams:
+            found = doubts.stream_filter(pattern, streams)
+        if found is not None:
+            reading.problems.warn(place, *found)
+
+
+def _doubt_streams(named: list[Directive], streams: Mapping[str, StreamSettings], problems: Problems) -> None:
+    """Streams without an input, and names that a file system without letter case takes for one."""
+    folded: dict[str, str] = {}
+    for directive in named:
+        name = directive.words[0]
+        stream = streams.get(name.text)
+        if stream is not None and not stream.inputs and not stream.disabled:
+            problems.warn(name.place, f"stream {shown(name.text)} has no input", "expected input URL;")
+        other = folded.setdefault(name.text.casefold(), name.text)
+        if other != name.text:
+            problems.warn(name.place, f"stream {shown(name.text)} differs from {shown(other)} by letter case only")
 
 
 def _check_archives(streams: list[Directive], problems: Problems) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flussdvr.config.doubts import Doubt, passed_along
 from flussdvr.config.errors import Misread, Place, Problems, shown
 from flussdvr.config.lexer import Word, is_key, quote, quote_value
 from flussdvr.config.model import AuthBackendSettings, DvrSettings
@@ -30,11 +31,18 @@ class Reading:
     auth_backends: dict[str, AuthBackendSettings] = field(default_factory=dict)
     declared: dict[str, set[str]] = field(default_factory=dict)
     has_geoip: bool = False
+    filtered: list[tuple[Place, str, str]] = field(default_factory=list)
+    """What the filters of event sinks say, key and pattern; looked at when all streams are known."""
 
     def need_geoip(self, place: Place) -> None:
         """Countries without a database that knows them match nobody, which is not what who wrote them means."""
         if not self.has_geoip:
             self.problems.error(place, "countries need a database", "say geoip FILE; for the whole server")
+
+    def doubt(self, word: Word, value: Any, doubt: Doubt | None) -> None:
+        """A warning if `doubt` has one of a word that was read as `value`."""
+        if doubt is not None and value is not None and (sentence := doubt(word.text, value)) is not None:
+            self.problems.warn(word.place, sentence)
 
     def path(self, text: str) -> str:
         """An absolute path; a relative one is under the working directory of the server."""
@@ -188,12 +196,14 @@ def block(head: str, lines: Iterable[str]) -> list[str]:
     return [head + " {", *body, "}"] if body else [head + ";"]
 
 
-def simple(name: str, kind: Kind = TEXT, off: bool = False) -> Rule:
-    """`name value;`, with `off` also `name off;` for None."""
+def simple(name: str, kind: Kind = TEXT, off: bool = False, doubt: Doubt | None = None) -> Rule:
+    """`name value;`, with `off` also `name off;` for None. `doubt` may warn of a value that is hardly meant."""
 
     def read(directive: Directive, reading: Reading) -> Any:
         word = the_word(directive)
-        return None if off and is_off(word.text) else read_value(kind, word)
+        value = None if off and is_off(word.text) else read_value(kind, word)
+        reading.doubt(word, value, doubt)
+        return value
 
     def write(called: str, value: Any, writing: Writing) -> list[str]:
         if value is None:
@@ -227,14 +237,15 @@ def path(name: str) -> Rule:
     return Rule(name, read, lambda called, value, writing: [line(called, quote(value))] if value else [])
 
 
-def listed(name: str, kind: Kind = TEXT, repeated: bool = False) -> Rule:
+def listed(name: str, kind: Kind = TEXT, repeated: bool = False, doubt: Doubt | None = None) -> Rule:
     """`name a b;` or `name a,b;`."""
 
     def read(directive: Directive, reading: Reading) -> tuple[Any, ...]:
         no_block(directive)
-        values = tuple(
-            read_value(kind, Word(part, word.place)) for word in directive.words for part in split([word.text])
-        )
+        words = [Word(part, word.place) for word in directive.words for part in split([word.text])]
+        values = tuple(read_value(kind, word) for word in words)
+        for word, value in zip(words, values, strict=True):
+            reading.doubt(word, value, doubt)
         if not values:
             raise Misread(f"expected a list after {shown(directive.name.text)}")
         return values
@@ -261,8 +272,10 @@ def mapping(name: str) -> Rule:
     return Rule(name, read, write)
 
 
-def extra(into: dict[str, str]) -> Callable[[Directive], None]:
-    """Takes any `key value;` or `key=value`, for what is passed along as it is."""
+def extra(
+    into: dict[str, str], reading: Reading, what: str, known: Iterable[str], to: str
+) -> Callable[[Directive], None]:
+    """Takes any `key value;` or `key=value`, for what is passed along as it is (`to`: where, in words); warns of it."""
 
     def take(directive: Directive) -> None:
         key = directive.name.text
@@ -271,6 +284,7 @@ def extra(into: dict[str, str]) -> Callable[[Directive], None]:
         if key in into:
             raise Misread(f"{shown(key)} is given twice")
         into[key] = the_word(directive).text if directive.words or directive.block else "true"
+        reading.problems.warn(directive.place, *passed_along(key, what, known, to))
 
     return take
 

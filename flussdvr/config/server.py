@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flussdvr.config import doubts
 from flussdvr.config.countries import COUNTRY
 from flussdvr.config.errors import Misread, nearest, shown
 from flussdvr.config.export_root import EXPORT_ROOT
@@ -141,12 +142,12 @@ SERVER_RULES: dict[str, Rule] = {
     "api_token": _API_TOKEN,
     "sign_in_lifetime": simple("sign_in_lifetime_s", duration(60, 365 * 86_400)),
     "api_allowed_from": listed("api_allowed_from", NETWORK, repeated=True),
-    "trusted_proxy": listed("trusted_proxies", NETWORK, repeated=True),
+    "trusted_proxy": listed("trusted_proxies", NETWORK, repeated=True, doubt=doubts.network),
     "state_dir": path("state_dir"),
     "export_root": EXPORT_ROOT,
     "auth_token": simple("auth_token"),
     "no_auto_token": flag("no_auto_token"),
-    "session_keys": listed("session_keys"),
+    "session_keys": listed("session_keys", doubt=doubts.session_key),
     "geoip": path("geoip"),
 }
 
@@ -192,6 +193,8 @@ def _filters(field: str) -> Rule:
             if word.key.text in found:
                 raise Misread(f"{shown(word.key.text)} is given twice", word.place, "list the values with commas")
             found[word.key.text] = values
+            for pattern in values:
+                reading.filtered.append((word.place, word.key.text, pattern))
         if not found:
             raise Misread(f"expected key=value after {shown(directive.name.text)}")
         return (found,)
@@ -219,12 +222,12 @@ SINK_RULES: dict[str, Rule] = {
     "url": simple("url", Kind(_read_sink_url)),
     "only": _filters("only"),
     "except": _filters("except_"),
-    "throttle_delay": simple("throttle_delay_s", DURATION),
+    "throttle_delay": simple("throttle_delay_s", DURATION, doubt=doubts.delay),
     "resend_limit": simple("resend_limit", integer(0, 10_000_000)),
-    "resend_timeout": simple("resend_timeout_s", DURATION),
+    "resend_timeout": simple("resend_timeout_s", DURATION, doubt=doubts.timeout),
     "resend_notifications_limit": simple("resend_limit", integer(0, 10_000_000)),
-    "resend_notifications_timeout": simple("resend_timeout_s", DURATION),
-    "max_size": simple("max_size", SIZE),
+    "resend_notifications_timeout": simple("resend_timeout_s", DURATION, doubt=doubts.timeout),
+    "max_size": simple("max_size", SIZE, doubt=doubts.log_size),
     "max_depth": simple("max_depth", integer(0, 10_000)),
     "level": simple("level", choice(*"debug info notice warning error alert critical".split())),
     "verbose": simple("level", choice(*"debug info notice warning error alert critical".split())),
@@ -236,7 +239,14 @@ def read_event_sink(directive: Directive, reading: Reading) -> EventSinkSettings
     if rest.positional:
         raise surplus(rest, rest.positional[0])
     others: dict[str, str] = {}
-    values, places = read_fields(SINK_RULES, rest.fields, "event_sink option", reading, other=extra(others))
+    take = extra(others, reading, "event_sink", SINK_RULES, "it is added to each event and changes nothing here")
+    values, places = read_fields(
+        SINK_RULES,
+        rest.fields,
+        "event_sink option",
+        reading,
+        other=take,
+    )
     if "url" not in values:
         if "url" not in places:
             near = [key for key in others if nearest(key, ["url"])]
@@ -293,6 +303,8 @@ def read_auth_backend(directive: Directive, reading: Reading) -> AuthBackendSett
     rules = {"allow": nothing, "deny": nothing, "backend": backend}
     values, _ = read_fields(rules, rest.fields, "auth_backend option", reading)
     values.pop("verdicts", None)
+    if not any(key.startswith("allow_") for key in lists) and not values.get("backends") and True not in allow_default:
+        reading.problems.warn(directive.place, f"{shown(directive.words[0].text)} lets nobody in", "say allow default;")
     return AuthBackendSettings(directive.words[0].text, **lists, **values, allow_default=True in allow_default)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flussdvr.config import doubts
 from flussdvr.config.countries import COUNTRY
 from flussdvr.config.dvr import DVR
 from flussdvr.config.errors import Misread, nearest, shown
@@ -107,7 +108,9 @@ def read_input(directive: Directive, reading: Reading) -> tuple[InputSettings, .
         if name == "priority":
             priority = read_value(integer(1, 1000), the_word(option))
         elif name in INPUT_OPTIONS:
-            value = read_value(INPUT_OPTIONS[name], the_word(option))
+            word = the_word(option)
+            value = read_value(INPUT_OPTIONS[name], word)
+            reading.doubt(word, value, doubts.timeout if INPUT_OPTIONS[name] is DURATION else None)
             options["input_timeout" if name == "source_timeout" else name] = str(value)
         else:
             report(option, "input option", [*INPUT_OPTIONS, "priority"], _INPUT_UNSUPPORTED, reading.problems)
@@ -157,7 +160,7 @@ def _write_thumbnails(name: str, value: ThumbnailSettings | None, writing: Writi
 
 
 _AUTH = {
-    "session_keys": listed("session_keys"),
+    "session_keys": listed("session_keys", doubt=doubts.session_key),
     "max_sessions": simple("max_sessions", integer(1, 1_000_000)),
     "soft_limitation": flag("soft_limitation"),
     "allowed_countries": listed("allowed_countries", COUNTRY),
@@ -184,7 +187,8 @@ def _auth(field: str) -> Rule:
         if scheme == "auth" and backend not in (known := reading.declared.get("auth_backend", set())):
             raise Misread(f"there is no auth_backend {shown(backend)}", words[0].place, nearest(backend, known))
         others: dict[str, str] = {}
-        take = extra(others)
+        to = "it is told to the backend and changes nothing here" if scheme != "securetoken" else "it changes nothing"
+        take = extra(others, reading, directive.name.text, _AUTH, to)
 
         def other(option: Directive) -> None:
             if option.name.text in _AUTH_UNSUPPORTED:
@@ -207,7 +211,7 @@ def _auth(field: str) -> Rule:
     return Rule(field, read, write)
 
 
-_TIMEOUT = simple("input_timeout_s", DURATION, off=True)
+_TIMEOUT = simple("input_timeout_s", DURATION, off=True, doubt=doubts.timeout)
 
 STREAM_RULES: dict[str, Rule] = {
     "title": simple("title"),
@@ -221,7 +225,7 @@ STREAM_RULES: dict[str, Rule] = {
     "url": Rule("inputs", read_input, _write_inputs, repeated=True),
     "input_timeout": _TIMEOUT,
     "source_timeout": _TIMEOUT,
-    "clients_timeout": simple("clients_timeout_s", DURATION, off=True),
+    "clients_timeout": simple("clients_timeout_s", DURATION, off=True, doubt=doubts.timeout),
     "password": simple("password", SECRET),
     "dvr": DVR,
     "dvr_offline": DVR,
@@ -230,7 +234,7 @@ STREAM_RULES: dict[str, Rule] = {
     "hls_container": simple("hls_container", choice("fmp4", "mpegts")),
     "thumbnails": Rule("thumbnails", _read_thumbnails, _write_thumbnails),
     "protocols": listed("protocols", choice(*PROTOCOLS)),
-    "session_keys": listed("session_keys"),
+    "session_keys": listed("session_keys", doubt=doubts.session_key),
     "on_play": _auth("on_play"),
     "auth": _auth("on_play"),
     "on_publish": _auth("on_publish"),

@@ -10,12 +10,11 @@ Which events a sink gets.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flussdvr.config.model import Filter
+from flussdvr.glob import glob
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "alert", "critical")
 LEVEL_OF: Mapping[str, str] = {
@@ -34,17 +33,12 @@ def level_of(event: str) -> str:
     return LEVEL_OF.get(event, "info")
 
 
-@lru_cache(1000)
-def _pattern(pattern: str) -> Callable[[str], object]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL).fullmatch
-
-
 def matches(value: Any, patterns: Sequence[str]) -> bool:
     """Whether a field's value is one of `patterns`. A field that is missing or null is nothing, not even `*`."""
     if value is None:
         return False
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return any(_pattern(pattern)(text) for pattern in patterns)
+    return any(glob(pattern)(text) for pattern in patterns)
 
 
 def all_match(event: Mapping[str, Any], chosen: Filter) -> bool:

@@ -38,6 +38,7 @@ from flussdvr.playback.shared import Shared
 from flussdvr.threads import Busy, ThreadWorker, Worker
 from flussdvr.web.address import client_address, is_inside
 from flussdvr.web.attempts import Attempts, TooMany
+from flussdvr.web.listeners import Listeners
 from flussdvr.web.origin import check_origin, is_unasked
 from flussdvr.web.site import DvrRequest
 
@@ -91,10 +92,12 @@ class Gate:
         worker: Worker,
         sign_ins: SignIns | None = None,
         clock: Callable[[], float] = monotonic,
+        listeners: Listeners | None = None,
     ) -> None:
         self._config = config
         self._worker = worker
         self._sign_ins = sign_ins
+        self.listeners = listeners or Listeners()
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, None] = {}
         self._checks: Shared[bytes, bool] = Shared()
@@ -127,8 +130,7 @@ class Gate:
 
     def hides(self, request: DvrRequest) -> bool:
         """Whether a request came to a listener with `api off`."""
-        config, port = self._config(), getattr(request.getHost(), "port", None)
-        return port in [one.port for one in (*config.http, *config.https) if not one.api]
+        return self.listeners.hide_api(self._config(), request.getHost())
 
     def check_place(self, request: DvrRequest) -> None:
         """DvrError NOT_FOUND or DENIED where neither the API nor a sign-in may be used, whoever asks."""

@@ -23,6 +23,7 @@ from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Call, Exposition, Router, Text
 from flussdvr.web.api.stats import Clients, bitrate
+from flussdvr.web.listeners import Listeners
 
 Document = dict[str, Any]
 
@@ -35,9 +36,11 @@ def add_config(
     clients: Clients,
     now_ms: Callable[[], int],
     exposition: Exposition | None = None,
+    listeners: Listeners | None = None,
 ) -> Callable[[], Document]:
     """Gives what `/config/stats` shows."""
     started_ms = now_ms()
+    open_listeners = listeners or Listeners()
 
     def stats() -> Document:
         running = [entry for name in streams.names() if (entry := streams.entry(name)) is not None]
@@ -59,7 +62,7 @@ def add_config(
             "input_kbit": sum(bitrate(entry.stream.window) for entry in running if entry.stream.alive),
             "output_kbit": round(clients.bytes_per_s() * 8 / 1000),
             "partitions": [{"path": root.path, "mounted": root.uuid is not None} for root in archive.roots.values()],
-            "listeners": _listeners(administration.config),
+            "listeners": open_listeners.documents(administration.config),
         }
 
     @router.get("/config")
@@ -75,7 +78,8 @@ def add_config(
             "dvrs": [{"name": one.name, **write_dvr(one, None, call.secrets)} for one in config.dvrs.values()],
             "event_sinks": [_sink(one, call.secrets) for one in config.event_sinks.values()],
             "export_roots": [root.place if isinstance(root, Bucket) else root for root in config.export_roots],
-            "listeners": _listeners(config),
+            "listeners": open_listeners.documents(config),
+            "warnings": [one.document() for one in config.warnings],
             "stats": stats(),
         }
 
@@ -89,7 +93,7 @@ def add_config(
         except ConfigErrors as errors:
             first = errors.errors[0]
             raise DvrError(Kind.BAD_REQUEST, "config_error", str(first), {"pointer": f"{first.line}"}) from None
-        return {"streams": len(found.streams), "warnings": [str(warning) for warning in found.warnings]}
+        return {"streams": len(found.streams), "warnings": [one.document() for one in found.warnings]}
 
     @router.get("/config/stats")
     async def get_stats(call: Call) -> Document:
@@ -101,14 +105,6 @@ def add_config(
         return page(sinks, call.query).document("event_sinks")
 
     return stats
-
-
-def _listeners(config: Config) -> Document:
-    """Where the server can be reached; `address` null: on all of the machine's."""
-    return {
-        kind: [{"port": one.port, "address": one.address or None} for one in getattr(config, kind)]
-        for kind in ("http", "https", "rtmp")
-    }
 
 
 def _without_stores(config: Config) -> Config:

@@ -98,7 +98,7 @@ def make_api(
         add_alarms(v3, alarms)
     if utc_clock is not None:
         add_clock(v3, utc_clock)
-    stats = add_config(v3, administration, archive, administration.streams, clients, now_ms, exposition)
+    stats = add_config(v3, administration, archive, administration.streams, clients, now_ms, exposition, gate.listeners)
     legacy = Router(gate, None, clock)
     if viewers is not None:
         add_legacy_sessions(legacy, viewers)

@@ -1,0 +1,93 @@
+"""Warnings of what can be used, and is hardly meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from flussdvr.config import ConfigErrors, parse_config
+from flussdvr.config.doubts import known_events, known_fields
+
+
+def warnings(text: str) -> list[str]:
+    return [str(one) for one in parse_config(text, "f").warnings]
+
+
+STREAM = "stream a { input fake://; %s }"
+SINK = "stream a fake://; event_sink s { url http://h/; %s }"
+
+DOUBTFUL = [
+    (
+        "dvr main { root /s; expiration 7; }",
+        "'7' keeps 7s of recordings (without a unit it is no days: 7d)",
+    ),
+    ("dvr main { root /s; dvr_limit 300; }", "'300' keeps 5m of recordings"),
+    ("dvr main { root /s; expiration 30s; }", "'30s' keeps 30s of recordings"),
+    (
+        "dvr main { root /s; storage_limit 400; }",
+        "'400' keeps 400 bytes of recordings (without a unit",
+    ),
+    ("dvr main { root /s; disk_usage_limit 9%; }", "deletes recordings while 91% of the disk are free"),
+    ("dvr main { root /s; disk_usage_limit 100%; }", "never deletes anything"),
+    (STREAM % "dvr /storage 7;", "f:1:40: warning: '7' keeps 7s of recordings"),
+    (STREAM % "input_timeout 10000;", "10000 without a unit is 10000 seconds (10000s), not milliseconds"),
+    (STREAM % "input_timeout 0;", "0 gives up at once; off means never"),
+    ("stream a { input fake:// source_timeout=5000; }", "5000 without a unit"),
+    (STREAM % "session_keys name adress;", "'adress' makes no session"),
+    (
+        STREAM % "on_play http://h/ max_sesions=2;",
+        "'max_sesions' is no option of on_play: it is told to the backend and changes nothing here; "
+        "did you mean 'max_sessions' or",
+    ),
+    (STREAM % "on_play http://h/ { anything x; }", "'anything' is no option of on_play"),
+    (STREAM % "on_play securetoken://KEY whatever=1;", "'whatever' is no option of on_play: it changes nothing"),
+    (STREAM % "on_publish http://h/ max_sesions=2;", "'max_sesions' is no option of on_publish"),
+    (SINK % "only event=stream_startd;", "f:1:54: warning: there is no event 'stream_startd'"),
+    (SINK % "except event=dvr_*,strem_*;", "there is no event 'strem_*'"),
+    (SINK % "only evnt=stream_opened;", "no event has a field 'evnt': this matches nothing; did you mean 'event'"),
+    (SINK % "only media=b;", "there is no stream 'b'"),
+    (
+        SINK % "trottle_delay 5;",
+        "'trottle_delay' is no option of event_sink: it is added to each event and changes nothing here; "
+        "did you mean 'throttle_delay'?",
+    ),
+    (SINK % "resend_timeout 5000;", "5000 without a unit"),
+    (SINK % "max_size 10;", "'10' is 10 bytes"),
+    ("trusted_proxy 0.0.0.0/0;", "believes what anybody says"),
+    ("auth_backend x { deny ip 10.0.0.1; } ", "'x' lets nobody in; say allow default;"),
+    ("stream a;", "stream 'a' has no input"),
+    ("stream a fake://; stream A fake://;", "stream 'A' differs from 'a' by letter case only"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), DOUBTFUL, ids=[text for text, _ in DOUBTFUL])
+def test_a_doubt(text: str, sentence: str) -> None:
+    found = warnings(text)
+    assert len(found) == 1 and sentence in found[0] and ": warning: " in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dvr main { root /s; expiration 7d; storage_limit 400G; disk_usage_limit 90%; sync_interval 5; }",
+        "dvr main { root /s; expiration 0; storage_limit 0; disk_usage_limit 0%; }",
+        STREAM % "dvr /storage 3600 97% 400G; input_timeout off; clients_timeout 60; session_keys name,header.X;",
+        STREAM % "on_play http://h/ max_sessions=2 session_keys=ip;",
+        SINK % "only event=*; only event=dvr_*,web_request media=a; except user_agent=*Mozilla*; level warning;",
+        "template t { prefix x; input publish://; } stream a fake://; event_sink s { url http://h/; only media=x/y; }",
+        "auth_backend x { backend http://h/; } auth_backend y { deny ip 10.0.0.1; allow default; }",
+        "stream a { disabled; }",
+    ],
+)
+def test_no_doubt(text: str) -> None:
+    assert warnings(text) == []
+
+
+def test_where_something_is_wrong_nothing_is_doubted_that_may_be_its_consequence() -> None:
+    with pytest.raises(ConfigErrors) as refusal:
+        parse_config("stream a { inptu fake://; } event_sink s { url http://h/; only media=b; }")
+    assert len(refusal.value.errors) == 1 and not refusal.value.warnings
+
+
+def test_what_events_there_are_is_known_from_their_schema() -> None:
+    assert {"web_request", "stream_opened", "dvr_export_finished", "events_dropped"} <= known_events()
+    assert {"event", "media", "user_agent", "ip", "reason"} <= known_fields()
