@@ -2,7 +2,9 @@
 A window of the archive as one file.
 
     F-D     a computed head and extents of the blobs: length, entity tag and any range known at once
-    F-now   fragmented MP4: the init segment and the fragments as they were recorded, as far as there are any
+    F-now   fragmented MP4: the init segment and the fragments as they were recorded, as far as there are any; where
+            the tracks change in between, as F-D
+    split   a tar of such files, a new one after each change of tracks, codecs or their parameters
 
 The head of a long window takes a while to compute (about a second a day), so it is made in the CPU worker, once for
 all who ask, and kept for the many ranges that a player will want of it.
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +32,7 @@ from flussdvr.playback.segments import select
 from flussdvr.playback.selection import Selection, selected
 from flussdvr.playback.shared import Shared
 from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.split import configuration, tar
 from flussdvr.playback.view import View
 from flussdvr.timeline import Range
 
@@ -71,27 +75,35 @@ class Exports:
         self._shared: Shared[object, Export] = Shared()
 
     async def mp4(
-        self, source: Source, from_ms: int, duration_ms: int | None, selection: Selection | None, keep_gaps: bool
+        self,
+        source: Source,
+        from_ms: int,
+        duration_ms: int | None,
+        selection: Selection | None,
+        keep_gaps: bool,
+        split: bool = False,
     ) -> Export:
         """
-        `[from_ms, from_ms + duration_ms)`, or up to now for `None`.
+        `[from_ms, from_ms + duration_ms)`, or up to now for `None`; with `split` as a tar of a file per configuration.
 
         Raises `DvrError` NOT_FOUND where nothing is recorded in the window or none of the selected tracks.
         """
-        if duration_ms is None:
-            return await self._fragmented(source, from_ms, selection)
-        window = Range(from_ms, from_ms + duration_ms)
+        window = Range(from_ms, max(from_ms, self._now_ms()) if duration_ms is None else from_ms + duration_ms)
         parts = await self.parts(source, window)
-        key = source.name, window, selection, keep_gaps, tuple(part.key for part in parts)
+        if duration_ms is None:
+            if not split and all(part.table.init == parts[0].table.init for part in parts):
+                return _fragmented(parts, from_ms, selection)
+            window = Range(from_ms, max(int(part.table.end_ms[-1]) for part in parts))  # the same until there is more
+        key = source.name, window, selection, keep_gaps, split, tuple(part.key for part in parts)
         known = self._cache.get(key)
         if known is not None:
             return known
 
         async def make() -> Export:
-            wanted = {track.id for part in parts for track in selected(part.table.tracks, selection)}
-            if not wanted:
+            if not any(selected(part.table.tracks, selection) for part in parts):
                 raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
-            export: Export = await self._cpu.do(_progressive, parts, window, wanted if selection else None, keep_gaps)
+            compute = _split if split else _progressive
+            export: Export = await self._cpu.do(compute, parts, window, selection, keep_gaps)
             self._cache.put(key, export, sum(len(part) for part in export.body.parts if isinstance(part, bytes)) + 1000)
             return export
 
@@ -115,20 +127,16 @@ class Exports:
             raise no_recordings()
         return parts
 
-    async def _fragmented(self, source: Source, from_ms: int, selection: Selection | None) -> Export:
-        parts = await self.parts(source, Range(from_ms, max(from_ms, self._now_ms())))
-        init = parts[0].table.init
-        bodies: list[Body] = [Body((init_of(init, parts[0].table.tracks, selection),))]
-        for part in parts:
-            if part.table.init != init:
-                break  # one init segment a file: what has other codecs begins another
-            first = part.first
-            if part is parts[0]:
-                first = last_sync(part.table, from_ms)
-            for begin, end in unbroken(part.table, first, part.stop):
-                bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
-        body = Body.of(piece for one in bodies for piece in one.parts)
-        return Export(body, _etag(body))
+
+def _fragmented(parts: Sequence[Part], from_ms: int, selection: Selection | None) -> Export:
+    """The fragments as they are; all of `parts` have one init segment."""
+    bodies: list[Body] = [Body((init_of(parts[0].table.init, parts[0].table.tracks, selection),))]
+    for part in parts:
+        first = last_sync(part.table, from_ms) if part is parts[0] else part.first
+        for begin, end in unbroken(part.table, first, part.stop):
+            bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
+    body = Body.of(piece for one in bodies for piece in one.parts)
+    return Export(body, _etag(body))
 
 
 def rows_around(table: FragmentTable, window: Range) -> tuple[int, int]:
@@ -151,15 +159,39 @@ def unbroken(table: FragmentTable, first: int, stop: int) -> list[tuple[int, int
     return list(zip([first, *breaks], [*breaks, stop], strict=True))
 
 
-def _progressive(parts: Sequence[Part], window: Range, tracks: set[int] | None, keep_gaps: bool) -> Export:
+def _progressive(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> Export:
     """In the CPU worker."""
+    _, body = _file(parts, window, selection, keep_gaps)
+    return Export(body, _etag(body))
+
+
+def _split(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> Export:
+    """In the CPU worker."""
+    files = []
+    of_part = [configuration(selected(part.table.tracks, selection)) for part in parts]
+    for _, numbers in groupby(range(len(parts)), of_part.__getitem__):
+        own = [parts[number] for number in numbers]
+        try:
+            files.append(_file(own, window, selection, keep_gaps))
+        except DvrError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise  # else: looked at, but nothing of it is shown in the window
+    if not files:
+        raise no_recordings()
+    body = tar(files)
+    return Export(body, _etag(body))
+
+
+def _file(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> tuple[int, Body]:
+    """When it begins, and the MP4. Raises `DvrError` NOT_FOUND, CORRUPT."""
     pieces = [mp4.Piece(part.table, part.first, part.stop) for part in parts]
+    wanted = {track.id for part in parts for track in selected(part.table.tracks, selection)} if selection else None
     try:
-        result = mp4.head(pieces, window, tracks=tracks, gaps="keep" if keep_gaps else "skip")
+        result = mp4.head(pieces, window, tracks=wanted, gaps="keep" if keep_gaps else "skip")
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
-    body = Body(tuple(result.body(lambda number, at, length: Extent(parts[number].blob.path, at, length))))
-    return Export(body, _etag(body))
+    parts_of = result.body(lambda number, at, length: Extent(parts[number].blob.path, at, length))
+    return result.begin_ms, Body(tuple(parts_of))
 
 
 def _etag(body: Body) -> str:

@@ -63,6 +63,7 @@ from flussdvr.web.viewers.sessions import Session
 HLS = b"application/vnd.apple.mpegurl"
 MP4 = b"video/mp4"
 MPEG_TS = b"video/mp2t"
+TAR = b"application/x-tar"
 IMMUTABLE = b"public, max-age=86400, immutable"
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"]
 GZIP_FROM = 1000
@@ -279,11 +280,11 @@ class MediaSite:
     async def _mp4(self, parsed: Mp4Export, source: Source, request: DvrRequest, session: Session) -> None:
         begun = self.now_ms()
         export = await self.playback.exports.mp4(
-            source, parsed.from_ms, parsed.duration_ms, parsed.tracks, parsed.keep_gaps
+            source, parsed.from_ms, parsed.duration_ms, parsed.tracks, parsed.keep_gaps, parsed.split
         )
-        request.setHeader(b"content-type", MP4)
+        request.setHeader(b"content-type", TAR if parsed.split else MP4)
         request.setHeader(b"x-prepare-time", str(max(0, self.now_ms() - begun)).encode())
-        self._attachment(parsed, request, "mp4")
+        self._attachment(parsed, request, "tar" if parsed.split else "mp4")
         await self.sender.send(export.body, request, export.etag)
 
     @answer.register

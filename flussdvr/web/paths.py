@@ -136,11 +136,15 @@ class TimeshiftRelPlaylist(Playlist):
 
 @dataclass(frozen=True, slots=True)
 class Mp4Export(MediaPath):
-    """`archive-F-D.mp4`; `duration_ms` is `None` for `now`, `keep_gaps` keeps wall-clock distances."""
+    """
+    `archive-F-D.mp4`; `duration_ms` is `None` for `now`, `keep_gaps` keeps wall-clock distances, `split` asks for a
+    file per configuration.
+    """
 
     from_ms: int = 0
     duration_ms: int | None = None
     keep_gaps: bool = False
+    split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,8 +478,8 @@ def _milliseconds_below(text: str) -> int:
 
 
 def _mp4(groups: dict[str, Any], base: Base, count: int) -> MediaPath:
-    keep = any(pair == ("gaps", "keep") for pair in base["query"])
-    return Mp4Export(**base, **_window(groups), keep_gaps=keep)
+    keep, split = (pair in base["query"] for pair in (("gaps", "keep"), ("split", "true")))
+    return Mp4Export(**base, **_window(groups), keep_gaps=keep, split=split)
 
 
 def _ts(groups: dict[str, Any], base: Base, count: int) -> MediaPath:

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -317,6 +318,57 @@ def test_mp4_up_to_now(server: Server) -> None:
     assert answer.headers["content-disposition"] == f"attachment; filename=ort_{S + 5}_now.mp4"
     assert b"mvex" in answer.body
     assert len(decoded(server.get(f"/ort/tracks-v1/archive-{S + 5}-now.mp4").body)) == 50
+
+
+def changing(recording: Recording) -> Server:
+    """4 s with B-frames, 4 s without, 4 s with again; the last without sound."""
+    recording.blob(seconds=4, source=media(b_frames=2))
+    recording.blob(T + 4000, seconds=4, sequence=104, after="tracks_changed", source=media())
+    recording.blob(T + 8000, seconds=4, sequence=108, after="tracks_changed", source=media(b_frames=2, audios=0))
+    return Server([recording])
+
+
+def test_an_mp4_over_a_change(recording: Recording) -> None:
+    server = changing(recording)
+    url = f"/ort/archive-{S + 1}-10.mp4"
+    whole = server.get(url)
+    assert len(decoded(whole.body)) == 100
+    assert b"avc3" in whole.body and b"avc1" not in whole.body
+    assert int(whole.headers["content-length"]) == len(whole.body)
+    assert server.get(url).headers["etag"] == whole.headers["etag"]
+    for start, stop in ((0, 9), (1000, 9000), (len(whole.body) // 2, len(whole.body) - 5)):
+        assert server.get(url, f"Range: bytes={start}-{stop - 1}").body == whole.body[start:stop]
+
+
+def test_a_file_per_configuration(recording: Recording) -> None:
+    server = changing(recording)
+    url = f"/ort/archive-{S + 1}-10.mp4?split=true"
+    whole = server.get(url)
+    assert whole.headers["content-type"] == "application/x-tar"
+    assert whole.headers["content-disposition"] == f"attachment; filename=ort_{S + 1}_10.tar"
+    assert int(whole.headers["content-length"]) == len(whole.body)
+    with tarfile.open(fileobj=io.BytesIO(whole.body)) as files:
+        names = files.getnames()
+        contents = [files.extractfile(name).read() for name in names]  # type: ignore[union-attr]
+        times = [one.mtime for one in files.getmembers()]
+    assert names == [f"00{n}_2026-11-20T17-00-{at:02}Z.mp4" for n, at in ((1, 1), (2, 4), (3, 8))]
+    assert times == [S + 1, S + 4, S + 8]
+    assert [len(decoded(content)) for content in contents] == [30, 40, 30]
+    assert all(b"avc1" in content and b"avc3" not in content for content in contents)
+    assert server.get(url).headers["etag"] == whole.headers["etag"]
+    for start, stop in ((0, 600), (511, 9000), (len(whole.body) // 2, len(whole.body))):
+        assert server.get(url, f"Range: bytes={start}-{stop - 1}").body == whole.body[start:stop]
+    sound = server.get(f"/ort/tracks-a1/archive-{S + 1}-10.mp4?split=true")
+    with tarfile.open(fileobj=io.BytesIO(sound.body)) as files:
+        assert len(files.getnames()) == 1, "the sound is the same before and after"
+
+
+def test_an_mp4_up_to_now_over_a_change(recording: Recording) -> None:
+    server = changing(recording)
+    assert len(decoded(server.get(f"/ort/archive-{S + 1}-now.mp4").body)) == 110
+    assert len(decoded(server.get(f"/ort/archive-{S + 9}-now.mp4").body)) == 30
+    with tarfile.open(fileobj=io.BytesIO(server.get(f"/ort/archive-{S + 1}-now.mp4?split=true").body)) as files:
+        assert len(files.getnames()) == 3
 
 
 def test_ts_download(server: Server) -> None:
