@@ -5,10 +5,14 @@ HLS of the live window and the archive: which segments a playlist lists, and how
     F-D             begins in [F, F+D)                                     VOD; EVENT while it may still grow
     F-now           begins in [F, now)                                     EVENT
     rewind-N        begins in [now-N, now)                                 slides
-    timeshift_rel   the last few that end before now-N                     slides
-    timeshift_abs   the last few that end before F + the session's age     slides, gaps are skipped
+    timeshift_rel   around now-N                                           slides
+    timeshift_abs   around F + the session's age                           slides, gaps are skipped
 
-RFC 8216; product.md §3-4. The first segment begins not before F and the last not after F+D.
+A player begins a list that slides three segments before its end (RFC 8216 section 6.3.3), so the list of a timeshift
+ends that much after the moment that the viewer is at; for players that read it, `EXT-X-START` says the moment exactly.
+A sliding list has at least three target durations.
+
+RFC 8216. The first segment of an archive's list begins not before F and the last not after F+D.
 """
 
 from __future__ import annotations
@@ -16,20 +20,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from flussdvr.formats.codec_string import codec_string
 from flussdvr.media import Track
 from flussdvr.playback.blocks import Blocks
 from flussdvr.playback.discontinuities import Discontinuities
-from flussdvr.playback.playlist import MediaPlaylist, Piece, Rendition, Variant, bandwidth, with_query
+from flussdvr.playback.playlist import (
+    Column,
+    MediaPlaylist,
+    Piece,
+    Rendition,
+    Variant,
+    bandwidth,
+    ts_bandwidth,
+    with_query,
+)
 from flussdvr.playback.selection import selected, spell_selection, track_names
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.playback.view import View
-from flussdvr.timeline import Range
+from flussdvr.timeline import Range, RangeSet
 
 SHOWN = 4
-"""Segments in the playlist of a timeshift."""
+"""Segments in the playlist of a timeshift, at least."""
 STARTED = 3
-"""Segments in the first playlist of a timeshift_abs: players begin three before the end (RFC 8216 §6.3.3)."""
+"""How many segments before the end of a list that slides a player begins (RFC 8216 section 6.3.3)."""
+MEASURED = 48
+"""Blobs of a window that a multivariant playlist looks at to tell the peak of its bandwidth."""
 LOOK_BACK_MS = 120_000
 
 
@@ -58,38 +75,60 @@ class Hls:
         end_ms = now if duration_ms is None else begin_ms + duration_ms
         pieces = await self._pieces(source, begin_ms, end_ms, view)
         grows = duration_ms is None or (event and end_ms > now)
-        return self._playlist(source, pieces, "EVENT" if grows else "VOD", not grows)
+        playlist = self._playlist(source, pieces, "EVENT" if grows else "VOD", not grows)
+        # Without it, players begin near the end of what still grows.
+        return replace(playlist, start_ms=max(0, begin_ms - pieces[0].begin_ms)) if grows else playlist
 
     async def rewind(self, source: Source, back_ms: int, view: View) -> MediaPlaylist:
         now = self.now_ms()
-        pieces = await self._pieces(source, max(0, now - back_ms), now, view)
-        return self._sliding(source, pieces)
+        begin_ms = now - back_ms
+        pieces = await self.blocks.pieces(source, Range(max(0, min(begin_ms, now - LOOK_BACK_MS)), now), view)
+        inside = sum(int((piece.block.begin_ms[piece.first : piece.stop] >= begin_ms).sum()) for piece in pieces)
+        if not inside:
+            raise no_recordings()
+        return self._sliding(source, _last(pieces, max(inside, _enough(pieces, self._target(source, pieces)))))
 
     async def timeshift_rel(self, source: Source, delay_ms: int, view: View) -> MediaPlaylist:
-        return self._sliding(source, await self._before(source, self.now_ms() - delay_ms, view, SHOWN))
+        edge_ms = self.now_ms() - delay_ms
+        pieces = await self._at(source, edge_ms, view)
+        ahead_ms = edge_ms + (STARTED - 1) * self._target(source, pieces)
+        return self._timeshift(source, _begun(pieces, ahead_ms), edge_ms)
 
     async def timeshift_abs(self, source: Source, from_ms: int, opened_ms: int, view: View) -> MediaPlaylist:
         """`opened_ms`: when the viewer's session began to watch this."""
         if from_ms > self.now_ms():
             raise no_recordings()
-        return self._sliding(source, await self._since(source, from_ms, self.now_ms() - opened_ms, view))
+        pieces, edge_ms = await self._since(source, from_ms, self.now_ms() - opened_ms, view)
+        return self._timeshift(source, pieces, edge_ms)
 
     # -- the multivariant playlist ------------------------------------------------------------------------------------
 
     async def variant(
-        self, source: Source, window: Range | None, view: View, child: str, up: str, query: str
+        self,
+        source: Source,
+        window: Range | None,
+        view: View,
+        child: str,
+        up: str,
+        query: str,
+        measured: int = MEASURED,
     ) -> Variant:
         """
         The one variant of a stream in `window` (`None`: live); `child` is the media playlist's name, `up` the way
-        from the playlist to the stream's own directory. Bandwidth is measured on the first recordings of the window.
+        from the playlist to the stream's own directory. Bandwidth: the peak of all that the live
+        list has ever had, or of the first `measured` blobs of the window.
         """
         if window is None:
             pieces = list(self._live_pieces(source, view))
         else:
-            pieces = await self.blocks.pieces(source, window, view, enough=2)
+            pieces = await self.blocks.pieces(source, window, view, enough=measured)
         if not pieces:
             raise no_recordings()
         peak, average = bandwidth(pieces)
+        if window is None and source.window is not None:
+            peak = max(peak, source.window.peak_bps)
+        if view.container == "ts":
+            peak, average = ts_bandwidth(peak), ts_bandwidth(average)
         tracks = selected(pieces[-1].block.tracks, view.selection)
         names = track_names(pieces[-1].block.tracks)
         video = next((track for track in tracks if track.is_video), None)
@@ -134,42 +173,33 @@ class Hls:
             raise no_recordings()
         return pieces
 
-    async def _before(self, source: Source, edge_ms: int, view: View, count: int) -> list[Piece]:
-        """The last `count` segments that end before `edge_ms`; in a gap, those before the gap."""
+    async def _at(self, source: Source, edge_ms: int, view: View) -> list[Piece]:
+        """Segments around `edge_ms`, some of which have begun then; in a gap, those before the gap."""
         for end_ms in (edge_ms, self._recorded_before(source, edge_ms - LOOK_BACK_MS)):
             if end_ms is None or end_ms <= 0:
                 continue
-            window = Range(max(0, end_ms - LOOK_BACK_MS), end_ms)
-            pieces = _ended(await self.blocks.pieces(source, window, view), edge_ms)
-            if pieces:
-                return _last(pieces, count)
+            window = Range(max(0, end_ms - LOOK_BACK_MS), end_ms + LOOK_BACK_MS)
+            pieces = await self.blocks.pieces(source, window, view)
+            if pieces and pieces[0].begin_ms <= edge_ms:
+                return pieces
         raise no_recordings()
 
-    async def _since(self, source: Source, from_ms: int, age_ms: int, view: View) -> list[Piece]:
-        """What a session that began at `from_ms` has reached after `age_ms` of recordings, gaps not counted."""
-        ranges = source.archive.ranges(Range(from_ms, max(from_ms, self.now_ms()))) if source.archive else ()
-        begin_ms, left = None, age_ms
-        edge_ms = from_ms
-        for recorded in ranges:
-            begin_ms = recorded.begin_ms if begin_ms is None else begin_ms
-            edge_ms = recorded.begin_ms + min(left, recorded.duration_ms)
-            left -= recorded.duration_ms
-            if left <= 0:
-                break
-        if begin_ms is None:
-            if source.window is None or not source.window.segments:
-                raise no_recordings()
-            begin_ms, edge_ms = from_ms, from_ms + age_ms
-        # A player begins at the first of three segments, so the list is that much ahead of the session's clock.
-        window = Range(max(begin_ms, edge_ms - LOOK_BACK_MS), edge_ms + LOOK_BACK_MS)
-        pieces = await self.blocks.pieces(source, window, view)
-        begun = sum(int((piece.block.begin_ms[piece.first : piece.stop] <= edge_ms).sum()) for piece in pieces)
-        total = sum(piece.stop - piece.first for piece in pieces)
-        keep = min(total, max(begun, 1) - 1 + STARTED)
-        pieces = _last(_first(pieces, keep), SHOWN)
+    async def _since(self, source: Source, from_ms: int, age_ms: int, view: View) -> tuple[list[Piece], int]:
+        """
+        Where a session that began at `from_ms` is after `age_ms` of recordings, gaps not counted: the segments up to
+        there and those that a player skips, and the moment.
+        """
+        ranges = source.archive.ranges(Range(from_ms, max(from_ms, self.now_ms()))) if source.archive else RangeSet()
+        if not ranges and (source.window is None or not source.window.segments):
+            raise no_recordings()
+        begin_ms = ranges[0].begin_ms if ranges else from_ms
+        edge_ms = _moment(ranges, begin_ms, age_ms)
+        ahead_ms = _moment(ranges, begin_ms, age_ms + LOOK_BACK_MS)
+        pieces = await self.blocks.pieces(source, Range(max(0, edge_ms - LOOK_BACK_MS), ahead_ms + 1), view)
+        pieces = _ending_after(pieces, begin_ms)
         if not pieces:
             raise no_recordings()
-        return pieces
+        return pieces, max(edge_ms, pieces[0].begin_ms)
 
     def _recorded_before(self, source: Source, edge_ms: int) -> int | None:
         """The end of the last recording that begins before `edge_ms`."""
@@ -179,6 +209,14 @@ class Hls:
         return bounds.end_ms if bounds else None
 
     # -- presenting them ----------------------------------------------------------------------------------------------
+
+    def _timeshift(self, source: Source, pieces: Sequence[Piece], edge_ms: int) -> MediaPlaylist:
+        """The list of a viewer who is at `edge_ms` of `pieces`."""
+        begun = _count(_begun(pieces, edge_ms))
+        shown = _first(pieces, max(begun, 1) - 1 + STARTED)
+        shown = _last(shown, max(SHOWN, _enough(shown, self._target(source, pieces))))
+        passed = [int((np.minimum(ends, edge_ms) - begins).clip(0).sum()) for begins, ends in map(_bounds, shown)]
+        return replace(self._sliding(source, shown), start_ms=sum(passed))
 
     def _sliding(self, source: Source, pieces: list[Piece]) -> MediaPlaylist:
         sequence, apart = self.discontinuities.before(source, pieces[0])
@@ -193,15 +231,26 @@ class Hls:
         sequence: int = 0,
         apart: bool = False,
     ) -> MediaPlaylist:
-        """
-        Target duration: of the blobs, not of the segments shown, so that it stays as the list slides. `apart`: whether
-        the first segment does not continue the one before the list.
-        """
-        target = max(piece.block.longest_ms for piece in pieces)
-        if source.window is not None and not ended:
-            target = max(target, source.window.target_ms)
+        """`apart`: whether the first segment does not continue the one before the list."""
+        target = max(piece.block.longest_ms for piece in pieces) if ended else self._target(source, pieces)
         pieces = [replace(pieces[0], discontinuity=apart), *pieces[1:]]
         return MediaPlaylist(pieces, kind, ended, target, sequence)
+
+    def _target(self, source: Source, pieces: Sequence[Piece]) -> int:
+        """Of the blobs, not of the segments shown, so that it stays as the list slides."""
+        longest = max(piece.block.longest_ms for piece in pieces)
+        return longest if source.window is None else max(longest, source.window.target_ms)
+
+
+def _moment(ranges: RangeSet, begin_ms: int, age_ms: int) -> int:
+    """Where one is after `age_ms` of `ranges`; what comes after all of them counts, too."""
+    left, at_ms = age_ms, begin_ms
+    for recorded in ranges:
+        at_ms = recorded.begin_ms + min(left, recorded.duration_ms)
+        left -= recorded.duration_ms
+        if left <= 0:
+            return at_ms
+    return at_ms + left
 
 
 def _rendition(track: Track, name: str, uri: str, default: bool) -> Rendition:
@@ -209,14 +258,35 @@ def _rendition(track: Track, name: str, uri: str, default: bool) -> Rendition:
     return Rendition(f"{label} ({name})" if label != name else name, track.language, uri, track.channels, default)
 
 
-def _ended(pieces: Sequence[Piece], edge_ms: int) -> list[Piece]:
-    """Without the segments that end after `edge_ms`."""
-    result = []
-    for piece in pieces:
-        count = int((piece.block.end_ms[piece.first : piece.stop] <= edge_ms).sum())
-        if count:
-            result.append(Piece(piece.block, piece.first, piece.first + count, piece.discontinuity))
-    return result
+def _bounds(piece: Piece) -> tuple[Column, Column]:
+    return piece.block.begin_ms[piece.first : piece.stop], piece.block.end_ms[piece.first : piece.stop]
+
+
+def _count(pieces: Sequence[Piece]) -> int:
+    return sum(piece.stop - piece.first for piece in pieces)
+
+
+def _begun(pieces: Sequence[Piece], edge_ms: int) -> list[Piece]:
+    """Without the segments that begin after `edge_ms`."""
+    return _first(pieces, sum(int((_bounds(piece)[0] <= edge_ms).sum()) for piece in pieces))
+
+
+def _ending_after(pieces: Sequence[Piece], begin_ms: int) -> list[Piece]:
+    """Without the segments that are over at `begin_ms`."""
+    return _last(pieces, sum(int((_bounds(piece)[1] > begin_ms).sum()) for piece in pieces))
+
+
+def _enough(pieces: Sequence[Piece], target_ms: int) -> int:
+    """How many of the last segments are three target durations (RFC 8216 section 6.2.2); all if they are less."""
+    wanted, count = 3 * -(-target_ms // 1000) * 1000, 0
+    for piece in reversed(pieces):
+        begins, ends = _bounds(piece)
+        for duration in (ends - begins)[::-1].tolist():
+            if wanted <= 0:
+                return count
+            wanted -= duration
+            count += 1
+    return count
 
 
 def _last(pieces: Sequence[Piece], count: int) -> list[Piece]:

@@ -95,6 +95,11 @@ class Piece:
         return int(self.block.end_ms[self.stop - 1])
 
     @property
+    def duration_ms(self) -> int:
+        part = slice(self.first, self.stop)
+        return int((self.block.end_ms[part] - self.block.begin_ms[part]).sum())
+
+    @property
     def sequence(self) -> int:
         return self.block.sequence + self.first
 
@@ -157,6 +162,7 @@ class MediaPlaylist:
     `kind`: `VOD`, `EVENT` or empty for a sliding list. `target_ms`: no segment is longer, now or later.
     `discontinuity_sequence`: how many lie before the list; the one in front of its first piece is in the list, as its
     tag, until that segment leaves (RFC 8216 section 6.2.2). `query`: what every URL inside inherits.
+    `start_ms`: how far into the list a player is to begin, if it is not to choose itself.
     """
 
     pieces: Sequence[Piece]
@@ -165,6 +171,7 @@ class MediaPlaylist:
     target_ms: int = 0
     discontinuity_sequence: int = 0
     query: str = ""
+    start_ms: int | None = None
 
     def with_query(self, query: str) -> MediaPlaylist:
         return replace(self, query=query)
@@ -226,8 +233,17 @@ class MediaPlaylist:
             lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{self.discontinuity_sequence}")
         if self.kind:
             lines.append(f"#EXT-X-PLAYLIST-TYPE:{self.kind}")
+        if self.start_ms is not None:
+            lines.append(f"#EXT-X-START:TIME-OFFSET={self._start_s()},PRECISE=YES")
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS\n")
         return "\n".join(lines)
+
+    def _start_s(self) -> str:
+        """From the beginning of a list that keeps it, from the end of one that slides."""
+        offset_ms = self.start_ms or 0
+        if not self.kind:
+            offset_ms = min(offset_ms - sum(piece.duration_ms for piece in self.pieces), -1)
+        return f"{offset_ms / 1000:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +306,14 @@ def bandwidth(pieces: Iterable[Piece]) -> tuple[int, int]:
         total_bits += int(bits.sum())
         total_ms += int(duration.sum())
     return peak, total_bits * 1000 // max(total_ms, 1)
+
+
+def ts_bandwidth(bps: int) -> int:
+    """
+    What `bps` of fMP4 are as MPEG-TS at most, in bit/s: 4 bytes a packet of 188, and some 100 kbit/s for headers,
+    tables, clocks and the last packet of each picture and each frame of sound, which is seldom full.
+    """
+    return bps * 188 // 184 + 120_000
 
 
 def date_time(utc_ms: int) -> str:

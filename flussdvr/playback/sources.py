@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from flussdvr.live.window import LiveWindow
 
 
+NO_RECORDINGS = "no_recordings"
+"""The code of the error that `no_recordings` makes."""
+
+
 class LiveStream(Protocol):
     """A running stream."""
 
     name: str
     window: LiveWindow
+    opened_at_ms: int
 
 
 class Streams(Protocol):
@@ -54,4 +59,4 @@ def source_of(streams: Streams, name: str) -> Source:
 
 
 def no_recordings() -> DvrError:
-    return DvrError(Kind.NOT_FOUND, "no_recordings", "nothing is recorded in this window")
+    return DvrError(Kind.NOT_FOUND, NO_RECORDINGS, "nothing is recorded in this window")

@@ -22,6 +22,7 @@ from twisted.internet.task import deferLater
 from flussdvr.errors import DvrError
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import Gap, LiveWindow
+from flussdvr.playback.arrivals import next_arrival
 from flussdvr.playback.cursor import Cursor
 from flussdvr.playback.fragments import SegmentIndex, Span
 from flussdvr.playback.selection import Selection
@@ -162,15 +163,7 @@ class TsStreams:
 
     async def _news(self, source: Source) -> None:
         """Wait for something new: the next live fragment, or a while."""
-        arrived: Deferred[None] = Deferred()
-        window = source.window
-        stop = window.subscribe(lambda _: None if arrived.called else arrived.callback(None)) if window else None
-        arrived.addTimeout(POLL_S, self._clock, onTimeoutCancel=lambda result, timeout: None)
-        try:
-            await arrived
-        finally:
-            if stop is not None:
-                stop()
+        await next_arrival(source.window, self._clock, POLL_S)
 
     async def _sleep(self, ms: int) -> None:
         if ms > 0:

@@ -5,11 +5,13 @@ One HTTP connection: twisted.web's, with bounds against those who mean no good.
 
     too many connections    closed at once: descriptors are kept for what records
     one byte a minute       a request has to come, whole, in the time that an idle connection has; publishers excepted
+    GET http://host/path    as GET /path with that host, as for a proxy (RFC 9112 section 3.2.2)
     thousands of requests   in one go (pipelining): one in each turn of the reactor, so that nobody else waits for all
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.protocol import connectionDone
@@ -27,6 +29,7 @@ class Channel(HTTPChannel):
 
     site: Any
     transport: Any
+    _path: bytes
     _lost = False
 
     def connectionMade(self) -> None:
@@ -54,6 +57,15 @@ class Channel(HTTPChannel):
             self._respondToBadRequestAndDisconnect()
             return False
 
+    def allHeadersReceived(self) -> None:
+        target = origin_form(self._path)
+        if target is not None:
+            self._path, authority = target
+            headers = self.requests[-1].requestHeaders
+            if len(headers.getRawHeaders(b"host", [])) <= 1:  # more are refused
+                headers.setRawHeaders(b"host", [authority])
+        super().allHeadersReceived()
+
     def requestDone(self, request: Any) -> None:
         if self._buffer:
             self.site.clock.callLater(0, self._next, request)
@@ -73,6 +85,21 @@ class Channel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         super().connectionLost(reason)
+
+
+def origin_form(target: bytes) -> tuple[bytes, bytes] | None:
+    """
+    Path and query of a request target in absolute form, and its authority, which counts instead of `Host` (RFC 9112
+    section 3.2.2); `None` for another form, or one that names nothing or a user.
+    """
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        return None
+    rest: bytes = match[2]
+    return rest if rest.startswith(b"/") else b"/" + rest, match[1]
+
+
+_ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)((?:[/?][^#\s]*)?)", re.IGNORECASE)
 
 
 def _descriptor(transport: Any) -> int:

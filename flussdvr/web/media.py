@@ -11,9 +11,9 @@ docs/api.md tells the URLs, headers and statuses.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import singledispatchmethod
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from klein import Klein
 from twisted.internet.defer import CancelledError
@@ -24,10 +24,12 @@ from werkzeug.exceptions import HTTPException
 
 from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.arrivals import is_coming_up, next_arrival
 from flussdvr.playback.fragments import live_segment
+from flussdvr.playback.hls import MEASURED
 from flussdvr.playback.playback import Playback
 from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
-from flussdvr.playback.sources import Source, Streams, source_of
+from flussdvr.playback.sources import NO_RECORDINGS, Source, Streams, source_of
 from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
 from flussdvr.redaction import redact_request
@@ -37,6 +39,7 @@ from flussdvr.web.admission import Admission
 from flussdvr.web.paths import (
     ArchivePlaylist,
     InitSegment,
+    LivePlaylist,
     LiveTs,
     MediaInfo,
     MediaPath,
@@ -60,6 +63,7 @@ from flussdvr.web.sender import Sender, write_chunks
 from flussdvr.web.site import CACHE, DISK, DvrRequest, player_preflight, write_error
 from flussdvr.web.viewers.sessions import Session
 
+T = TypeVar("T")
 HLS = b"application/vnd.apple.mpegurl"
 MP4 = b"video/mp4"
 MPEG_TS = b"video/mp2t"
@@ -72,6 +76,11 @@ GZIP_IN_REACTOR = 48 << 10
 """More text than this (about 2 ms) is compressed in the CPU worker."""
 MANY_RANGES = 1000
 """More ranges are listed by the CPU worker: 10 000 of them would hold the reactor for about 10 ms."""
+FIRST_SEGMENT_S = 8.0
+"""How long a list waits for the first segment; players give up after 10 s."""
+RETRY_AFTER_S = b"2"
+FEW = 2
+"""Blobs that the multivariant playlist of a timeshift looks at: what it lists later cannot be known."""
 RENDITION_WINDOW_MS = 2 * 3_600_000
 """How far into a window a multivariant playlist looks to measure it."""
 
@@ -156,8 +165,24 @@ class MediaSite:
         request.session_id, request.country = session.id, session.country
         request.setHeader(b"x-session", session.id.encode())
         source = source_of(self.streams, parsed.name)
-        await self.answer(parsed, source, request, session)
+        try:
+            await self.answer(parsed, source, request, session)
+        except DvrError as error:
+            if not self._is_possible(parsed, request, error):
+                raise
         return None
+
+    def _is_possible(self, parsed: MediaPath, request: DvrRequest, error: DvrError) -> bool:
+        """
+        Answers HEAD of a window in which nothing is recorded by its type alone: players try a URL of some hours ago to
+        learn what such URLs give.
+        """
+        content_type = type_of(parsed)
+        if request.method != b"HEAD" or error.code != NO_RECORDINGS or content_type is None or request.startedWriting:
+            return False
+        request.setHeader(b"content-type", content_type)
+        request.setHeader(b"cache-control", b"no-store")
+        return True
 
     @_app.handle_errors(CancelledError)
     def gone(self, request: Any, failure: Failure) -> bytes:
@@ -201,9 +226,10 @@ class MediaSite:
         container = parsed.container or (settings.hls_container if settings is not None else "fmp4")
         view = View("ts" if container in ("ts", "mpegts") else "fmp4", parsed.tracks)
         if parsed.multivariant:
-            up = "../" * parsed.depth
-            window = self._window(parsed, session)
-            variant = await self.playback.hls.variant(source, window, view, parsed.child, up, parsed.inherited)
+            up = parsed.up
+            variant = await self._when_there(
+                lambda: self._variant(parsed, source, session, view), source, parsed, request
+            )
             version = TS_VERSION if view.container == "ts" else VERSION
             data = multivariant_playlist(variant, version)
             if (
@@ -215,15 +241,63 @@ class MediaSite:
             request.setHeader(b"cache-control", b"no-cache")
             await self._write(data, HLS, request)
             return
-        playlist = await self._media_playlist(parsed, source, session, view)
+        opens = request.method != b"HEAD"
+        playlist = await self._when_there(
+            lambda: self._media_playlist(parsed, source, session, view, opens), source, parsed, request
+        )
         await self._write_playlist(playlist, request, parsed.propagated)
+
+    async def _when_there(
+        self, make: Callable[[], Awaitable[T]], source: Source, parsed: Playlist, request: DvrRequest
+    ) -> T:
+        """
+        What `make` gives. Of a stream that is just coming up it waits for the first segment, a short while: then it is
+        503 `stream_starting`, for players to come back.
+        """
+        clock = self.sender.reactor
+        until_s = clock.seconds() + FIRST_SEGMENT_S
+        while True:
+            try:
+                return await make()
+            except DvrError as error:
+                coming = self._reaches_now(parsed) and is_coming_up(source, self.now_ms())
+                if error.code != NO_RECORDINGS or not coming or request.method == b"HEAD":
+                    raise
+            left_s = until_s - clock.seconds()
+            if left_s <= 0:
+                request.setHeader(b"retry-after", RETRY_AFTER_S)
+                raise DvrError(Kind.UNAVAILABLE, "stream_starting", "the stream has just begun and has no segment yet")
+            await next_arrival(source.window, clock, left_s)
+
+    def _reaches_now(self, parsed: Playlist) -> bool:
+        """Whether what is recorded next will be in the list."""
+        now = self.now_ms()
+        match parsed:
+            case ArchivePlaylist():
+                duration_ms = parsed.duration_ms
+                return parsed.from_ms <= now and (duration_ms is None or now < parsed.from_ms + duration_ms)
+            case TimeshiftAbsPlaylist():
+                return parsed.from_ms <= now
+            case TimeshiftRelPlaylist():
+                return not parsed.delay_ms
+            case _:
+                return True
+
+    async def _variant(self, parsed: Playlist, source: Source, session: Session, view: View) -> Variant:
+        window = self._window(parsed, session)
+        measured = FEW if isinstance(parsed, TimeshiftAbsPlaylist | TimeshiftRelPlaylist) else MEASURED
+        hls = self.playback.hls
+        return await hls.variant(source, window, view, parsed.child, parsed.up, parsed.inherited, measured)
 
     def _images(self, parsed: ArchivePlaylist, variant: Variant, up: str) -> bytes:
         if self.pictures is None or not variant.width:
             return b""
         return self.pictures.image_stream(parsed, variant.width, variant.height, up)
 
-    async def _media_playlist(self, parsed: Playlist, source: Source, session: Session, view: View) -> MediaPlaylist:
+    async def _media_playlist(
+        self, parsed: Playlist, source: Source, session: Session, view: View, opens: bool
+    ) -> MediaPlaylist:
+        """`opens`: whether a timeshift begins with this, or is only asked about."""
         hls = self.playback.hls
         match parsed:
             case ArchivePlaylist():
@@ -231,7 +305,9 @@ class MediaSite:
             case RewindPlaylist():
                 return await hls.rewind(source, parsed.back_ms, view)
             case TimeshiftAbsPlaylist():
-                opened = session.timeshift_opened(parsed.from_ms, self.now_ms())
+                opened = now = self.now_ms()
+                if opens:
+                    opened = session.timeshift_opened(parsed.from_ms, now, parsed.opening)
                 return await hls.timeshift_abs(source, parsed.from_ms, opened, view)
             case TimeshiftRelPlaylist() if parsed.delay_ms:
                 return await hls.timeshift_rel(source, parsed.delay_ms, view)
@@ -248,7 +324,6 @@ class MediaSite:
             case RewindPlaylist():
                 begin, end = now - parsed.back_ms, now
             case TimeshiftAbsPlaylist():
-                session.timeshift_opened(parsed.from_ms, now)
                 begin, end = parsed.from_ms, now
             case TimeshiftRelPlaylist() if parsed.delay_ms:
                 begin, end = now - parsed.delay_ms - RENDITION_WINDOW_MS, now - parsed.delay_ms
@@ -389,6 +464,21 @@ class MediaSite:
         name = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in parsed.name)
         filename = f"{name}_{spell(parsed.from_ms)}_{duration}.{extension}"
         request.setHeader(b"content-disposition", f"attachment; filename={filename}".encode())
+
+
+def type_of(parsed: MediaPath) -> bytes | None:
+    """The content type of a URL of the archive that has a window, whatever is recorded; `None` for others."""
+    match parsed:
+        case LivePlaylist():
+            return None
+        case Playlist():
+            return HLS
+        case TsExport() | TimeshiftAbsTs() | TimeshiftRelTs():
+            return MPEG_TS
+        case Mp4Export():
+            return MP4
+        case _:
+            return None
 
 
 def accepts_gzip(request: DvrRequest) -> bool:

@@ -6,6 +6,7 @@ Media URLs: one value per kind of URL that a player or a publisher may use.
     live       index.m3u8  video.m3u8  mono.m3u8  playlist.m3u8  index.fmp4.m3u8  mpegts
     archive    index-F-D.m3u8  archive-F-now.m3u8  rewind-N.m3u8  timeshift_abs-F.m3u8  timeshift_rel-N.ts ...
                archive-F-D.mp4  archive-F-D.ts  archive/F/D/mpegts  F.ts
+    xc         /live/USER/PASSWORD/NAME  /timeshift/USER/PASSWORD/MINUTES/Y-m-d:H-M/NAME.ts  (Xtream Codes)
     segments   YYYY/MM/DD/hh/mm/ss.mmm-DDDDD.m4s  init-<digest>.mp4
     pictures   F.jpg  F-preview.jpg  preview.mp4  YYYY/MM/DD/hh/mm/ss-preview.mp4  sprite-F-D-10x10.jpg ...
     data       recording_status.json  ranges.json  media_info.json  info.json
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.selection import Selection, parse_selection
@@ -30,9 +31,8 @@ from flussdvr.timeline import MILLISECOND_DIGITS
 
 MAX_PATH = 2048
 MAX_QUERY = 8192
+MAX_OPENING = 40
 MAX_MS = 253_402_300_799_000  # the end of the year 9999, where calendars stop
-LIVE_SHIFT_MS = 4 * 3_600_000
-"""`?utc=U&lutc=L`: a viewer this little behind keeps following the live edge."""
 RESOLVED = frozenset({"utc", "lutc"})
 """Parameters that are spent once the URL is understood, and do not go on to the URLs inside a playlist."""
 
@@ -64,12 +64,18 @@ class Playlist(MediaPath):
 
     `multivariant`: a list of renditions (`index`, `archive`), otherwise one media playlist (`video`, `mono`).
     `container` is `fmp4`, `ts` or `None` where the stream's setting decides. `depth`: how many directories the URL is
-    below the stream's own.
+    below the stream's own, or below the one that has the stream at `base`.
     """
 
     multivariant: bool = False
     container: str | None = None
     depth: int = 0
+    base: str = ""
+
+    @property
+    def up(self) -> str:
+        """From the playlist to the stream's own directory."""
+        return "../" * self.depth + self.base
 
     @property
     def inherited(self) -> str:
@@ -114,13 +120,24 @@ class RewindPlaylist(Playlist):
 
 @dataclass(frozen=True, slots=True)
 class TimeshiftAbsPlaylist(Playlist):
-    """`timeshift_abs-F.m3u8`: an endless live playlist that was at F when the session began."""
+    """`timeshift_abs-F.m3u8`: an endless live playlist that was at F when the session first asked for it."""
 
     from_ms: int = 0
 
     @property
     def child(self) -> str:
         return f"mono-timeshift_abs-{spell(self.from_ms)}"
+
+    @property
+    def inherited(self) -> str:
+        """With `lutc`, so that the media playlist is that of the same opening."""
+        opening = f"lutc={quote(self.opening)}" if self.opening else ""
+        return "&".join(filter(None, (Playlist.inherited.fget(self), opening)))  # type: ignore[attr-defined]
+
+    @property
+    def opening(self) -> str:
+        """What tells one opening of this moment from another by the same viewer: when it was asked for, if known."""
+        return (self.parameter("lutc") or "")[:MAX_OPENING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +288,14 @@ def parse(path: str, query: str = "") -> MediaPath:
     """
     pairs = parse_query(query)
     parts = _components(path)
+    if (shifted := _XTREAM_SHIFT.fullmatch("/".join(parts))) is not None:
+        return _xtream_shift(shifted.groupdict(), len(parts) - 1, pairs)
     for count in range(min(_LONGEST, len(parts) - 1), 0, -1):
         parsed = _command("/".join(parts[-count:]), parts[:-count], count, pairs)
         if parsed is not None:
             return _shifted(parsed)
+    if (live := _XTREAM_LIVE.fullmatch("/".join(parts))) is not None:
+        return _shifted(_xtream_live(live.groupdict(), len(parts) - 1, pairs))
     raise DvrError(Kind.NOT_FOUND, "not_found", "no such media URL")
 
 
@@ -367,12 +388,56 @@ def _shifted(parsed: MediaPath) -> MediaPath:
     from_ms = _moment(utc)
     if isinstance(parsed, LiveTs):
         return TimeshiftAbsTs(parsed.name, parsed.tracks, parsed.query, from_ms)
-    lutc = parsed.parameter("lutc")
-    behind = _moment(lutc) - from_ms if lutc else 0
-    duration = None if behind < LIVE_SHIFT_MS else LIVE_SHIFT_MS
-    return ArchivePlaylist(
-        parsed.name, parsed.tracks, parsed.query, parsed.multivariant, parsed.container, parsed.depth, from_ms, duration
+    return TimeshiftAbsPlaylist(
+        parsed.name,
+        parsed.tracks,
+        parsed.query,
+        parsed.multivariant,
+        parsed.container,
+        parsed.depth,
+        parsed.base,
+        from_ms,
     )
+
+
+# --- Xtream Codes ----------------------------------------------------------------------------------------------------
+# Players that take the server for such a panel (`catchup="xc"` in Kodi's playlists). PASSWORD is the viewer's token,
+# USER is not looked at. A moment is local time, as the panels have it: the server's time zone has to be the players'.
+#
+#     /live/USER/PASSWORD/NAME                                             /live/USER/PASSWORD/NAME.m3u8
+#     /timeshift/USER/PASSWORD/MINUTES/YYYY-mm-dd:HH-MM/NAME.ts            .../NAME.m3u8
+
+_XTREAM_LIVE = re.compile(r"live/[^/]+/(?P<password>[^/]+)/(?P<name>[^/.]+)(?P<extension>\.m3u8|)")
+_XTREAM_SHIFT = re.compile(
+    r"timeshift/[^/]+/(?P<password>[^/]+)/(?P<minutes>[0-9]{1,6})/(?P<begin>[0-9]{4}-[0-9]{2}-[0-9]{2}:[0-9]{2}-[0-9]{2})"
+    r"/(?P<name>[^/.]+)(?P<extension>\.m3u8|\.ts)"
+)
+
+
+def _xtream_live(groups: dict[str, str], depth: int, query: Query) -> MediaPath:
+    name, query = groups["name"], _with_token(query, groups["password"])
+    if groups["extension"]:
+        return LivePlaylist(name, None, query, True, None, depth, f"{quote(name)}/")
+    return LiveTs(name, None, query)
+
+
+def _xtream_shift(groups: dict[str, str], depth: int, query: Query) -> MediaPath:
+    name, query = groups["name"], _with_token(query, groups["password"])
+    duration_ms = int(groups["minutes"]) * 60_000
+    try:
+        from_ms = int(datetime.strptime(groups["begin"], "%Y-%m-%d:%H-%M").timestamp()) * 1000
+    except (ValueError, OverflowError, OSError):
+        raise DvrError(Kind.NOT_FOUND, "not_found", "no such moment") from None
+    if not (0 <= from_ms <= MAX_MS - duration_ms and duration_ms):
+        raise _bad("that is no window")
+    if groups["extension"] == ".ts":
+        return TsExport(name, None, query, from_ms, duration_ms)
+    query = (*query, ("event", "true"))  # of a programme that is not over yet
+    return ArchivePlaylist(name, None, query, True, None, depth, f"{quote(name)}/", from_ms, duration_ms, True)
+
+
+def _with_token(query: Query, password: str) -> Query:
+    return query if any(key == "token" for key, _ in query) else (*query, ("token", password))
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

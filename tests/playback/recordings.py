@@ -125,6 +125,7 @@ class Recording:
     name: str = "ort"
     archive: StreamArchive = field(init=False)
     window: LiveWindow = field(init=False)
+    opened_at_ms: int = 0
 
     def __post_init__(self) -> None:
         self.archive = StreamArchive(self.name, IndexCache(lambda blob: InlineWorker()), read)

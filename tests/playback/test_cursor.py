@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import Recording, T, decoded, media, read
 from twisted.internet.task import Clock
@@ -79,6 +79,7 @@ class Stream:
     """Blobs and live segments by nothing but their bounds."""
 
     name: str = "cam"
+    opened_at_ms: int = 0
     indexes: Indexes = field(default_factory=Indexes)
     window: LiveWindow = field(default_factory=lambda: LiveWindow(5000, 10))
 
@@ -121,6 +122,7 @@ any_bounds = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(any_bounds, st.booleans()), max_size=4),
     st.lists(any_bounds, max_size=2),
@@ -152,6 +154,7 @@ def test_it_moves_forward_and_ends(
 steps = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 1000)), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(steps, st.data())
 def test_nothing_that_follows_is_left_out(lengths: list[tuple[int, int]], data: st.DataObject) -> None:
     bounds: Bounds = []
@@ -175,6 +178,7 @@ def test_nothing_that_follows_is_left_out(lengths: list[tuple[int, int]], data: 
     assert given_by(stream.cursor(BEGIN - GAP_MS), len(bounds)) == there
 
 
+@settings(deadline=None)
 @given(steps)
 def test_what_comes_later_is_given_once(lengths: list[tuple[int, int]]) -> None:
     stream = Stream()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hls_rules import Watch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cursor import result
 
@@ -26,6 +26,7 @@ BEGIN = 1_795_194_000_000
 class Live:
     window: LiveWindow
     name: str = "cam"
+    opened_at_ms: int = 0
 
 
 def lists() -> Hls:
@@ -45,11 +46,12 @@ arrivals = st.lists(
         st.tuples(st.just("tracks"), st.integers(0, 3), st.just(True)),
     ),
     min_size=20,
-    max_size=200,
+    max_size=80,
 )
 
 
 @given(arrivals)
+@settings(deadline=None)
 def test_every_reload_keeps_the_rules(events: list[tuple[str, int, bool]]) -> None:
     live, hls, watch = Live(LiveWindow(2000, 3)), lists(), Watch()
     live.window.open(b"0", ())

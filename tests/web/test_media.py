@@ -209,8 +209,22 @@ def test_shift(recording: Recording) -> None:
     recording.blob()
     server = Server([recording], now_ms=T + 11_000)
     answer = server.get(f"/ort/mono.m3u8?token=1?utc={S}&amp;lutc={S + 11}")
-    assert "EVENT" in answer.text
-    assert answer.urls[0] == "2026/11/20/17/00/00.000-02000.m4s?token=1"
+    assert "TYPE" not in answer.text and "#EXT-X-START:TIME-OFFSET=-6.000,PRECISE=YES\n" in answer.text
+    assert [url[17:] for url in answer.urls] == [f"{second:02}.000-02000.m4s?token=1" for second in (0, 2, 4)]
+
+
+def test_a_shift_that_is_opened_again_begins_again(recording: Recording) -> None:
+    recording.blob(seconds=12)
+    server = Server([recording], now_ms=T + 20_000)
+
+    def first(now: int) -> str:
+        (child,) = server.get(f"/ort/index.m3u8?token=1&utc={S}&lutc={S + now}").urls
+        return server.get(f"/ort/{child}").urls[0]
+
+    assert first(20).endswith("00.000-02000.m4s?token=1")
+    server.now_ms += 5000
+    assert first(20).endswith("02.000-02000.m4s?token=1"), "the same opening, 5 s later"
+    assert first(25).endswith("00.000-02000.m4s?token=1"), "another one"
 
 
 def test_live(recording: Recording) -> None:
@@ -251,11 +265,79 @@ def test_timeshift_rel(recording: Recording) -> None:
     recording.blob()
     server = Server([recording], now_ms=T + 3_609_000)
     urls = server.get("/ort/mono-timeshift_rel-3600.m3u8").urls
-    assert [url[17:19] for url in urls] == ["00", "02", "04", "06"]
+    assert [url[17:19] for url in urls] == ["02", "04", "06", "08"]
     server.now_ms += 1000
     assert [url[17:19] for url in server.get("/ort/mono-timeshift_rel-3600.m3u8").urls] == ["02", "04", "06", "08"]
     server.now_ms += 900_000  # in the gap after it: what was last
     assert [url[17:19] for url in server.get("/ort/mono-timeshift_rel-3600.m3u8").urls] == ["02", "04", "06", "08"]
+
+
+@pytest.mark.parametrize(("form", "at"), [("rel-3600", 13.5), ("rel-3607", 6.5), (f"abs-{S + 13}.500", 13.5)])
+def test_a_timeshift_leads_by_what_players_skip(recording: Recording, form: str, at: float) -> None:
+    """They begin three segments before the end, or where EXT-X-START says."""
+    recording.blob(seconds=12)
+    recording.blob(T + 12_000, sequence=106, seconds=12, skip=0)
+    server = Server([recording], now_ms=T + 3_613_500)
+    answer = server.get(f"/ort/mono-timeshift_{form}.m3u8")
+    made = hls_rules.check_media(answer.text)
+    third = made.segments[-3]
+    assert third.date_ms is not None and third.date_ms <= T + at * 1000 < third.date_ms + third.duration_ms
+    end_ms = made.segments[-1].date_ms + made.segments[-1].duration_ms  # type: ignore[operator]
+    assert made.start_s == pytest.approx(at - (end_ms - T) / 1000)
+
+
+@pytest.mark.parametrize("form", ["rewind-9", "timeshift_rel-3600", f"timeshift_abs-{S}"])
+def test_sliding_lists_keep_the_rules_from_reload_to_reload(tmp_path: Path, form: str) -> None:
+    recording = Recording(tmp_path)
+    recording.blob()
+    recording.blob(T + 10_000, sequence=105)
+    recording.blob(T + 30_000, sequence=110, after="source_lost")
+    recording.blob(T + 3_700_000, sequence=115, after="source_lost")
+    late = {"r": 0, "t": 3_600_000, "a": 4_000_000}["a" if "abs" in form else form[0]]
+    server, watch = Server([recording], now_ms=T + 8000 + late), hls_rules.Watch()
+    for _ in range(60):
+        server.now_ms += 700
+        answer = server.get(f"/ort/mono-{form}.m3u8")
+        if answer.status == 200:
+            watch.see(answer.text)
+    assert watch.last is not None and watch.last.sequence >= 108
+    if "abs" in form:
+        assert watch.last.segments[-1].number == 119, "it goes on behind the gap of an hour"
+
+
+def test_a_timeshift_is_not_opened_by_asking_about_it(recording: Recording) -> None:
+    recording.blob()
+    server = Server([recording])
+    assert server.get(f"/ort/mono-timeshift_abs-{S}.m3u8", method="HEAD").status == 200
+    server.now_ms += 6000
+    assert server.get(f"/ort/mono-timeshift_abs-{S}.m3u8").urls[0].endswith("00.000-02000.m4s")
+
+
+def test_a_list_that_grows_is_begun_at_its_beginning(recording: Recording) -> None:
+    recording.blob()
+    server = Server([recording], now_ms=T + 11_000)
+    for url in (f"/ort/mono-{S}-now.m3u8", f"/ort/mono-{S}-60.m3u8?event=true"):
+        assert "#EXT-X-START:TIME-OFFSET=0.000,PRECISE=YES\n" in server.get(url).text
+    assert "EXT-X-START" not in server.get(f"/ort/mono-{S}-8.m3u8").text
+
+
+@pytest.mark.parametrize(
+    ("url", "content_type"),
+    [
+        (f"index-{S - 9000}-60.m3u8", "application/vnd.apple.mpegurl"),
+        (f"mono.m3u8?utc={S - 9000}", "application/vnd.apple.mpegurl"),
+        (f"timeshift_abs-{S - 9000}.ts", "video/mp2t"),
+        (f"archive-{S - 9000}-60.ts", "video/mp2t"),
+        (f"archive-{S - 9000}-60.mp4", "video/mp4"),
+    ],
+)
+def test_head_of_a_window_without_recordings_tells_the_type(tmp_path: Path, url: str, content_type: str) -> None:
+    server = Server([Recording(tmp_path)], now_ms=T)
+    answer = server.get(f"/ort/{url}", method="HEAD")
+    assert (answer.status, answer.headers["content-type"]) == (200, content_type)
+    assert "content-length" not in answer.headers and answer.headers["cache-control"] == "no-store"
+    assert server.get(f"/ort/{url}").status == 404
+    assert server.get(f"/nobody/{url}", method="HEAD").status == 404
 
 
 def test_timeshift_abs_belongs_to_the_session(recording: Recording) -> None:
@@ -572,6 +654,9 @@ REFUSED = [
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_refusals_are_json_for_everyone(server: Server, url: str, status: int, code: str, method: str) -> None:
     answer = server.get(url, method=method)
+    if method == "HEAD" and code == "no_recordings" and url not in ("/ort/mono.m3u8", "/ort/mpegts"):
+        assert answer.status == 200, "a URL of the archive that might be one"
+        return
     assert answer.status == status
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["access-control-allow-origin"] == "*"

@@ -1,3 +1,6 @@
+import time
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,11 +116,11 @@ ROWS = [
         {"closed_from_ms": F_MS, "opened_until_ms": F_MS + 5, "resolution_ms": 30_000, "limit": 1000, "cursor": None},
     ),
     (f"ranges.json?closed_at_gte={F}&opened_at_lte=undefined", RangeList, {"closed_from_ms": F_MS}),
-    (f"index.m3u8?utc={F}&lutc=1525190056", ArchivePlaylist, {"from_ms": F_MS, "duration_ms": None}),
-    (f"video.m3u8?utc={F}&lutc=1525290056", ArchivePlaylist, {"duration_ms": 14_400_000, "multivariant": False}),
-    (f"index.m3u8?token=T?utc={F}&amp;lutc=1525290056", ArchivePlaylist, {"duration_ms": 14_400_000}),
-    (f"index.m3u8?UTC={F}&LUTC=1525190056", ArchivePlaylist, {"duration_ms": None}),
-    (f"index.m3u8?token=T&AMP;utc={F}", ArchivePlaylist, {"from_ms": F_MS}),
+    (f"index.m3u8?utc={F}&lutc=1525190056", TimeshiftAbsPlaylist, {"from_ms": F_MS, "opening": "1525190056"}),
+    (f"video.m3u8?utc={F}&lutc=1525290056", TimeshiftAbsPlaylist, {"from_ms": F_MS, "multivariant": False}),
+    (f"index.m3u8?token=T?utc={F}&amp;lutc=1525290056", TimeshiftAbsPlaylist, {"from_ms": F_MS}),
+    (f"index.m3u8?UTC={F}&LUTC=1525190056", TimeshiftAbsPlaylist, {"opening": "1525190056"}),
+    (f"index.m3u8?token=T&AMP;utc={F}", TimeshiftAbsPlaylist, {"from_ms": F_MS, "opening": ""}),
     (f"mpegts?utc={F}&lutc=1525190056", TimeshiftAbsTs, {"from_ms": F_MS}),
 ]
 
@@ -207,7 +210,8 @@ def test_the_token_goes_on_and_the_shift_does_not() -> None:
     parsed = parse("/ort/index.m3u8", f"token=a%20b&utc={F}&lutc={F}")
     assert isinstance(parsed, Playlist)
     assert parsed.propagated == "token=a+b"
-    assert parsed.child == f"mono-{F}-now"
+    assert parsed.inherited == f"token=a+b&lutc={F}", "the media playlist is that of the same opening"
+    assert parsed.child == f"mono-timeshift_abs-{F}"
 
 
 @given(st.integers(0, 253_402_300_799_999), st.integers(0, 10**7))
@@ -221,6 +225,60 @@ def test_segment_urls_come_back(begin_ms: int, duration_ms: int) -> None:
 def test_spelling_of_moments() -> None:
     assert spell(1_500) == "1.500"
     assert spell(2_000) == "2"
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_urls_of_an_xtream_codes_panel(in_berlin: None) -> None:
+    """As Kodi makes them of http://H/live/me/secret/ort.m3u8 and http://H/live/me/secret/ort, on local time."""
+    live = parse("/live/me/secret/ort.m3u8")
+    assert isinstance(live, LivePlaylist) and live.name == "ort" and live.multivariant
+    assert live.up == "../../../ort/" and live.inherited == "token=secret"
+    ts = parse("/live/me/secret/ort")
+    assert type(ts) is LiveTs and ts.name == "ort" and ts.parameter("token") == "secret"
+    begin_ms = 1_795_194_000_000  # 2026-11-20T17:00:00Z
+    shifted = parse("/timeshift/me/secret/90/2026-11-20:18-00/ort.m3u8")
+    assert isinstance(shifted, ArchivePlaylist) and shifted.event
+    assert (shifted.name, shifted.from_ms, shifted.duration_ms) == ("ort", begin_ms, 5_400_000)
+    assert shifted.up == "../../../../../ort/"
+    assert shifted.child == "mono-1795194000-5400" and shifted.inherited == "token=secret&event=true"
+    download = parse("/timeshift/me/secret/90/2026-11-20:18-00/1477.ts")
+    assert isinstance(download, TsExport) and download.name == "1477"
+    assert (download.from_ms, download.duration_ms) == (begin_ms, 5_400_000)
+    with_token = parse("/timeshift/me/secret/1/2026-07-20:18-00/ort.ts", "token=other")
+    assert with_token.parameter("token") == "other"
+    assert isinstance(with_token, TsExport) and with_token.from_ms == 1_784_563_200_000, "summer time"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/timeshift/me/secret/90/2026-02-31:18-00/ort.ts", 404),
+        ("/timeshift/me/secret/0/2026-02-01:18-00/ort.ts", 400),
+        ("/timeshift/me/secret/999999/9999-12-31:23-59/ort.ts", 400),
+        ("/timeshift/me/secret/90/1950-02-01:18-00/ort.ts", 400),
+        ("/timeshift/me/secret/1234567/2026-02-01:18-00/ort.ts", 404),
+        ("/live/me/secret/ort.mp4", 404),
+        ("/live/me/ort", 404),
+    ],
+)
+def test_what_is_no_url_of_such_a_panel(path: str, status: int) -> None:
+    with pytest.raises(DvrError) as caught:
+        parse(path)
+    assert caught.value.status == status
+
+
+def test_a_stream_below_such_a_name_keeps_its_urls() -> None:
+    parsed = parse("/live/a/b/index.m3u8")
+    assert isinstance(parsed, LivePlaylist) and parsed.name == "live/a/b"
+    assert parse("/timeshift/a/b/mono.m3u8").name == "timeshift/a/b"
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if issubclass(row[1], Playlist)], ids=lambda row: row[0])

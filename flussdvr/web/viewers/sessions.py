@@ -78,18 +78,19 @@ class Session:
     archive: Held | None = None
     dvr: bool = False
     answering: dict[Any, Callable[[], None]] | None = None
-    timeshifts: dict[int, int] | None = None
+    timeshifts: dict[tuple[int, str], int] | None = None
     pass_key: str | None = None
     started_ms: int | None = None
     told_s: float = 0.0
 
-    def timeshift_opened(self, from_ms: int, now_ms: int) -> int:
-        """When this viewer first asked for `timeshift_abs-F` of this F."""
+    def timeshift_opened(self, from_ms: int, now_ms: int, opening: str = "") -> int:
+        """When this viewer first asked for `timeshift_abs-F`; `opening` tells several such from each other."""
+        key = from_ms, opening
         if self.timeshifts is None:
             self.timeshifts = {}
-        if len(self.timeshifts) >= TIMESHIFTS and from_ms not in self.timeshifts:
+        if len(self.timeshifts) >= TIMESHIFTS and key not in self.timeshifts:
             self.timeshifts.pop(next(iter(self.timeshifts)))
-        return self.timeshifts.setdefault(from_ms, now_ms)
+        return self.timeshifts.setdefault(key, now_ms)
 
     def document(self, secrets: bool) -> Document:
         """As the API and events show it; the token only with `secrets`."""
@@ -142,7 +143,7 @@ class Sessions:
         self._rate = Rate(clock.seconds)
         self._bytes: dict[str, int] = {}
         self._users: dict[str, dict[Session, None]] = {}
-        self._timeshifts: Lru[str, tuple[int, dict[int, int]]] = Lru(10_000)
+        self._timeshifts: Lru[str, tuple[int, dict[tuple[int, str], int]]] = Lru(10_000)
         self._timer: Any = None
 
     def __len__(self) -> int:

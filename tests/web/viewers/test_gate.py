@@ -29,7 +29,7 @@ URL = "http://backend.example/auth?site=1"
 
 FAMILIES = {
     "LivePlaylist": ["index.m3u8", "mono.m3u8", "video.m3u8", "index.ts.m3u8", "tracks-v1a1/mono.m3u8"],
-    "ArchivePlaylist": [f"index-{S}-8.m3u8", f"mono-{S}-now.m3u8", f"archive/{S}/8/index.m3u8", f"mono.m3u8?utc={S}"],
+    "ArchivePlaylist": [f"index-{S}-8.m3u8", f"mono-{S}-now.m3u8", f"archive/{S}/8/index.m3u8"],
     "RewindPlaylist": ["rewind-7200.m3u8"],
     "TimeshiftAbsPlaylist": [f"timeshift_abs-{S}.m3u8", f"mono-timeshift_abs-{S}.m3u8"],
     "TimeshiftRelPlaylist": ["timeshift_rel-3590.m3u8"],
