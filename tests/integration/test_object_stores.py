@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -21,6 +20,7 @@ from flussdvr.object_store import ObjectStore
 from lab.curl import Api, curl
 from lab.server import Server
 from lab.store import KEY, SECRET, Store
+from lab.wait import until
 from lab.watch import pictures
 
 FPS = 10
@@ -31,14 +31,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "store").start()
     yield store
     store.stop()
-
-
-def until(true: Callable[[], Any], timeout_s: float = 30) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := true()):
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.05)
-    return found
 
 
 def test_exports_to_an_object_store(serve: Callable[..., Server], store: Store, tmp_path: Path) -> None:
@@ -93,7 +85,9 @@ def test_exports_to_an_object_store(serve: Callable[..., Server], store: Store, 
         return {"name": "cam", "from": begin * 1000, "duration": 2000, "path": path}
 
     def ended(id: str) -> dict[str, Any]:
-        return until(lambda: (found := api.get(f"/dvr_export_jobs/{id}"))["status"] != "running" and found)
+        return until(
+            "it happens", lambda: (found := api.get(f"/dvr_export_jobs/{id}"))["status"] != "running" and found
+        )
 
     assert api("PUT", "/dvr_export_jobs/one", order("job")).json["path"] == store.url("of/cam/job.mp4")
     assert (ended("one")["status"], ended("one")["progress"]) == ("succeeded", 100)
@@ -113,7 +107,7 @@ def test_exports_to_an_object_store(serve: Callable[..., Server], store: Store, 
     assert api.get("/config")["export_roots"][1] == store.url("of/cam")
     text = curl("-H", "Accept: text/plain", f"{api.url}/config").body
     assert b"export_root" in text and b"OFTHESTORE" not in text.replace(KEY.encode(), b"")
-    until(lambda: '"server_started"' in log.read_text())
+    until("it happens", lambda: '"server_started"' in log.read_text())
     finished = [event for event in map(json.loads, log.read_text().splitlines()) if "export" in event["event"]]
     assert (finished[0]["path"], finished[0]["status"]) == (path, "succeeded")
     assert "store_denied" in [event["error"] for event in finished]

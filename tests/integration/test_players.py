@@ -19,6 +19,7 @@ import pytest
 
 from flussdvr.formats.stamp import read_stamp, read_tone
 from lab.server import Server
+from lab.wait import TIMEOUT_S
 from lab.watch import picture_file
 
 pytestmark = [pytest.mark.players, pytest.mark.alone]
@@ -94,7 +95,7 @@ def test_vlc(demo: Server, form: str, nobodys: Path) -> None:
         *["--scene-path", str(nobodys), "--scene-ratio", "10", "--scene-format", "png", url(demo, form), "vlc://quit"],
     ]
     environment = dict(os.environ, HOME=str(nobodys), XDG_RUNTIME_DIR=str(nobodys))
-    done = subprocess.run(command, timeout=40, env=environment, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, timeout=TIMEOUT_S, env=environment, check=False, capture_output=True, text=True)
     scenes = sorted(nobodys.glob("scene*.png"))
     assert scenes, done.stderr
     check(demo, form, [picture_file(scene, FPS) for scene in scenes], 3)
@@ -106,7 +107,7 @@ def test_mpv(demo: Server, form: str, tmp_path: Path) -> None:
         *[need("mpv"), "--no-config", "--ao=null", "--frames=60", "--msg-level=all=warn,ffmpeg=error"],
         *["--vo=image", "--vo-image-format=jpg", f"--vo-image-outdir={tmp_path}", "--untimed", url(demo, form)],
     ]
-    done = subprocess.run(command, timeout=40, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, timeout=TIMEOUT_S, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
     check(demo, form, [picture_file(image, FPS) for image in sorted(tmp_path.glob("*.jpg"))], 50)
@@ -125,7 +126,7 @@ def test_gstreamer(demo: Server, form: str, tmp_path: Path) -> None:
         *["timeout", "-k", "2", "-s", "INT", "4" if form in LIVE else "20", need("gst-launch-1.0"), "-q"],
         *["playbin", f"uri={url(demo, form)}", f"video-sink={video_sink}", f"audio-sink={audio_sink}"],
     ]
-    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, timeout=TIMEOUT_S, capture_output=True, text=True, check=False)
     assert "ERROR" not in done.stdout + done.stderr, done.stdout + done.stderr
     luma = np.fromfile(pictures, np.uint8)
     frames = luma[: len(luma) // (WIDTH * HEIGHT) * WIDTH * HEIGHT].reshape(-1, HEIGHT, WIDTH)

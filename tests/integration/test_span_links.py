@@ -6,7 +6,6 @@ import http.client
 import json
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from lab.curl import Api, curl
 from lab.server import Server
 from lab.transport import heavy
+from lab.wait import TIMEOUT_S, until
 
 pytestmark = pytest.mark.alone
 
@@ -37,17 +37,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def begin(server: Server) -> int:
     """The first of eight whole seconds that are recorded, about a megabyte each."""
-    publisher = http.client.HTTPConnection("127.0.0.1", server.http, timeout=30)
+    publisher = http.client.HTTPConnection("127.0.0.1", server.http, timeout=TIMEOUT_S)
     publisher.request("PUT", "/site/gate/mpegts", heavy(12, 40_000))
     assert publisher.getresponse().status == 204
     publisher.close()
-    api, deadline = Api(server.http), time.monotonic() + 10
-    while time.monotonic() < deadline:
-        ranges = api.get("/streams/site%2Fgate/dvr/timeline")["ranges"]
-        if ranges and ranges[0][1] - ranges[0][0] >= 11_500:
-            return -(-int(ranges[0][0]) // 1000)
-        time.sleep(0.1)
-    raise AssertionError("nothing is recorded")
+    api = Api(server.http)
+
+    def recorded() -> list[list[int]]:
+        ranges: list[list[int]] = api.get("/streams/site%2Fgate/dvr/timeline")["ranges"]
+        return ranges if ranges and ranges[0][1] - ranges[0][0] >= 11_500 else []
+
+    return -(-until("12 s are recorded", recorded)[0][0] // 1000)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def played(url: str, agent: str = "mpv/0.40") -> tuple[float, int]:
     """Seconds of video and frames, by ffprobe, which reads all of it."""
     command = ["ffprobe", "-v", "error", "-user_agent", agent, "-count_packets", "-select_streams", "v:0"]
     command += ["-show_entries", "format=duration:stream=nb_read_packets", "-of", "json", url]
-    found = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+    found = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S).stdout)
     return float(found["format"]["duration"]), int(found["streams"][0]["nb_read_packets"])
 
 

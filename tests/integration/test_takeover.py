@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from lab.server import Server, free_port
 from lab.source import Source
+from lab.wait import until
 from lab.watch import ffmpeg_complaints, pictures
 
 pytestmark = pytest.mark.long
@@ -54,14 +54,14 @@ def test_a_backup_takes_over_and_gives_back(serve: Callable[..., Server]) -> Non
         f"stream safe {{ input udp://127.0.0.1:{port}; input {FAKE} priority=2; input_timeout 2s; dvr @main;"
         " segment_duration 1; }"
     )
-    server.wait_recorded("safe", 3, timeout_s=20)  # nothing on UDP: the backup runs
+    server.wait_recorded("safe", 3)  # nothing on UDP: the backup runs
     camera = Source(f"[f=mpegts]udp://127.0.0.1:{port}?pkt_size=1316", seconds=40)
     try:
         wait_for(server, "back to udp://")
         camera.stop()
         wait_for(server, "no media for 2 s", since="back to udp://")
         before = server.ranges("safe")[-1][1]
-        server.wait_recorded("safe", sum(e - b for b, e in server.ranges("safe")) + 3, timeout_s=20)
+        server.wait_recorded("safe", sum(e - b for b, e in server.ranges("safe")) + 3)
         assert server.ranges("safe")[-1][1] > before
     finally:
         camera.stop()
@@ -71,8 +71,10 @@ def test_a_backup_takes_over_and_gives_back(serve: Callable[..., Server]) -> Non
         assert begin - end <= 7
 
 
-def wait_for(server: Server, text: str, since: str = "", timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while text not in server.log.read_text().partition(since or "\0")[2 if since else 0]:
-        assert time.monotonic() < deadline, server.log.read_text()[-2000:]
-        time.sleep(0.2)
+def wait_for(server: Server, text: str, since: str = "") -> None:
+    """Until `text` stands in the log, after the first `since`."""
+
+    def said() -> bool:
+        return text in server.log.read_text().partition(since or "\0")[2 if since else 0]
+
+    until(lambda: f"{text!r} in {server.log.read_text()[-2000:]}", said)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from lab.server import Server
+from lab.wait import until
 
 pytestmark = pytest.mark.alone
 
@@ -147,11 +148,9 @@ def events(log: Path) -> dict[str, dict[str, Any]]:
 
 
 def wait_for(log: Path, count: int) -> dict[str, dict[str, Any]]:
-    deadline = time.monotonic() + 20
-    while len(told := events(log)) < count:
-        assert time.monotonic() < deadline, f"{len(told)} of {count} events"
-        time.sleep(0.1)
-    return told
+    """The events, once there are so many."""
+    until(f"{count} events", lambda: len(events(log)) >= count)
+    return events(log)
 
 
 def segments(server: Server, begin: int, kind: str) -> list[str]:

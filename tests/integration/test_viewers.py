@@ -23,6 +23,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from lab.server import Server
+from lab.wait import TIMEOUT_S, until
 
 pytestmark = pytest.mark.alone
 
@@ -185,7 +186,7 @@ def test_signed_tokens(server: Server, begin: int) -> None:
 
 
 def test_who_has_signed_in_watches_without_a_question(server: Server, begin: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=TIMEOUT_S)
     body = json.dumps({"user": "viewer", "password": "look"})
     page = {"X-Requested-With": "flussdvr", "Content-Type": "application/json"}
     connection.request("POST", "/ui/session", body, page)
@@ -236,9 +237,9 @@ def test_a_thousand_requests_are_one_question(server: Server, backend: Backend, 
 def test_when_permission_ends_one_question_is_asked(server: Server, backend: Backend, begin: int) -> None:
     segment_path = segment(server, "good-cam-brief", begin)
     with watching(server, f"/cam/timeshift_abs-{begin}.ts?token=good-cam-long-brief") as endless:
-        deadline = time.monotonic() + 20
-        while len(backend.about("good-cam-long-brief")) < 2:
-            assert time.monotonic() < deadline and endless.recv(1 << 16)
+        until(
+            "it is asked about again", lambda: endless.recv(1 << 16) and len(backend.about("good-cam-long-brief")) > 1
+        )
         threads = [threading.Thread(target=status, args=(server, segment_path)) for _ in range(30)]
         for thread in threads:
             thread.start()
@@ -281,10 +282,7 @@ def test_countries_and_a_new_database(server: Server, backend: Backend) -> None:
     loopback_is_in(server.folder, "DE")
     assert server.process is not None
     os.kill(server.process.pid, signal.SIGHUP)
-    deadline = time.monotonic() + 10
-    while f"reloaded {server.config}" not in server.log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until("it is reloaded", lambda: f"reloaded {server.config}" in server.log.read_text())
     assert answer() == "country_not_allowed", "it was decided a moment ago"
     with server.get(f"{API}/sessions/reauth?name=abroad", ADMIN, "POST") as response:
         assert response.status == 200
@@ -356,10 +354,8 @@ def test_tokens_are_not_in_the_log(server: Server, begin: int, stream: str) -> N
                 response.read()
     with server.get(f"{API}/sessions?token={SECRET}", ADMIN) as response:
         assert response.status == 200
-    deadline = time.monotonic() + 10
-    while "/sessions?token=" not in (log := server.log.read_text()[before:]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until("it is logged", lambda: "/sessions?token=" in server.log.read_text()[before:])
+    log = server.log.read_text()[before:]
     assert SECRET not in log
     for url in urls:
         assert f"/{stream}/{url.partition('?')[0]}?" in log, url

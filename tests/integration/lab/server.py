@@ -17,6 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lab.wait import TIMEOUT_S, until
+
+STOP_TIMEOUT_S = 60.0
+"""The server gives itself less."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -25,12 +30,7 @@ def free_port() -> int:
 
 
 def faketime_library() -> str:
-    """Where Debian has put it."""
-    return str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")))
-
-
-def libfaketime() -> str:
-    """The library that shifts the clock of a process; installed by tests/install-system-packages."""
+    """The library that shifts the clock of a process, where Debian has put it."""
     return str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")))
 
 
@@ -52,7 +52,7 @@ class Server:
         )
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, wait_s: float = 20) -> Server:
+    def start(self, wait_s: float = TIMEOUT_S) -> Server:
         self.launch()
         return self.wait_ready(wait_s)
 
@@ -67,7 +67,7 @@ class Server:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         atexit.register(self.stop)  # also where a fixture failed before it came to that
 
-    def wait_ready(self, wait_s: float = 20) -> Server:
+    def wait_ready(self, wait_s: float = TIMEOUT_S) -> Server:
         """Until it answers."""
         assert self.process is not None
         deadline = time.monotonic() + wait_s
@@ -90,7 +90,7 @@ class Server:
         self.process.wait(10)
         self.process = None
 
-    def stop(self, wait_s: float = 10) -> float:
+    def stop(self, wait_s: float = STOP_TIMEOUT_S) -> float:
         """As systemd would; the seconds it took."""
         if self.process is None:
             return 0.0
@@ -116,7 +116,7 @@ class Server:
         """The answer, whatever its status; `OSError` if there is none."""
         request = urllib.request.Request(self.url(path), headers=headers or {}, method=method)
         try:
-            response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=30)
+            response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)
             return response
         except urllib.error.HTTPError as error:
             return error  # type: ignore[return-value]
@@ -135,15 +135,17 @@ class Server:
         answer = self.json(f"/{stream}/recording_status.json")
         return [(item["from"], item["from"] + item["duration"]) for item in answer[0]["ranges"]]
 
-    def wait_recorded(self, stream: str, seconds: float, timeout_s: float = 60) -> list[tuple[int, int]]:
-        """Wait until `seconds` are recorded in total."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+    def wait_recorded(self, stream: str, seconds: float, timeout_s: float = TIMEOUT_S) -> list[tuple[int, int]]:
+        """What is recorded, once it is `seconds` in total."""
+
+        def enough() -> list[tuple[int, int]]:
             response = self.get(f"/{stream}/recording_status.json")
             body = response.read()
-            if response.status == 200:
-                ranges = json.loads(body)[0]["ranges"]
-                if sum(item["duration"] for item in ranges) >= seconds:
-                    return [(item["from"], item["from"] + item["duration"]) for item in ranges]
-            time.sleep(0.2)
-        raise RuntimeError(f"{stream}: not {seconds} s recorded after {timeout_s} s:\n{self.log.read_text()[-3000:]}")
+            found = json.loads(body)[0]["ranges"] if response.status == 200 else []
+            if sum(item["duration"] for item in found) < seconds:
+                return []
+            return [(item["from"], item["from"] + item["duration"]) for item in found]
+
+        return until(
+            lambda: f"{seconds} s of {stream} are recorded:\n{self.log.read_text()[-3000:]}", enough, timeout_s
+        )
