@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError
 from flussdvr.archive.body import Body, Extent
 from flussdvr.config.model import Bucket
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.export_file import FileDestination
+from flussdvr.export_file import FileDestination, Place
 from flussdvr.export_object import find_object, is_object
 from flussdvr.formats import mp4
 from flussdvr.formats.ilst import Metadata
@@ -70,7 +70,7 @@ class Destination(Protocol):
 class Exporter:
     """
     `exports` finds what to write, `cpu` computes, `disk` writes to files, `uploads` to object stores until `ending`;
-    `roots()` are the permitted directories and buckets.
+    `roots()` are the permitted directories and buckets, and what is not permitted in them.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Exporter:
         cpu: Worker,
         disk: Worker,
         uploads: Worker,
-        roots: Callable[[], Iterable[str | Bucket]],
+        roots: Callable[[], Iterable[Place | Bucket]],
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
         ending: Event | None = None,
     ) -> None:
@@ -153,7 +153,7 @@ class Exporter:
         if "://" in path:
             title = "exports go to files and to s3:// and s3s://"
             raise DvrError(Kind.BAD_REQUEST, "not_supported", title, {"parameter": "path"})
-        return FileDestination(path, [root for root in roots if isinstance(root, str)]), self._disk
+        return FileDestination(path, [root for root in roots if not isinstance(root, Bucket)]), self._disk
 
     def tell(self, order: Order, status: str, error: str | None = None, size: int | None = None) -> None:
         """What has become of an order. `status`: "succeeded", "failed", "canceled"."""

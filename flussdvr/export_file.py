@@ -3,8 +3,11 @@ Exports to files on the server.
 
     body --copy_file_range--> a file without a name --fsync--> link: there, or not at all
 
-A file may be written below `roots` only, wherever symbolic links lead, and never replaces another. It has no name until
-it is complete (O_TMPFILE), so nothing is left of one that was interrupted.
+A file may be written below the permitted places only, wherever symbolic links lead, and never replaces another. It has
+no name until it is complete (O_TMPFILE), so nothing is left of one that was interrupted.
+
+Below a DVR root every name without an extension may be wanted as a directory one day: of a stream, of a year. So a
+file's name ends in `.mp4` there, and no part of the path is a name that the archive itself gives to files.
 """
 
 from __future__ import annotations
@@ -20,10 +23,28 @@ from flussdvr.archive.body import Body
 from flussdvr.archive.copying import write_body
 from flussdvr.errors import DvrError, Kind
 
-_OURS = re.compile(r"\..*|locks\.json|\d+\.(thumbs\.)?(mp4|idx)")
-"""Names that the archive itself has."""
+_OURS = re.compile(r"\..*|locks\.json|\d+\.(thumbs\.)?(mp4|idx)(\.new)?")
+"""Names that the archive itself gives to files, as `casefold()` has them: some file systems do not tell the case."""
 FULL = (ENOSPC, EDQUOT, EFBIG)
 _PATH = {"parameter": "path"}
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRoot:
+    """A DVR root: exports may go there, among the archive's own files."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateRoot:
+    """Where no export may go, even inside of a place that is permitted: the state directory."""
+
+    path: str
+
+
+Place = str | ArchiveRoot | PrivateRoot
+"""What stands for a directory and all that is in it; of several that are one in another, the innermost decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +52,7 @@ class FileDestination:
     """A file below one of `roots`."""
 
     path: str
-    roots: Sequence[str]
+    roots: Sequence[Place]
 
     @property
     def name(self) -> str:
@@ -50,26 +71,42 @@ class FileDestination:
             return None
 
 
-def check_path(path: str, roots: Iterable[str]) -> None:
-    """DvrError DENIED for a path that is not permitted, CONFLICT for one that is taken."""
+def check_path(path: str, roots: Iterable[Place]) -> None:
+    """DvrError DENIED for a path that is not permitted, CONFLICT for one that is taken. Blocking."""
     directory, name = os.path.split(path)
-    if not path.startswith("/") or "\0" in path or ".." in path.split("/") or _OURS.fullmatch(name) or not name:
+    if not path.startswith("/") or "\0" in path or ".." in path.split("/") or not name or _is_ours(name):
         raise _forbidden(path)
     _check_inside(os.path.realpath(directory), path, roots)
     if os.path.lexists(path):
         raise _exists(path)
 
 
-def _check_inside(directory: str, path: str, roots: Iterable[str]) -> None:
+def _check_inside(directory: str, path: str, roots: Iterable[Place]) -> None:
+    """`directory`: where the last part of `path` really is."""
+    innermost: tuple[str, Place] | None = None
     for root in roots:
-        real = os.path.realpath(root)
-        if directory == real or directory.startswith(real.rstrip("/") + "/"):
-            return
-    raise _forbidden(path)
+        real = os.path.realpath(root if isinstance(root, str) else root.path)
+        is_inside = directory == real or directory.startswith(real.rstrip("/") + "/")
+        if is_inside and (innermost is None or len(real) >= len(innermost[0])):
+            innermost = real, root
+    if innermost is None or isinstance(innermost[1], PrivateRoot):
+        raise _forbidden(path)
+    parts = directory[len(innermost[0]) :].split("/")
+    if any(part and _is_ours(part) for part in parts):
+        raise _forbidden(path)
+    if isinstance(innermost[1], ArchiveRoot) and not path.casefold().endswith(".mp4"):
+        raise _forbidden(path)
+
+
+def _is_ours(name: str) -> bool:
+    return _OURS.fullmatch(name.casefold()) is not None
 
 
 def _forbidden(path: str) -> DvrError:
-    title = f"{path[:200]!r} is not below export_root or a DVR root, or is a name of the archive's own"
+    title = (
+        f"{path[:200]!r} is not below export_root or a DVR root, or has a name that the archive may need: "
+        "below a DVR root, names of exports end in .mp4"
+    )
     return DvrError(Kind.DENIED, "path_not_permitted", title, _PATH)
 
 
@@ -77,7 +114,7 @@ def _exists(path: str) -> DvrError:
     return DvrError(Kind.CONFLICT, "file_exists", f"{path} exists, and is left as it is", _PATH)
 
 
-def write_file(body: Body, path: str, roots: Iterable[str], copied: Callable[[int, int], None]) -> None:
+def write_file(body: Body, path: str, roots: Iterable[Place], copied: Callable[[int, int], None]) -> None:
     """Blocking: all of it, or nothing. DvrError, Canceled."""
     try:
         _write_file(body, path, roots, copied)
@@ -89,7 +126,7 @@ def write_file(body: Body, path: str, roots: Iterable[str], copied: Callable[[in
         raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{path}: {error.strerror or error}", _PATH) from None
 
 
-def _write_file(body: Body, path: str, roots: Iterable[str], copied: Callable[[int, int], None]) -> None:
+def _write_file(body: Body, path: str, roots: Iterable[Place], copied: Callable[[int, int], None]) -> None:
     directory, name = os.path.split(path)
     os.makedirs(directory, exist_ok=True)
     at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -37,6 +37,7 @@ from flussdvr.errors import DvrError
 from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
 from flussdvr.export import Exporter
+from flussdvr.export_file import ArchiveRoot, Place, PrivateRoot
 from flussdvr.ingest.rtmp import PublisherFactory
 from flussdvr.links import Links
 from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
@@ -267,8 +268,10 @@ class Server(MultiService):
         root = Root(media.resource(), api, metrics, Pages(files, sender, gate.hides), session)
         return Site(root, self._reactor, publishers, self.usage)
 
-    def _export_roots(self) -> list[str | Bucket]:
-        return [*self.config.export_roots, *self.config.roots]
+    def _export_roots(self) -> list[Place | Bucket]:
+        config = self.config
+        # the last decides between equals: an export_root that is a DVR root has the archive's names in it
+        return [PrivateRoot(config.state_dir), *config.export_roots, *map(ArchiveRoot, config.roots)]
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:

@@ -12,7 +12,7 @@ import pytest
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Canceled
-from flussdvr.export_file import FileDestination, check_path, write_file
+from flussdvr.export_file import ArchiveRoot, FileDestination, PrivateRoot, check_path, write_file
 
 
 @pytest.fixture
@@ -123,6 +123,45 @@ def test_where_files_may_go(tmp_path: Path) -> None:
             check_path(path, roots)
     with pytest.raises(DvrError, match="file_exists"):
         check_path(f"{root}/dangling.mp4", roots)
+
+
+def test_names_that_the_archive_needs(tmp_path: Path) -> None:
+    """Directories of streams and of years that may come, the archive's own files, and the state."""
+    storage, state, exports = tmp_path / "storage", tmp_path / "storage/state", tmp_path / "storage/state/exports"
+    (storage / "cam/2026").mkdir(parents=True)
+    exports.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(storage)
+    (exports / "to_storage").symlink_to(storage)
+    roots = [PrivateRoot(str(state)), str(exports), str(tmp_path / "link"), ArchiveRoot(str(storage))]
+    for good in (
+        "x.mp4",
+        "x.MP4",
+        "cam/x.mp4",
+        "newcam/x.mp4",
+        "exports/2026/x.mp4",
+        "state/exports/x",
+        "state/exports/a/y.mov",
+    ):
+        check_path(f"{storage}/{good}", roots)
+    for bad in (
+        *("newcam", "cam/2027", "cam/x.mov", "cam/2027/x", "a/b"),
+        *(
+            "cam/locks.json",
+            "cam/Locks.JSON",
+            "cam/locks.json/x.mp4",
+            ".flussdvr",
+            ".flussdvr/x.mp4",
+            "cam/.lock/x.mp4",
+        ),
+        *("cam/2027/01/01/00/1795194000000.mp4", "cam/2027/01/01/00/1795194000000.mp4/x.mp4", "cam/1.idx/x.mp4"),
+        *("cam/5.thumbs.mp4", "cam/5.IDX.new/x.mp4", "state/x.mp4", "state/catalog.sqlite", "state/other/x.mp4"),
+        *("state/exports/to_storage/newcam", "state/exports/to_storage/cam/2027", "state/exports/locks.json"),
+    ):
+        with pytest.raises(DvrError) as raised:
+            check_path(f"{storage}/{bad}", roots)
+        assert raised.value.kind is Kind.DENIED, bad
+    with pytest.raises(DvrError):
+        check_path(f"{tmp_path}/link/newcam", roots)
 
 
 def test_what_is_left(tmp_path: Path) -> None:

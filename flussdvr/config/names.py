@@ -56,6 +56,8 @@ def stream_name_problem(name: str) -> str | None:
         return f"'{parts[0]}' is reserved: the server answers under that name"
     if any(part.casefold() in ARCHIVE_FILES for part in parts):
         return "no part of a stream name may be 'locks.json': the archive keeps a file of that name"
+    if any(part.casefold().endswith(".mp4") for part in parts):
+        return "no part of a stream name may end in '.mp4': files of that name may be among the recordings"
     if parts[-1] in RESERVED_LAST or _COMMAND.fullmatch(parts[-1]):
         return f"'{parts[-1]}' is reserved: it is what comes after a stream name in a URL"
     return None

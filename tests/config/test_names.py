@@ -34,7 +34,7 @@ def test_a_name(name: str) -> None:
     [
         *("", "/a", "a/", "a//b", "a/../b", ".a", "a/.lock", "@a", "a b", "a?b", "a\tb"),
         *("streamer/a", "a/mpegts", "a/info.json", "a/ranges.json", "a/recording_status.json", "a/x.m3u8", "a/x.vtt"),
-        *("a/locks.json", "locks.json/a", "a/LOCKS.json", "locks.json"),
+        *("a/locks.json", "locks.json/a", "a/LOCKS.json", "locks.json", "a.mp4/b", "a.MP4"),
         *(
             "a\u202eb",
             "a\u2066b",
