@@ -22,6 +22,9 @@ class Kind(Enum):
     CONFLICT = "conflict"
     OUT_OF_RANGE = "out_of_range"
     CORRUPT = "corrupt"
+    """What is on a disk is not what its standard or its index says: damage."""
+    INTERNAL = "internal"
+    """We are wrong: a bug, which is logged with its traceback."""
     NO_SPACE = "no_space"
     UNAVAILABLE = "unavailable"
 
@@ -33,6 +36,7 @@ STATUS: dict[Kind, int] = {
     Kind.CONFLICT: 409,
     Kind.OUT_OF_RANGE: 416,
     Kind.CORRUPT: 500,
+    Kind.INTERNAL: 500,
     Kind.UNAVAILABLE: 503,
     Kind.NO_SPACE: 507,
 }

@@ -212,7 +212,7 @@ class MediaSite:
         if request.startedWriting:
             request.channel.transport.abortConnection()
             return b""
-        return write_error(request, DvrError(Kind.CORRUPT, "internal_error", "internal error"))
+        return write_error(request, DvrError(Kind.INTERNAL, "internal_error", "internal error"))
 
     # -- one answer per kind of URL -----------------------------------------------------------------------------------
 

@@ -317,7 +317,7 @@ class DvrRequest(Request):
         """Something unforeseen outside of the routes' own error handling."""
         log.failure("{method} {uri} failed", reason, method=self.method, uri=redact_request(self.uri))
         if not self.startedWriting:
-            self.write(write_error(self, DvrError(Kind.CORRUPT, "internal_error", "internal error")))
+            self.write(write_error(self, DvrError(Kind.INTERNAL, "internal_error", "internal error")))
         if not self._disconnected and not self.finished:
             self.finish()
         return reason

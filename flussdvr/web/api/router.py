@@ -179,7 +179,7 @@ class Router:
 
     def _crashed(self, request: Any, failure: Failure) -> bytes:
         self.log.failure("{method} {uri} failed", failure, method=request.method, uri=redact_request(request.uri))
-        return write_error(request, DvrError(Kind.CORRUPT, "internal_error", "internal error"))
+        return write_error(request, DvrError(Kind.INTERNAL, "internal_error", "internal error"))
 
 
 def _no_constant(name: str) -> Any:
