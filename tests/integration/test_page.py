@@ -71,7 +71,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterat
         stream paid {{ input fake://?size=320x180; dvr @main; segment_duration 2; on_play {backend.auth}; }}
         stream news {{ input publish://; dvr @main; segment_duration 2; title "News"; }}
         stream radio {{ input publish://; dvr @main; segment_duration 2; title "Only sound"; }}
-        stream dead {{ input tshttp://127.0.0.1:9/none; dvr @main; }}
+        stream dead {{ input tshttp://127.0.0.1:9/none; dvr @main 7; }}
         stream "x'onmouseover=alert(3)&lt" {{
             input tshttp://127.0.0.1:9/none?<b>;
             title "<script>alert(1)</script><img src=x onerror=alert(2)>";

@@ -63,7 +63,11 @@ def add_config(
             "output_kbit": round(clients.bytes_per_s() * 8 / 1000),
             "partitions": [{"path": root.path, "mounted": root.uuid is not None} for root in archive.roots.values()],
             "listeners": open_listeners.documents(administration.config),
+            "warnings": warnings(),
         }
+
+    def warnings() -> list[Document]:
+        return [one.document() for one in administration.config.warnings]
 
     @router.get("/config")
     async def get_config(call: Call) -> Document | Text:
@@ -79,7 +83,7 @@ def add_config(
             "event_sinks": [_sink(one, call.secrets) for one in config.event_sinks.values()],
             "export_roots": [root.place if isinstance(root, Bucket) else root for root in config.export_roots],
             "listeners": open_listeners.documents(config),
-            "warnings": [one.document() for one in config.warnings],
+            "warnings": warnings(),
             "stats": stats(),
         }
 

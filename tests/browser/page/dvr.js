@@ -127,6 +127,11 @@ export async function export_mp4(house) {
   await page.getByRole("button", { name: "Lock", exact: true }).click();
   await until("it is locked", async () => (await locks()).length === 1);
   await page.getByRole("region", { name: "Locked" }).waitFor();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete recordings?" });
+  await dialog.getByText("All that is recorded there is locked").waitFor();
+  check(await dialog.getByRole("button", { name: "Delete for ever" }).isDisabled(), "what is locked can be deleted");
+  await dialog.getByRole("button", { name: "Keep them" }).click();
   await page.getByRole("button", { name: "Unlock" }).first().click();
   await until("it is not locked any more", async () => (await locks()).length === 0);
   const name = download.suggestedFilename();

@@ -11,6 +11,9 @@ export async function events_and_alarms(house) {
   const alarms = page.getByRole("region", { name: "Alarms" });
   await alarms.getByText(/dead has/).waitFor();
   await alarms.getByRole("link", { name: /dead/ }).waitFor();
+  // seven seconds instead of days: the configuration works, and is hardly meant
+  const warning = page.getByRole("region", { name: "Configuration" }).getByText(/'7' keeps 7s of recordings/);
+  await warning.waitFor();
   const count = () => alarms.getByRole("listitem").count();
   await until(
     "the badge has their number",

@@ -13,6 +13,18 @@ export async function readEvents(after: string | null, abort?: AbortSignal): Pro
   return answer.events;
 }
 
+export interface ConfigWarning {
+  message: string;
+  hint: string | null;
+  /** The whole as one line: file, line, column, what is said and hardly meant. */
+  text: string;
+}
+
+/** What the configuration that runs says and hardly means. */
+export async function readConfigWarnings(abort?: AbortSignal): Promise<ConfigWarning[]> {
+  return (await request<{ warnings?: ConfigWarning[] }>("GET", "config/stats", undefined, abort)).warnings ?? [];
+}
+
 /** The worst first. */
 export async function readAlarms(abort?: AbortSignal): Promise<Alarm[]> {
   return (await request<{ alarms: Alarm[] }>("GET", "alarms", undefined, abort)).alarms;

@@ -10,6 +10,7 @@ import { poll } from "../common/poll";
 import { formatDay, shownZone, zoneTitle } from "../common/time";
 import { Alarms } from "./Alarms";
 import { choose, readChosen, spellChosen, streamsOf, type Chosen } from "./chosen";
+import { ConfigWarnings } from "./ConfigWarnings";
 import { EventRow } from "./EventRow";
 import { FAMILIES, FAMILY_TITLES, type Family } from "./families";
 import { joined, newer, type Events } from "./feed";
@@ -34,6 +35,7 @@ export function EventsScreen() {
     <div class="events-screen">
       <h1 class="visually-hidden">Events and alarms</h1>
       <Alarms />
+      <ConfigWarnings />
       <section aria-labelledby="events-title">
         <div class="row">
           <h2 id="events-title" class="grow">
