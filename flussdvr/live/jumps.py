@@ -109,7 +109,8 @@ class Stamps:
             return self._release()
         first, second, third = held
         before, step = second.dts - first.dts, third.dts - second.dts
-        if 0 < step <= self._jump and not 0 < before <= min(self._jump, SLOW_SAMPLES * step):
+        nearer = abs(third.dts - first.dts - 2 * self._usual) < abs(step - self._usual)
+        if not nearer and 0 < step <= self._jump and not 0 < before <= min(self._jump, SLOW_SAMPLES * step):
             self.repaired += 1
             self._held = [second, third]
             return [self._settle(first, second.dts - min(step, self._usual)), *self._release()]

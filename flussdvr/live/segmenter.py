@@ -24,7 +24,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flussdvr.formats.fmp4 import Run, write_fragment
-from flussdvr.live.clock import MediaClock, least_delay
+from flussdvr.live.anchor import Anchor
+from flussdvr.live.clock import AHEAD_US, MediaClock
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.lane import Lane, Verdict
 from flussdvr.media import Sample, Track
@@ -32,7 +33,6 @@ from flussdvr.timeline import to_ms
 
 FRAGMENT_US = 1_000_000
 PATIENCE_US = 700_000
-ANCHOR_US = 1_000_000
 SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""
 PENDING_BYTES = 32 << 20
@@ -81,9 +81,15 @@ class Segmenter:
         self._jumped_bytes = 0
         self._jumped_at_us = 0
         self._now_us = 0
-        self._first_arrival_us: int | None = None
-        self._arrivals: list[int] = []
-        """Arrival minus media time of what has come since `_first_arrival_us`."""
+        self._before_us = 0
+        self._anchor = Anchor()
+        self._shift_us = 0
+        """UTC is later by so much than the clock says: from the next sync sample on."""
+        self._shift_since_us = 0
+        self._stepped = False
+        """That is because the server's clock has stepped, not because the source's was misjudged."""
+        self._skipping = False
+        """What would be dated before the end of what is recorded is left out."""
         self._stated_offset_us: int | None = None
         self._scanned = 1
         self._shift = 0
@@ -125,7 +131,8 @@ class Segmenter:
 
     def _received(self, track_id: int, lane: Lane, samples: Sequence[Sample], now_us: int) -> None:
         """Samples whose times are settled."""
-        self._now_us = now_us
+        if now_us != self._now_us:
+            self._before_us, self._now_us = self._now_us, now_us
         if samples and track_id not in self._jumped:
             samples = self._put(lane, samples, now_us)
         if samples:
@@ -191,7 +198,7 @@ class Segmenter:
         self._flush()
 
     def _flush(self) -> None:
-        if self._first_arrival_us is not None and not self._active:
+        if self._anchor.first_us is not None and not self._active:
             self._begin(patient=False)
         reference = self._reference
         if reference is None:
@@ -209,6 +216,8 @@ class Segmenter:
         self._settle()
         self._follow(self._jumped_at_us)
         self._flush()
+        if not self.clock.exact:
+            self._anchor.remember(self.clock, self._now_us)
         self._stop(reason)
 
     @property
@@ -220,17 +229,13 @@ class Segmenter:
     def _arrived(self, media_us: int, now_us: int) -> None:
         if self.clock.anchored:
             self.clock.arrived(media_us, now_us)
-            return
-        if self._first_arrival_us is None:
-            self._first_arrival_us = now_us
-            self._arrivals.clear()
-        self._arrivals.append(now_us - media_us)
+        else:
+            self._anchor.arrived(media_us, now_us)
 
     def _work(self, now_us: int) -> None:
         if not self._active:
-            first = self._first_arrival_us
             overflow = self.pending_bytes > PENDING_BYTES
-            if self.clock.anchored or overflow or (first is not None and now_us - first >= ANCHOR_US):
+            if self.clock.anchored or overflow or self._anchor.is_ready(now_us):
                 self._begin(patient=not overflow)
             if not self._active:
                 return
@@ -246,6 +251,11 @@ class Segmenter:
         """Start a run of media at the first sync sample of the video, if there is one."""
         video = [lane for lane in self._lanes.values() if lane.track.is_video]
         audio = [lane for lane in self._lanes.values() if not lane.track.is_video and lane.pending]
+        if self._skipping and self.clock.anchored:
+            for lane in audio:
+                while lane.pending and self.clock.utc_us(lane.media_us(lane.pending[0].pts)) < self._floor_us:
+                    self.dropped_samples += len(lane.take(1))
+            audio = [lane for lane in audio if lane.pending]
         start = self._drop_before_sync(video[0]) if video else None
         if start is not None:
             reference = video[0]
@@ -265,25 +275,44 @@ class Segmenter:
             used = [lane for lane in self._lanes.values() if lane is reference or not lane.track.is_video]
         self._active = used
         self._scanned = 1
-        self._anchor(start_us)
+        self._date(start_us)
         self._on_tracks(tuple(lane.track for lane in used))
 
-    def _anchor(self, start_us: int) -> None:
+    def _date(self, start_us: int) -> None:
+        """Find the UTC of a run that begins at media time `start_us`."""
+        floor_us = self._floor_us
         if self._stated_offset_us is not None:
             self.clock.anchor(0, self._stated_offset_us, exact=True)
         elif not self.clock.anchored:
-            self.clock.anchor(0, least_delay(self._arrivals))
-        floor_us = max(self._floor_ms(), self._end_ms) * 1000
-        if self.clock.utc_us(start_us) < floor_us:
+            kept = self._anchor.continued(start_us, floor_us, self._now_us)
+            if kept is not None:
+                self.clock = kept
+            else:
+                self.clock.anchor(0, self._anchor.offset_us)
+        self.clock.begin(start_us)
+        self._anchor.forget()
+        ahead_us = floor_us - self.clock.utc_us(start_us)
+        if ahead_us > AHEAD_US:
+            self._end_ms = 0  # an end in the future is a fault, and nothing to go on from
+        elif ahead_us > 0:
             self.clock.anchor(start_us, floor_us, exact=self.clock.exact)
+            self.clock.held_back = True
+
+    @property
+    def _floor_us(self) -> int:
+        return max(self._floor_ms(), self._end_ms) * 1000
 
     @staticmethod
     def _waited_us(lane: Lane) -> int:
         return lane.media_us(lane.pending[-1].dts - lane.pending[0].dts)
 
     def _drop_before_sync(self, lane: Lane) -> Sample | None:
+        floor_us = self._floor_us if self._skipping and self.clock.anchored else None
+        if floor_us is not None and floor_us > self._now_us + 3 * AHEAD_US:
+            floor_us = None  # no source is that far ahead: the end is wrong
         for index, sample in enumerate(lane.pending):
-            if sample.sync:
+            if sample.sync and (floor_us is None or self.clock.utc_us(lane.media_us(sample.pts)) >= floor_us):
+                self._skipping = False
                 self.dropped_samples += index
                 lane.take(index)
                 return sample
@@ -302,7 +331,9 @@ class Segmenter:
         at_us = self.clock.utc_us(lane.media_us(sample.dts))
         running = bool(self._active)
         forward = at_us >= self._end_ms * 1000
-        keep = self.clock.anchored and forward and abs(now_us - at_us) < SAME_CLOCK_US
+        late_us = now_us - at_us
+        most_us = SAME_CLOCK_US + max(0, now_us - self._before_us) + max(0, self.clock.deviation_us)
+        keep = self.clock.anchored and forward and -SAME_CLOCK_US < late_us < most_us
         if running:
             self._stop("source_lost" if keep else "timestamp_jump", keep_clock=keep)
         else:
@@ -313,7 +344,8 @@ class Segmenter:
             lane.restart()
         self._reference = None
         self._active = []
-        self._first_arrival_us = None
+        self._shift_us = 0
+        self._anchor.restart()
 
     def _stop(self, reason: str, keep_clock: bool = False) -> None:
         self._restart_lanes()
@@ -432,8 +464,59 @@ class Segmenter:
         head, payload = write_fragment(self._sequence, runs)
         sync = first.sync or not reference.track.is_video
         self._on_fragment(LiveFragment(head + payload, len(head), begin_ms, end_ms, sync))
-        if self.clock.astray():
+        self._correct(reference)
+
+    # -- corrections of the clock -----------------------------------------------------------------------------
+
+    def clock_stepped(self, shift_us: int) -> None:
+        """
+        UTC is later by `shift_us` (or earlier): what was dated stays, what follows is dated anew from a sync sample on.
+
+        A small step back is no reason to lose anything: the run goes on after its own end, and is steered.
+        """
+        if not self._active:
+            self._anchor.stepped(shift_us)
+            if self.clock.anchored:
+                self.clock.shift(shift_us)
+        elif -AHEAD_US <= shift_us < 0:
+            self.clock.held_back = True
+        else:
+            self._stepped = True
+            self._request_shift(shift_us)
+        if shift_us < -AHEAD_US:
+            self._end_ms = 0
+
+    def _request_shift(self, shift_us: int) -> None:
+        if not self._shift_us:
+            self._shift_since_us = self._now_us
+        self._shift_us = shift_us
+
+    def _correct(self, reference: Lane) -> None:
+        """Behind a fragment: whether the next one is to be dated by a clock that is put right."""
+        if not self._shift_us and reference.newest_us is not None:
+            self._request_shift(self.clock.correction(reference.newest_us) or 0)
+        if not self._shift_us:
+            return
+        following = reference.pending[0] if reference.pending else None
+        if following is not None and (following.sync or not reference.track.is_video):
+            self._apply_shift(reference, following)
+        elif self._now_us - self._shift_since_us > SYNC_WAIT_US:
             self._stop("clock")
+
+    def _apply_shift(self, reference: Lane, following: Sample) -> None:
+        shift_us, self._shift_us = self._shift_us, 0
+        self.clock.shift(shift_us)
+        self.clock.held_back = False
+        for lane in self._lanes.values():
+            lane.mapped_next = None
+        self._on_gap("clock")
+        ahead_us = self._floor_us - self.clock.utc_us(reference.media_us(following.pts))
+        if self._stepped and ahead_us > AHEAD_US:
+            self._end_ms = 0
+        elif ahead_us > 0:
+            self._skipping = True
+            self._active, self._reference = [], None
+        self._stepped = False
 
     def _run(self, lane: Lane, count: int, end_dts: int | None = None) -> Run | None:
         """The oldest `count` samples of a lane; the last one ends at `end_dts`, else where the next one begins."""

@@ -199,9 +199,16 @@ def test_late_samples_are_dropped_and_counted() -> None:
 
 
 def test_nothing_is_dated_before_what_is_recorded() -> None:
-    rig = Rig(VIDEO, AUDIO, floor_ms=START_MS + 60_000)
+    rig = Rig(VIDEO, AUDIO, floor_ms=START_MS + 8_000)
     rig.play(5)
-    assert rig.fragments[0].begin_ms == START_MS + 60_000
+    assert rig.fragments[0].begin_ms == START_MS + 8_000
+    assert not rig.gaps and tile(rig.fragments)
+
+
+def test_an_end_that_lies_far_in_the_future_is_no_floor() -> None:
+    rig = Rig(VIDEO, AUDIO, floor_ms=START_MS + 86_400_000)
+    rig.play(5)
+    assert rig.fragments[0].begin_ms == START_MS
 
 
 def test_audio_only() -> None:
