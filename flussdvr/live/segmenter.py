@@ -25,7 +25,7 @@ from dataclasses import replace
 
 from flussdvr.formats.fmp4 import Run, write_fragment
 from flussdvr.live.anchor import Anchor
-from flussdvr.live.clock import AHEAD_US, MediaClock
+from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.lane import Lane, Verdict
 from flussdvr.media import Sample, Track
@@ -33,6 +33,8 @@ from flussdvr.timeline import to_ms
 
 FRAGMENT_US = 1_000_000
 PATIENCE_US = 700_000
+OWN_AHEAD_US = 3 * AHEAD_US
+"""No source is further ahead of its arrival than this: an end that is belongs to a clock that has stepped."""
 SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""
 PENDING_BYTES = 32 << 20
@@ -266,6 +268,9 @@ class Segmenter:
         else:
             return
         start_us = reference.media_us(start.pts)
+        self._date(start_us)
+        if self._skipping:
+            return
         for lane in audio:
             if lane is not reference:
                 self._drop_old(lane, start_us)
@@ -275,7 +280,6 @@ class Segmenter:
             used = [lane for lane in self._lanes.values() if lane is reference or not lane.track.is_video]
         self._active = used
         self._scanned = 1
-        self._date(start_us)
         self._on_tracks(tuple(lane.track for lane in used))
 
     def _date(self, start_us: int) -> None:
@@ -292,15 +296,18 @@ class Segmenter:
         self.clock.begin(start_us)
         self._anchor.forget()
         ahead_us = floor_us - self.clock.utc_us(start_us)
-        if ahead_us > AHEAD_US:
-            self._end_ms = 0  # an end in the future is a fault, and nothing to go on from
+        if ahead_us > EARLY_US and floor_us <= self._now_us:
+            self._skipping = True  # it is older than what is recorded: sent once more, out of a buffer
         elif ahead_us > 0:
             self.clock.anchor(start_us, floor_us, exact=self.clock.exact)
             self.clock.held_back = True
 
     @property
     def _floor_us(self) -> int:
-        return max(self._floor_ms(), self._end_ms) * 1000
+        """Nothing is dated before this. An end that lies far in the future of now is a fault, and no floor."""
+        recorded_us, own_us = self._floor_ms() * 1000, self._end_ms * 1000
+        recorded_us = recorded_us if recorded_us - self._now_us <= AHEAD_US else 0
+        return max(recorded_us, own_us if own_us - self._now_us <= OWN_AHEAD_US else 0)
 
     @staticmethod
     def _waited_us(lane: Lane) -> int:
@@ -308,8 +315,6 @@ class Segmenter:
 
     def _drop_before_sync(self, lane: Lane) -> Sample | None:
         floor_us = self._floor_us if self._skipping and self.clock.anchored else None
-        if floor_us is not None and floor_us > self._now_us + 3 * AHEAD_US:
-            floor_us = None  # no source is that far ahead: the end is wrong
         for index, sample in enumerate(lane.pending):
             if sample.sync and (floor_us is None or self.clock.utc_us(lane.media_us(sample.pts)) >= floor_us):
                 self._skipping = False
