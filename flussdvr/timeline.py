@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import overload
 
 HOUR_MS = 3_600_000
+MAX_MS = 253_402_300_800_000
+"""The year 10000: the paths of blobs have years of four digits."""
 MILLISECOND_DIGITS = 12
 """A number with this many digits or more is milliseconds, a shorter one is seconds."""
 

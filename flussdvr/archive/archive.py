@@ -9,7 +9,8 @@ The archive: everything that is recorded, on all storage roots.
        `------- Retention
 
 Start-up: rows are loaded, then every root is identified and what a crash left open there is recovered. A root that is
-not mounted or hangs delays the others by no more than `PATIENCE_S`; it is tried again until it comes.
+not mounted, hangs or has much to be recovered delays the others by no more than `LOOK_S` and `READY_S`; it joins when
+it can (see `joining`), and is tried again until it comes.
 """
 # mypy: allow-untyped-calls
 # (Service is not annotated)
@@ -28,15 +29,19 @@ from twisted.logger import Logger
 
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.body import Extent
-from flussdvr.archive.catalog import Catalog, SqliteCatalog
+from flussdvr.archive.catalog import Catalog, RootRow, SqliteCatalog
+from flussdvr.archive.catalog_watch import CatalogWatch
 from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.index_cache import IndexCache
-from flussdvr.archive.locks import find_locks, write_locks
+from flussdvr.archive.joining import Joining
+from flussdvr.archive.locks import write_locks
+from flussdvr.archive.marker import MARKER
+from flussdvr.archive.placement import place
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.recovery import Recovered, recover_open
+from flussdvr.archive.recovery import Recovered, is_none_of_ours, recover_some, take_over
 from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms, is_closed, unlocked
 from flussdvr.archive.root import OnEvent, Root, RootWorkers, root_threads
-from flussdvr.archive.scan import find_blobs
+from flussdvr.archive.scan import Skipped
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
 from flussdvr.errors import DvrError, Kind
@@ -45,14 +50,19 @@ from flussdvr.timeline import Range, RangeSet
 
 __all__ = ["Archive", "StreamArchive"]
 
-PATIENCE_S = 30
-"""How long start-up waits for a disk."""
+LOOK_S = 1
+"""How long start-up waits for a disk to say which it is, so that one that was moved is known before rows are read."""
+READY_S = 2
+"""How long start-up waits for what was left open on the disks, so that it is listed from the beginning."""
+RECOVERED_AT_ONCE = 64
+"""Blobs that are recovered between two writes to the catalog."""
 FAREWELL_S = 10
 """How long each step of stopping waits: what is lost then is what a kill would lose."""
 TICK_S = 1
 SWEEP_S = 5
 ROOT_RETRY_S = 5
 RECOVERY_RETRY_S = 60
+CATALOG_RETRY_S = 5
 CATALOG = "catalog.sqlite"
 
 
@@ -94,10 +104,14 @@ class Archive(Service):
         self._streams: dict[str, StreamArchive] = {}
         self._left_open: dict[str, list[Blob]] = {}
         self._recovering: set[str] = set()
+        self._surveyed: set[str] = set()
+        self._copies: dict[str, str] = {}
         self._uuids: dict[str, str] = {}
         self._configured = [os.path.abspath(path) for path in roots]
         self._ticks = 0
         self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
+        self.joining = Joining(self, self._event)
+        self._watch = CatalogWatch(self.catalog, self._event)
         self.retention = Retention(
             self.streams_of, self.catalog, self.root, self._event, utc_ms, wants=wants, trusts_clock=trusts_clock
         )
@@ -144,7 +158,7 @@ class Archive(Service):
             raise DvrError(Kind.CONFLICT, "already_recording", f"{name} is being recorded")
         root = self.root(settings.root)
         root.sync_interval_s = max(1, min(root.sync_interval_s, settings.sync_interval_s))
-        archive = self._stream_archive(name)
+        archive = self.archive_of(name)
         make_room = partial(self.retention.make_room, root)
         recorder = Recorder(archive, root, self.catalog, self._reactor, self._event, make_room, self._recorder_closed)
         self.recorders[name] = recorder
@@ -221,19 +235,27 @@ class Archive(Service):
     # -- start and stop ---------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Load the catalog, identify the roots, recover what was left open. DvrError UNAVAILABLE without catalog."""
+        """
+        Load the catalog, identify the roots, recover what was left open; what takes long goes on behind.
+
+        DvrError UNAVAILABLE for a catalog of a newer flussdvr.
+        """
         await self.catalog.open()
+        self._watch.look()
         for row in await self.catalog.roots():
             if row.path is not None:
                 self._uuids[row.path] = row.uuid
         paths = dict.fromkeys([*self._uuids, *self._configured])
-        # A known disk at another path must be known by that before its rows are read.
-        await self._patiently([self._look(path) for path in paths])
-        self._load(await self.catalog.blobs())
+        await self._place(paths)
+        self.load(await self.catalog.blobs())
+        for row in await self.catalog.roots():
+            if row.path is not None and not row.imported:
+                self.joining.unknown.add(row.path)
         for name, locks in (await self.catalog.locks()).items():
-            self._stream_archive(name).locks = locks
+            self.archive_of(name).locks = locks
+        self._watch.look()
         self.opened = True
-        await self._patiently([self._ready(self.root(path)) for path in paths])
+        await self._patiently([self._ready(self.root(path)) for path in paths if path in self.roots], READY_S)
         for name, within in await self.catalog.deletions():
             self._behind(self._delete_range(name, within))
 
@@ -253,7 +275,7 @@ class Archive(Service):
         super().stopService()
         return Deferred.fromCoroutine(self.close())
 
-    async def _patiently(self, work: Iterable[Awaitable[Any]], patience_s: int = PATIENCE_S) -> None:
+    async def _patiently(self, work: Iterable[Awaitable[Any]], patience_s: int) -> None:
         """Wait for all of it, but not for ever; what takes longer goes on behind."""
         waiting = [Deferred.fromCoroutine(_settled(one)) for one in work]
         for one in waiting:
@@ -267,65 +289,109 @@ class Archive(Service):
 
     # -- roots ------------------------------------------------------------------------------------------------
 
-    async def _look(self, path: str) -> None:
-        """Tell the catalog which disk is at a path, if one is."""
-        root = self.root(path)
-        try:
-            uuid = await root.find()
-        except (DvrError, OSError):
-            return
-        if uuid is not None and self._uuids.get(path) != uuid and not self.opened:
+    async def _place(self, paths: Iterable[str]) -> None:
+        """Find out which disk is at which path, before rows are read: one that was moved is known by its uuid."""
+        found: dict[str, str] = {}
+        silent = set(paths)
+
+        async def look(path: str) -> None:
+            try:
+                uuid = await self.root(path).find()
+            except (DvrError, OSError):
+                uuid = None
+            silent.discard(path)
+            if uuid is not None:
+                found[path] = uuid
+
+        await self._patiently([look(path) for path in paths], LOOK_S)
+        placement = place(dict(found), frozenset(silent), self._uuids, self._configured)
+        self._copies = placement.copies
+        for path, uuid in placement.adopt.items():
             await self._adopt(path, uuid)
+        for path in placement.forgotten:
+            self.log.info("{path} is a copy of a root that is configured elsewhere: it is not used", path=path)
+            self._behind(_settled(self.roots.pop(path).stop()))
 
     async def _ready(self, root: Root) -> None:
         try:
             await root.ready()
         except DvrError:
             return  # the root has told
-        await self._recover(root)
+        await self._join(root)
+
+    async def _join(self, root: Root) -> None:
+        """List what is on a root that has been identified."""
+        if root.path in self._recovering or root.uuid is None:
+            return
+        self._recovering.add(root.path)
+        try:
+            root.step = "what is recorded on it is looked for"
+            await self.joining.import_all(root)
+            root.step = "what was left open on it is looked into"
+            await self._recover(root)
+            if root.path not in self._surveyed:
+                root.step = "it is compared with the catalog"
+                await self.joining.survey(root)
+                self._surveyed.add(root.path)
+                root.step = "what was found on it is looked into"
+                await self._recover(root)
+        except (DvrError, OSError) as error:
+            self.log.error("{path}: {step}: {error}", path=root.path, step=root.step, error=error)
+            self._left_open.setdefault(root.path, [])  # to be tried again
+        finally:
+            root.step = None
+            self._recovering.discard(root.path)
 
     async def _adopt(self, path: str, uuid: str) -> None:
-        known = await self.catalog.adopt_root(path, uuid)
+        """The disk with this uuid is at `path`."""
+        imported = await self.catalog.adopt_root(path, uuid)
         for other, its in list(self._uuids.items()):
             if its == uuid:
                 del self._uuids[other]
         self._uuids[path] = uuid
         self.root(path).known = True
-        if not known:
-            await self._import(path)
-
-    async def _import(self, path: str) -> None:
-        """A disk that the catalog has never seen: what is recorded there becomes rows, and is looked into later."""
-        found = await self.root(path).reader.do(find_blobs, path)
-        for name, locks in await self.root(path).reader.do(lambda: list(find_locks(path))):
-            await self._import_locks(name, locks)
-        known = {(blob.stream, blob.begin_ms) for blob in self._all_blobs() if blob.root == path}
-        blobs = [blob for blob in found if (blob.stream, blob.begin_ms) not in known]
-        if not blobs:
-            return
-        self.log.info("{path}: {count} recordings that the catalog does not know", path=path, count=len(blobs))
-        ids = await self.catalog.insert_blobs(blobs)
-        if self.opened:
-            for blob, id in zip(blobs, ids, strict=True):
-                blob.id = id
-            self._load(blobs)
-
-    async def _import_locks(self, name: str, locks: RangeSet) -> None:
-        archive = self._stream_archive(name)
-        for lock in archive.locks:
-            locks.add(lock)
-        await self.catalog.replace_locks(name, locks)
-        archive.locks = locks
+        if not imported:
+            self.joining.unknown.add(path)
 
     async def _root_identified(self, root: Root, uuid: str) -> None:
         expected = self._uuids.get(root.path)
-        if expected != uuid:
-            if expected is not None:
-                title = f"{root.path} is another disk: {uuid}, expected {expected}"
-                raise DvrError(Kind.UNAVAILABLE, "another_disk", title)
-            await self._adopt(root.path, uuid)
+        home = self._copies.get(root.path) or next((path for path, its in self._uuids.items() if its == uuid), None)
+        if expected == uuid:
+            return
+        if expected is not None:
+            title = f"{root.path} is another disk: {uuid}, expected {expected}"
+            raise DvrError(Kind.UNAVAILABLE, "another_disk", title)
+        if home is not None and self._uuids.get(home) == uuid and self._is_used(home):
+            title = (
+                f"{root.path} is a copy of {home}, by its uuid, and both are configured: nothing is recorded to it. "
+                f"Configure one of them, or remove {root.path}/{MARKER} and start again, to use it as another disk"
+            )
+            raise DvrError(Kind.CONFLICT, "root_is_a_copy", title)
+        await self._adopt(root.path, uuid)
+        if home is not None and home != root.path:
+            self._moved(home, root.path)
 
-    def _load(self, blobs: Iterable[Blob]) -> None:
+    def _is_used(self, path: str) -> bool:
+        """Whether anything is configured to be recorded there."""
+        policies = {os.path.abspath(policy.root) for policy in self.retention.policies.values()}
+        recorded = {recorder.root.path for recorder in self.recorders.values()}
+        return path in recorded or path in (policies or self._configured)
+
+    def _moved(self, before: str, path: str) -> None:
+        """A disk that was at `before` is found at `path`, while the server runs."""
+        self.log.warn("the disk of {before} is at {path} now", before=before, path=path)
+        for archive in self.streams_of(before):
+            archive.moved(before, path)
+        for blob in self._left_open.pop(before, []):
+            blob.root = path
+            self._left_open.setdefault(path, []).append(blob)
+        self._surveyed.discard(path)
+        old = self.roots.pop(before, None)
+        if old is not None:
+            self._behind(_settled(old.stop()))
+
+    def load(self, blobs: Iterable[Blob]) -> None:
+        """List the rows that need no look, keep the others for `_recover`."""
         whole: dict[str, list[Blob]] = {}
         for blob in blobs:
             if blob.state is BlobState.CLOSED:
@@ -333,46 +399,68 @@ class Archive(Service):
             else:
                 self._left_open.setdefault(blob.root, []).append(blob)
         for name, some in whole.items():
-            self._stream_archive(name).add_all(some)
+            self.archive_of(name).add_all(some)
 
     async def _recover(self, root: Root) -> None:
         """What a crash left open on a root, or what the catalog did not know of."""
-        if root.path in self._recovering or root.uuid is None:
-            return
-        self._recovering.add(root.path)
-        failed = []
+        failed: list[Blob] = []
+        to_examine: list[Blob] = []
         for blob in self._left_open.pop(root.path, []):
             try:
                 if blob.state is BlobState.DELETING:
                     await self.retention.delete_now([blob], "unfinished")
                 elif blob.state is BlobState.TRIMMING:
                     blob.state = BlobState.CLOSED
-                    self._stream_archive(blob.stream).add(blob)
-                    await self.retention.cut(self._stream_archive(blob.stream), blob, RangeSet(), "unfinished")
+                    self.archive_of(blob.stream).add(blob)
+                    await self.retention.cut(self.archive_of(blob.stream), blob, RangeSet(), "unfinished")
                 else:
-                    await self._recovered(blob, await root.reader.do(recover_open, blob, root.uuid, root.files))
+                    to_examine.append(blob)
             except (DvrError, OSError) as error:
                 failed.append(blob)
                 self.log.error("{path} can't be recovered: {error}", path=blob.path, error=error)
+        to_examine.sort(key=lambda blob: -blob.begin_ms)  # what is asked for most comes first
+        useless = Skipped()
+        for first in range(0, len(to_examine), RECOVERED_AT_ONCE):
+            some = to_examine[first : first + RECOVERED_AT_ONCE]
+            try:
+                found = await root.reader.do(recover_some, some, root.uuid or "", root.holds, root.files)
+                failed += await self._recovered(list(zip(some, found, strict=True)), useless)
+            except (DvrError, OSError) as error:
+                failed += some
+                self.log.error("{path} can't be recovered: {error}", path=root.path, error=error)
+        self.joining.tell(root, 0, 0, useless)
         if failed:
             self._left_open[root.path] = failed
-        self._recovering.discard(root.path)
 
-    async def _recovered(self, blob: Blob, found: Recovered | None) -> None:
-        if found is None:
-            self.log.info("{path}: nothing was written to it", path=blob.path)
-            await self.retention.delete_now([blob], None)
-            return
-        blob.end_ms, blob.size, blob.index_size = found.end_ms, found.size, found.index_size
-        blob.state = BlobState.CLOSED
-        await self.catalog.update_blobs([blob])
-        self._stream_archive(blob.stream).add(blob)
-        if found.changed:
-            self.log.info("{path}: recovered, {size} bytes", path=blob.path, size=blob.size)
+    async def _recovered(self, pairs: list[tuple[Blob, Recovered | Exception | None]], useless: Skipped) -> list[Blob]:
+        """List what was found; the blobs that are to be tried again. `useless` is told of files that are none."""
+        again, good, empty, forgotten = [], [], [], []
+        for blob, found in pairs:
+            if isinstance(found, Recovered):
+                take_over(blob, found)
+                good.append(blob)
+                if found.changed:
+                    self.log.info("{path}: recovered, {size} bytes", path=blob.path, size=blob.size)
+            elif found is None and blob.state is BlobState.OPEN:
+                self.log.info("{path}: nothing was written to it", path=blob.path)
+                empty.append(blob)
+            elif found is None or is_none_of_ours(found):
+                useless.add(blob.path, "no recording in it" if found is None else str(found))
+                forgotten.append(blob.id)
+            else:
+                again.append(blob)
+                self.log.error("{path} can't be recovered: {error}", path=blob.path, error=found)
+        await self.retention.delete_now(empty, None)
+        await self.catalog.delete_blobs(forgotten)
+        await self.catalog.update_blobs(good)
+        for blob in good:
+            self.archive_of(blob.stream).add(blob)
+        return again
 
     # -- the rest ---------------------------------------------------------------------------------------------
 
-    def _stream_archive(self, name: str) -> StreamArchive:
+    def archive_of(self, name: str) -> StreamArchive:
+        """What is recorded of a stream, made known if it was not."""
         if name not in self._streams:
             self._streams[name] = StreamArchive(name, self.indexes, self.read)
         return self._streams[name]
@@ -398,7 +486,17 @@ class Archive(Service):
         if lost or (root.path in self._left_open and self._ticks % RECOVERY_RETRY_S == 0):
             self._behind(self._ready(root))
 
-    def _behind(self, work: Awaitable[None]) -> None:
+    def _tend_catalog(self) -> None:
+        self._watch.look()
+        state = self.catalog.state()
+        if self.catalog.broken:
+            rows = [RootRow(uuid, path, path not in self.joining.unknown) for path, uuid in self._uuids.items()]
+            locks = {name: archive.locks for name, archive in self._streams.items()}
+            self._behind(self.catalog.restore(rows, list(self._all_blobs()), locks))
+        elif state.refused is not None or state.copy_refused is not None:
+            self._behind(self.catalog.retry())
+
+    def _behind(self, work: Awaitable[Any]) -> None:
         Deferred.fromCoroutine(_settled(work)).addErrback(lambda failure: self.log.failure("archive", failure))
 
     def _event(self, event: dict[str, Any]) -> None:

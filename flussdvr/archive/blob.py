@@ -116,6 +116,7 @@ class BlobWriter:
 
     def __init__(self, blob: Blob, files: Files = FILES) -> None:
         self.root = blob.root
+        self.stream = blob.stream
         self.path = blob.path
         self.index_path = blob.index_path
         self.size = 0

@@ -10,10 +10,11 @@ The catalog: all the SQL there is.
     deletion          ranges that are being deleted: what a crash interrupts, the next start finishes
     signed_out        sign-ins of the web page that were ended before their time
     link              signed links to a span of a stream; link_viewer: who has used one that only so many may use
+    set_aside         rows that made no sense
 
-What can be rebuilt from the disks (root, blob) is derived. `Catalog` is what the archive asks for; `SqliteCatalog`
-answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that was reported
-is on the disk.
+What can be rebuilt from the disks (root, blob, lock) is derived. `Catalog` is what the archive asks for;
+`SqliteCatalog` answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that
+was reported is on the disk, unless the disk can't be written: see `database.file`.
 """
 
 from __future__ import annotations
@@ -24,103 +25,45 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.errors import DvrError, Kind
+from flussdvr.database.aside import ASIDE_LIMIT, Aside, sane_rows, set_row_aside
+from flussdvr.database.file import DatabaseFile
+from flussdvr.database.overrides_text import OverridesText
+from flussdvr.database.rows import (
+    LinkRow,
+    Nonsense,
+    RootRow,
+    read_blob,
+    read_link,
+    read_named_text,
+    read_root,
+    read_signed_out,
+    read_stream_range,
+)
+from flussdvr.errors import DvrError
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
-
-SCHEMA_VERSION = 6
-
-SCHEMA = """
-CREATE TABLE root (
-    id INTEGER PRIMARY KEY,
-    uuid TEXT NOT NULL UNIQUE,
-    path TEXT UNIQUE                    -- NULL: another disk stands in its place
-);
-CREATE TABLE blob (
-    id INTEGER PRIMARY KEY,
-    root_id INTEGER NOT NULL REFERENCES root(id),
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    index_size INTEGER NOT NULL,
-    state INTEGER NOT NULL,
-    segment_ms INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    after TEXT,
-    UNIQUE (root_id, stream, begin_ms)
-);
-CREATE TABLE lock (
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    PRIMARY KEY (stream, begin_ms)
-) WITHOUT ROWID;
-CREATE TABLE export_job (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, job TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE stream_override (stream TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-SECOND_SCHEMA = """
-ALTER TABLE blob ADD COLUMN holes TEXT;                  -- JSON: [[begin_ms, end_ms], ...], NULL for none
-ALTER TABLE blob ADD COLUMN freed INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE deletion (
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    PRIMARY KEY (stream, begin_ms, end_ms)
-) WITHOUT ROWID;
-"""
-
-THIRD_SCHEMA = """
-CREATE TABLE signed_out (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-FOURTH_SCHEMA = """
-CREATE TABLE link (
-    id TEXT PRIMARY KEY,
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    formats TEXT NOT NULL,              -- with spaces between
-    expires_ms INTEGER NOT NULL,
-    max_uses INTEGER,
-    uses INTEGER NOT NULL,
-    title TEXT,
-    created_by TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    revoked INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE link_viewer (
-    link_id TEXT NOT NULL REFERENCES link(id) ON DELETE CASCADE,
-    viewer BLOB NOT NULL,
-    PRIMARY KEY (link_id, viewer)
-) WITHOUT ROWID;
-"""
-
-FIFTH_SCHEMA = """
-CREATE TABLE dvr_override (dvr TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-SIXTH_SCHEMA = """
-ALTER TABLE blob ADD COLUMN discontinuity INTEGER NOT NULL DEFAULT 0;
-"""
 
 SELECT_BLOBS = """
 SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after, holes, freed,
        discontinuity
-FROM blob JOIN root ON root.id = root_id WHERE root.path IS NOT NULL ORDER BY stream, begin_ms
+FROM blob LEFT JOIN root ON root.id = root_id WHERE root.id IS NULL OR root.path IS NOT NULL ORDER BY stream, begin_ms
 """
 INSERT_BLOB = """
 INSERT INTO blob (root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after,
                   discontinuity)
 VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-UPDATE_BLOB = "UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ? WHERE id = ?"
+OVERRIDES = "overrides.json"
+INSERT_FOUND_BLOB = INSERT_BLOB.replace("INSERT", "INSERT OR IGNORE")
+UPDATE_BLOB = """
+UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ?, segment_ms = ?, sequence = ?,
+after = ?, discontinuity = ? WHERE id = ?
+"""
 UPDATE_STATE = "UPDATE blob SET state = ? WHERE id = ?"
 DELETE_BLOB = "DELETE FROM blob WHERE id = ?"
 SELECT_LINKS = """
@@ -138,44 +81,57 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class RootRow:
-    """`path` is `None` for a disk in whose place another was found."""
-
-    uuid: str
-    path: str | None
-
-
-@dataclass(slots=True)
-class LinkRow:
+class CatalogState:
     """
-    A link to `[begin_ms, end_ms)` of a stream, until `expires_ms`. `max_uses`: how many viewers may use it, `None`
-    for any number; `uses`: how many have.
+    What is wrong with the catalog. `refused`: why it can't be written; `moved_aside`: what became of a broken one;
+    `unreadable`: what stands in for it knows nothing of it; `copy_refused`: why the overrides have no copy as text.
     """
 
-    id: str
-    stream: str
-    begin_ms: int
-    end_ms: int
-    formats: tuple[str, ...]
-    expires_ms: int
-    max_uses: int | None
-    uses: int
-    title: str | None
-    created_by: str
-    created_ms: int
-    revoked: bool = False
+    refused: str | None = None
+    moved_aside: str | None = None
+    unreadable: bool = False
+    copy_refused: str | None = None
+    aside: tuple[Aside, ...] = ()
 
 
 class Catalog(Protocol):
     """What the archive asks of its database; everything is done or nothing is."""
 
+    broken: bool
+    """Whether it broke while it was used: it is empty now, and `restore` is to be called."""
+
     def open(self) -> Deferred[None]: ...
     def close(self) -> Deferred[None]: ...
+
+    def state(self) -> CatalogState:
+        """What is wrong with it now."""
+        ...
+
+    def retry(self) -> Deferred[bool]:
+        """Where it could not be written: try again. Whether it is written again."""
+        ...
+
+    def restore(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> Deferred[None]:
+        """After it broke: what the archive knows, as it was."""
+        ...
+
+    def set_aside(self, source: str, key: Sequence[object], reason: str) -> Deferred[None]:
+        """Keep a row that its reader makes no sense of where it can be looked at, and nowhere else."""
+        ...
 
     def roots(self) -> Deferred[list[RootRow]]: ...
 
     def adopt_root(self, path: str, uuid: str) -> Deferred[bool]:
-        """The root with this uuid is at `path` from now on. Whether it was known before."""
+        """The root with this uuid is at `path` from now on. Whether all that is on it is known: see `import_blobs`."""
+        ...
+
+    def import_blobs(
+        self, path: str, blobs: Sequence[Blob], locks: dict[str, RangeSet], whole: bool
+    ) -> Deferred[list[int]]:
+        """
+        What was found on a root: the ids of new rows, 0 for a blob that has one. `locks` replace those of their
+        streams. `whole`: from then on all that is on the root is known.
+        """
         ...
 
     def blobs(self) -> Deferred[list[Blob]]:
@@ -254,6 +210,17 @@ def transaction(
     return method
 
 
+def durable(
+    f: Callable[Concatenate[sqlite3.Connection, P], T],
+) -> Callable[Concatenate[SqliteCatalog, P], Deferred[T]]:
+    """A `transaction` that fails with UNAVAILABLE `state_not_writable` where it can't be stored."""
+
+    def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return self.worker.do(self.run, lambda connection: f(connection, *args, **kwargs), True)
+
+    return method
+
+
 class SqliteCatalog:
     """
     The catalog in one SQLite file, or in RAM for `:memory:`.
@@ -264,83 +231,154 @@ class SqliteCatalog:
     def __init__(self, path: str, worker: Worker) -> None:
         self.path = path
         self.worker = worker
-        self._connection: sqlite3.Connection | None = None
+        self.file = DatabaseFile(path)
+        self.broken = False
+        """Whether it broke while it was used: it is empty now, and `restore` is to be called."""
+        self._text = OverridesText(
+            os.path.join(os.path.dirname(path), "overrides.json") if path != ":memory:" else None
+        )
+        self._aside: dict[str, Aside] = {}
 
     def open(self) -> Deferred[None]:
+        """Fails with UNAVAILABLE `catalog_too_new` only: whatever else is wrong, there is a catalog then."""
         return self.worker.do(self._open)
 
     def close(self) -> Deferred[None]:
-        return self.worker.do(self._close)
+        return self.worker.do(self.file.close)
 
-    def run(self, f: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connection
-        if connection is None:
-            raise DvrError(Kind.UNAVAILABLE, "catalog_closed", "the catalog is not open")
+    def state(self) -> CatalogState:
+        """What is wrong with it now; in any thread."""
+        moved = self.file.moved_aside
+        return CatalogState(
+            self.file.refused,
+            f"{self.path}: {moved}" if moved is not None else None,
+            self.file.partial,
+            self._text.refused,
+            tuple(self._aside.values()),
+        )
+
+    def retry(self) -> Deferred[bool]:
+        """Where the file or the text could not be written: try again. Whether the file is used again."""
+        return self.worker.do(self._retry)
+
+    def run(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
+        """In the SQL thread: as `DatabaseFile.run`."""
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = f(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except sqlite3.IntegrityError as error:
-            raise DvrError(Kind.CONFLICT, "catalog_conflict", str(error)) from error
-        except sqlite3.Error as error:
-            raise DvrError(Kind.UNAVAILABLE, "catalog_failed", f"{self.path}: {error}") from error
-        return result
+            return self.file.run(f, durable)
+        except DvrError as error:
+            if error.code == "catalog_broken":
+                self.broken = self.file.replace(error.title) or self.broken
+            raise
+
+    def set_aside(self, source: str, key: Sequence[object], reason: str) -> Deferred[None]:
+        """Keep a row that its reader makes no sense of where it can be looked at, and nowhere else."""
+        return self.worker.do(self.run, lambda connection: self._set_aside(connection, source, key, reason))
+
+    def restore(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> Deferred[None]:
+        """After it broke: what the archive knows, as it was."""
+        return self.worker.do(self._restore, roots, blobs, locks)
 
     def _open(self) -> None:
-        try:
-            if self.path != ":memory:":
-                os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
-                _make_private(self.path)
-            connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            _upgrade(connection, self.path)
-        except (sqlite3.Error, OSError) as error:
-            raise DvrError(Kind.UNAVAILABLE, "catalog_failed", f"{self.path}: {error}") from error
-        self._connection = connection
+        self.file.open()
+        self.run(lambda connection: self._text.load(connection, self.file.moved_aside is not None))
+        self._write_text()
 
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+    def _retry(self) -> bool:
+        again = self.file.retry()
+        if again or self._text.refused:
+            self._write_text()
+        return again
 
-    @transaction
-    def roots(connection: sqlite3.Connection) -> list[RootRow]:
-        return [RootRow(*row) for row in connection.execute("SELECT uuid, path FROM root ORDER BY id")]
+    def _write_text(self) -> None:
+        if self.file.refused is None:
+            self._text.write(self.run(self._text.read_tables))
+
+    def _set_aside(self, connection: sqlite3.Connection, source: str, key: Sequence[object], reason: str) -> None:
+        set_row_aside(connection, source, key, reason)
+        before = self._aside.get(source)
+        self._aside[source] = Aside(source, (before.count if before else 0) + 1, before.reason if before else reason)
+
+    def _sane(
+        self,
+        table: str,
+        select: str,
+        read: Callable[[Sequence[object]], T],
+        first: tuple[str, tuple[int]] | None = None,
+    ) -> Deferred[list[T]]:
+        """The rows that make sense; the others are set aside. `first`: a statement to be done before."""
+
+        def work(connection: sqlite3.Connection) -> list[T]:
+            if first is not None:
+                connection.execute(*first)
+            found, nonsense = sane_rows(connection, table, select, read)
+            for key, reason in nonsense[:ASIDE_LIMIT]:
+                self._set_aside(connection, table, key, reason)
+            if nonsense and table in ("root", "blob"):
+                _forget_imports(connection)
+            return found
+
+        return self.worker.do(self.run, work)
+
+    def _restore(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            for table in ("blob", "lock", "root"):
+                connection.execute(f"DELETE FROM {table}")
+            for root in roots:
+                row = root.uuid, root.path, int(root.imported)
+                connection.execute("INSERT INTO root (uuid, path, imported) VALUES (?, ?, ?)", row)
+            for blob in blobs:
+                connection.execute(INSERT_BLOB, _row(blob))
+                connection.execute("UPDATE blob SET id = ? WHERE id = last_insert_rowid()", (blob.id,))
+                connection.execute(UPDATE_BLOB, _updated(blob))
+            for stream, some in locks.items():
+                _replace_locks(connection, stream, some)
+            self._text.load(connection, broken=True)
+
+        self.run(work)
+        self.broken = False
+        self._write_text()
+
+    def roots(self) -> Deferred[list[RootRow]]:
+        return self._sane("root", "SELECT uuid, path, imported FROM root ORDER BY id", read_root)
 
     @transaction
     def adopt_root(connection: sqlite3.Connection, path: str, uuid: str) -> bool:
-        known = connection.execute("SELECT 1 FROM root WHERE uuid = ?", (uuid,)).fetchone() is not None
         connection.execute("UPDATE root SET path = NULL WHERE path = ? AND uuid <> ?", (path, uuid))
         connection.execute(
-            "INSERT INTO root (uuid, path) VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET path = excluded.path",
+            "INSERT INTO root (uuid, path, imported) VALUES (?, ?, 0) "
+            "ON CONFLICT (uuid) DO UPDATE SET path = excluded.path",
             (uuid, path),
         )
-        return known
+        (imported,) = connection.execute("SELECT imported FROM root WHERE uuid = ?", (uuid,)).fetchone()
+        return bool(imported)
 
     @transaction
-    def blobs(connection: sqlite3.Connection) -> list[Blob]:
-        return [_blob(*row) for row in connection.execute(SELECT_BLOBS)]
+    def import_blobs(
+        connection: sqlite3.Connection, path: str, blobs: Sequence[Blob], locks: dict[str, RangeSet], whole: bool
+    ) -> list[int]:
+        ids = []
+        for blob in blobs:
+            cursor = connection.execute(INSERT_FOUND_BLOB, _row(blob))
+            ids.append((cursor.lastrowid or 0) if cursor.rowcount else 0)
+        for stream, some in locks.items():
+            _replace_locks(connection, stream, some)
+        if whole:
+            connection.execute("UPDATE root SET imported = 1 WHERE path = ?", (path,))
+        return ids
+
+    def blobs(self) -> Deferred[list[Blob]]:
+        return self._sane("blob", SELECT_BLOBS, read_blob)
 
     @transaction
     def insert_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> list[int]:
         ids = []
-        for b in blobs:
-            values = (b.root, b.stream, b.begin_ms, b.end_ms, b.size, b.index_size, b.state)
-            cursor = connection.execute(INSERT_BLOB, (*values, b.segment_ms, b.sequence, b.after, b.discontinuity))
-            ids.append(cursor.lastrowid or 0)
+        for blob in blobs:
+            ids.append(connection.execute(INSERT_BLOB, _row(blob)).lastrowid or 0)
         return ids
 
     @transaction
     def update_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> None:
-        rows = [(b.end_ms, b.size, b.index_size, b.state, _write_holes(b.holes), b.freed, b.id) for b in blobs]
-        connection.executemany(UPDATE_BLOB, rows)
+        connection.executemany(UPDATE_BLOB, [_updated(blob) for blob in blobs])
 
     @transaction
     def mark(connection: sqlite3.Connection, ids: Sequence[int], state: BlobState) -> None:
@@ -350,18 +388,14 @@ class SqliteCatalog:
     def delete_blobs(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
         connection.executemany(DELETE_BLOB, _rows(ids))
 
-    @transaction
-    def locks(connection: sqlite3.Connection) -> dict[str, RangeSet]:
-        result: dict[str, RangeSet] = {}
-        for stream, begin_ms, end_ms in connection.execute("SELECT stream, begin_ms, end_ms FROM lock"):
-            result.setdefault(stream, RangeSet()).add(Range(begin_ms, end_ms))
-        return result
+    def locks(self) -> Deferred[dict[str, RangeSet]]:
+        return self._sane("lock", "SELECT stream, begin_ms, end_ms FROM lock", read_stream_range).addCallback(
+            _by_stream
+        )
 
     @transaction
     def replace_locks(connection: sqlite3.Connection, stream: str, locks: RangeSet) -> None:
-        connection.execute("DELETE FROM lock WHERE stream = ?", (stream,))
-        rows = [(stream, lock.begin_ms, lock.end_ms) for lock in locks]
-        connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", rows)
+        _replace_locks(connection, stream, locks)
 
     @transaction
     def change_locks(connection: sqlite3.Connection, stream: str, gone: Sequence[Range], new: Sequence[Range]) -> None:
@@ -370,12 +404,10 @@ class SqliteCatalog:
         added = [(stream, lock.begin_ms, lock.end_ms) for lock in new]
         connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", added)
 
-    @transaction
-    def deletions(connection: sqlite3.Connection) -> list[tuple[str, Range]]:
-        rows = connection.execute("SELECT stream, begin_ms, end_ms FROM deletion")
-        return [(stream, Range(begin_ms, end_ms)) for stream, begin_ms, end_ms in rows]
+    def deletions(self) -> Deferred[list[tuple[str, Range]]]:
+        return self._sane("deletion", "SELECT stream, begin_ms, end_ms FROM deletion", read_stream_range)
 
-    @transaction
+    @durable
     def add_deletion(connection: sqlite3.Connection, stream: str, within: Range) -> None:
         row = (stream, within.begin_ms, within.end_ms)
         connection.execute("INSERT OR IGNORE INTO deletion (stream, begin_ms, end_ms) VALUES (?, ?, ?)", row)
@@ -385,11 +417,10 @@ class SqliteCatalog:
         row = (stream, within.begin_ms, within.end_ms)
         connection.execute("DELETE FROM deletion WHERE stream = ? AND begin_ms = ? AND end_ms = ?", row)
 
-    @transaction
-    def export_jobs(connection: sqlite3.Connection) -> dict[str, str]:
-        return dict(connection.execute("SELECT id, job FROM export_job ORDER BY created_ms"))
+    def export_jobs(self) -> Deferred[dict[str, str]]:
+        return self._named("export_job", "SELECT id, job FROM export_job ORDER BY created_ms")
 
-    @transaction
+    @durable
     def save_export_job(connection: sqlite3.Connection, id: str, created_ms: int, job: str) -> None:
         connection.execute(
             "INSERT INTO export_job (id, created_ms, job) VALUES (?, ?, ?) "
@@ -397,57 +428,61 @@ class SqliteCatalog:
             (id, created_ms, job),
         )
 
-    @transaction
+    @durable
     def delete_export_job(connection: sqlite3.Connection, id: str) -> None:
         connection.execute("DELETE FROM export_job WHERE id = ?", (id,))
 
-    @transaction
-    def signed_out(connection: sqlite3.Connection, now_ms: int) -> dict[str, int]:
-        connection.execute("DELETE FROM signed_out WHERE expires_ms <= ?", (now_ms,))
-        return dict(connection.execute("SELECT id, expires_ms FROM signed_out"))
+    def signed_out(self, now_ms: int) -> Deferred[dict[str, int]]:
+        over = "DELETE FROM signed_out WHERE expires_ms <= ?", (now_ms,)
+        found = self._sane("signed_out", "SELECT id, expires_ms FROM signed_out", read_signed_out, over)
+        return found.addCallback(dict)
 
-    @transaction
+    @durable
     def sign_out(connection: sqlite3.Connection, id: str, expires_ms: int) -> None:
         connection.execute("INSERT OR REPLACE INTO signed_out (id, expires_ms) VALUES (?, ?)", (id, expires_ms))
 
-    @transaction
-    def overrides(connection: sqlite3.Connection) -> dict[str, str]:
-        return dict(connection.execute("SELECT stream, patch FROM stream_override ORDER BY stream"))
+    def overrides(self) -> Deferred[dict[str, str]]:
+        return self._named("stream_override", "SELECT stream, patch FROM stream_override ORDER BY stream")
 
-    @transaction
-    def replace_override(connection: sqlite3.Connection, stream: str, patch: str | None) -> None:
-        connection.execute("DELETE FROM stream_override WHERE stream = ?", (stream,))
-        if patch is not None:
-            connection.execute("INSERT INTO stream_override (stream, patch) VALUES (?, ?)", (stream, patch))
+    def replace_override(self, stream: str, patch: str | None) -> Deferred[None]:
+        return self.worker.do(self._replace_override, "stream_override", "stream", stream, patch)
 
-    @transaction
-    def dvr_overrides(connection: sqlite3.Connection) -> dict[str, str]:
-        return dict(connection.execute("SELECT dvr, patch FROM dvr_override ORDER BY dvr"))
+    def dvr_overrides(self) -> Deferred[dict[str, str]]:
+        return self._named("dvr_override", "SELECT dvr, patch FROM dvr_override ORDER BY dvr")
 
-    @transaction
-    def replace_dvr_override(connection: sqlite3.Connection, dvr: str, patch: str | None) -> None:
-        connection.execute("DELETE FROM dvr_override WHERE dvr = ?", (dvr,))
-        if patch is not None:
-            connection.execute("INSERT INTO dvr_override (dvr, patch) VALUES (?, ?)", (dvr, patch))
+    def replace_dvr_override(self, dvr: str, patch: str | None) -> Deferred[None]:
+        return self.worker.do(self._replace_override, "dvr_override", "dvr", dvr, patch)
 
-    @transaction
-    def links(connection: sqlite3.Connection) -> list[LinkRow]:
-        return [_link(*row) for row in connection.execute(SELECT_LINKS)]
+    def _replace_override(self, table: str, key: str, name: str, patch: str | None) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))
+            if patch is not None:
+                connection.execute(f"INSERT INTO {table} ({key}, patch) VALUES (?, ?)", (name, patch))
+            self._text.count(connection)
 
-    @transaction
+        self.run(work, True)
+        self._write_text()
+
+    def _named(self, table: str, select: str) -> Deferred[dict[str, str]]:
+        return self._sane(table, select, read_named_text).addCallback(dict)
+
+    def links(self) -> Deferred[list[LinkRow]]:
+        return self._sane("link", SELECT_LINKS, read_link)
+
+    @durable
     def insert_link(connection: sqlite3.Connection, link: LinkRow) -> None:
         row = dataclasses.asdict(link) | {"formats": " ".join(link.formats)}
         connection.execute(INSERT_LINK, tuple(row.values()))
 
-    @transaction
+    @durable
     def revoke_link(connection: sqlite3.Connection, id: str) -> None:
         connection.execute("UPDATE link SET revoked = 1 WHERE id = ?", (id,))
 
-    @transaction
+    @durable
     def delete_links(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
         connection.executemany("DELETE FROM link WHERE id = ?", [(id,) for id in ids])
 
-    @transaction
+    @durable
     def use_link(connection: sqlite3.Connection, id: str, viewer: bytes) -> int | None:
         row = connection.execute("SELECT uses, max_uses FROM link WHERE id = ? AND NOT revoked", (id,)).fetchone()
         if row is None:
@@ -471,50 +506,38 @@ def _rows(ids: Iterable[int]) -> list[tuple[int]]:
     return [(id,) for id in ids]
 
 
-def _blob(id: int, stream: str, root: str, begin_ms: int, end_ms: int, size: int, index: int, *rest: Any) -> Blob:
-    state, segment_ms, sequence, after, holes, freed, discontinuity = rest
-    blob = Blob(stream, root, begin_ms, end_ms, size, index, BlobState(state), segment_ms, sequence, after, id)
-    blob.holes, blob.freed = tuple(Range(*hole) for hole in json.loads(holes or "[]")), freed
-    blob.discontinuity = discontinuity
-    return blob
+def _row(blob: Blob) -> tuple[object, ...]:
+    """For INSERT_BLOB."""
+    values = (blob.root, blob.stream, blob.begin_ms, blob.end_ms, blob.size, blob.index_size, blob.state)
+    return (*values, blob.segment_ms, blob.sequence, blob.after, blob.discontinuity)
 
 
-def _link(id: str, stream: str, begin_ms: int, end_ms: int, formats: str, *rest: Any) -> LinkRow:
-    link = LinkRow(id, stream, begin_ms, end_ms, tuple(formats.split()), *rest)
-    link.revoked = bool(link.revoked)
-    return link
+def _updated(blob: Blob) -> tuple[object, ...]:
+    """For UPDATE_BLOB."""
+    values = (blob.end_ms, blob.size, blob.index_size, blob.state, _write_holes(blob.holes), blob.freed)
+    return (*values, blob.segment_ms, blob.sequence, blob.after, blob.discontinuity, blob.id)
 
 
 def _write_holes(holes: Sequence[Range]) -> str | None:
     return json.dumps([[hole.begin_ms, hole.end_ms] for hole in holes]) if holes else None
 
 
-def _make_private(path: str) -> None:
-    """Passwords of sources and streams are in it, as the API was given them. SQLite's files beside it are as it is."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        found = os.fstat(descriptor)
-        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+def _by_stream(pairs: Iterable[tuple[str, Range]]) -> dict[str, RangeSet]:
+    result: dict[str, RangeSet] = {}
+    for stream, item in pairs:
+        result.setdefault(stream, RangeSet()).add(item)
+    return result
 
 
-def _upgrade(connection: sqlite3.Connection, path: str) -> None:
-    """Make or check the schema. A catalog from a newer flussdvr is left alone: DvrError UNAVAILABLE."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        title = f"{path} has schema {version}; this flussdvr knows up to {SCHEMA_VERSION}"
-        raise DvrError(Kind.UNAVAILABLE, "catalog_too_new", title)
-    if version < 1:
-        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
-    if version < 2:
-        connection.executescript(f"BEGIN IMMEDIATE; {SECOND_SCHEMA} PRAGMA user_version = 2; COMMIT;")
-    if version < 3:
-        connection.executescript(f"BEGIN IMMEDIATE; {THIRD_SCHEMA} PRAGMA user_version = 3; COMMIT;")
-    if version < 4:
-        connection.executescript(f"BEGIN IMMEDIATE; {FOURTH_SCHEMA} PRAGMA user_version = 4; COMMIT;")
-    if version < 5:
-        connection.executescript(f"BEGIN IMMEDIATE; {FIFTH_SCHEMA} PRAGMA user_version = 5; COMMIT;")
-    if version < 6:
-        connection.executescript(f"BEGIN IMMEDIATE; {SIXTH_SCHEMA} PRAGMA user_version = 6; COMMIT;")
+def _replace_locks(connection: sqlite3.Connection, stream: str, locks: RangeSet) -> None:
+    connection.execute("DELETE FROM lock WHERE stream = ?", (stream,))
+    rows = [(stream, lock.begin_ms, lock.end_ms) for lock in locks]
+    connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", rows)
+
+
+def _forget_imports(connection: sqlite3.Connection) -> None:
+    """Something is missing: what is on the roots is to be looked for again."""
+    connection.execute("UPDATE root SET imported = 0")
+
+
+__all__ = ["Catalog", "CatalogState", "LinkRow", "Nonsense", "RootRow", "SqliteCatalog"]

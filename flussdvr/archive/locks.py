@@ -11,14 +11,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from flussdvr.archive.blob import stream_directory
+from flussdvr.archive.durable import read_bounded, replace_file
 from flussdvr.archive.files import FILES, Files, sync_directory
-from flussdvr.archive.marker import MARKER, check_marker
-from flussdvr.timeline import Range, RangeSet
+from flussdvr.archive.marker import check_marker
+from flussdvr.json_text import parse_json
+from flussdvr.timeline import MAX_MS, Range, RangeSet
 
 NAME = "locks.json"
+LIMIT = 64 << 20
+"""Bytes of a file: two million locks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLocks:
+    """The locks of a file that make sense; `problem`: what of it does not, or `None`."""
+
+    locks: RangeSet
+    problem: str | None = None
 
 
 def write_locks(root: str, uuid: str, stream: str, locks: RangeSet, files: Files = FILES) -> None:
@@ -33,34 +45,32 @@ def write_locks(root: str, uuid: str, stream: str, locks: RangeSet, files: Files
         return
     os.makedirs(directory, exist_ok=True)
     data = json.dumps({"locks": [[lock.begin_ms, lock.end_ms] for lock in locks]}, separators=(",", ":")).encode()
-    fd = files.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    replace_file(path, data, files)
+
+
+def read_locks(path: str) -> ReadLocks:
+    """What a file says, whatever stands in it."""
     try:
-        written = 0
-        while written < len(data):
-            written += files.write(fd, data[written:])
-        files.fdatasync(fd)
-    finally:
-        files.close(fd)
-    files.rename(path + ".new", path)
-    sync_directory(directory, files)
+        value = parse_json(read_bounded(path, LIMIT), LIMIT)
+    except (OSError, ValueError, RecursionError) as error:
+        return ReadLocks(RangeSet(), f"{error}"[:200])
+    pairs = value.get("locks") if isinstance(value, dict) else None
+    if not isinstance(pairs, list):
+        return ReadLocks(RangeSet(), "it has no list of locks")
+    good = sorted(found for pair in pairs if (found := _range(pair)) is not None)
+    bad = len(pairs) - len(good)
+    return ReadLocks(RangeSet(good), f"{bad} of its {len(pairs)} locks are no ranges" if bad else None)
 
 
-def find_locks(root: str) -> Iterator[tuple[str, RangeSet]]:
-    """The locks of every stream on a root, not of one nested in it; a damaged file is passed over. OSError."""
-    for directory, below, names in os.walk(root):
-        if MARKER in names and directory != root:
-            below.clear()
-            continue
-        if NAME in names and directory != root:
-            locks = read_locks(f"{directory}/{NAME}")
-            if locks is not None:
-                yield directory[len(root) + 1 :], locks
-
-
-def read_locks(path: str) -> RangeSet | None:
-    try:
-        with open(path, encoding="utf-8") as file:
-            pairs = json.load(file)["locks"]
-        return RangeSet(Range(int(begin), int(end)) for begin, end in pairs)
-    except (OSError, ValueError, TypeError, KeyError):
+def _range(pair: object) -> Range | None:
+    if not isinstance(pair, list) or len(pair) != 2:
         return None
+    begin_ms, end_ms = (_moment(value) for value in pair)
+    return Range(begin_ms, end_ms) if begin_ms is not None and end_ms is not None and begin_ms < end_ms else None
+
+
+def _moment(value: object) -> int | None:
+    """UTC milliseconds; a JSON number may be written with a fraction of zero."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MAX_MS else None

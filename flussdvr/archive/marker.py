@@ -14,6 +14,7 @@ import os
 import re
 from uuid import uuid4
 
+from flussdvr.archive.durable import read_bounded
 from flussdvr.archive.files import sync_directory
 from flussdvr.errors import DvrError, Kind
 
@@ -24,10 +25,13 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def read_marker(root: str) -> str | None:
     """The uuid of the root; `None` if there is no marker. DvrError CORRUPT if it holds no uuid; OSError."""
     try:
-        with open(os.path.join(root, MARKER), encoding="ascii", errors="replace") as file:
-            text = file.read(200).strip()
+        text = read_bounded(os.path.join(root, MARKER), 200).decode("ascii", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EFBIG, errno.EISDIR, errno.ENXIO):
+            raise
+        raise DvrError(Kind.CORRUPT, "bad_marker", f"{root}/{MARKER} is not a small regular file") from error
     if not _UUID.fullmatch(text):
         raise DvrError(Kind.CORRUPT, "bad_marker", f"{root}/{MARKER} holds no uuid")
     return text

@@ -115,6 +115,8 @@ class Recorder:
         self._end_ms = archive.end_ms
         self._retry_at: float | None = None
         self._closed = False
+        self._holding = False
+        """Whether the stream's directory is this process's: from the first blob on."""
         self._rotating: _Recording | None = None
 
     # -- what the stream calls --------------------------------------------------------------------------------
@@ -196,7 +198,19 @@ class Recorder:
         self._closed = True
         self._end("restart")
         await self._settled()
+        self._give_back()
         self._on_closed(self)
+
+    def _held(self) -> None:
+        if self._holding:  # two blobs have begun before the disk answered
+            self.root.give_back(self.archive.name)
+        self._holding = True
+
+    def _give_back(self) -> None:
+        """Others may record the stream, once nothing of this one is under way."""
+        if self._holding and self._closed and not self._unfinished:
+            self._holding = False
+            self.root.give_back(self.archive.name)
 
     async def _settled(self) -> None:
         """All blobs of this moment are closed."""
@@ -234,12 +248,16 @@ class Recorder:
         recording = self._current = _Recording(blob, init, begin_ms)
         self._unfinished.add(recording)
         recording.finished.addCallback(lambda _: self._unfinished.discard(recording))
+        recording.finished.addCallback(lambda _: self._give_back())
         Deferred.fromCoroutine(self._create(recording, init + blob_info_box(info))).addErrback(
             lambda failure: self._failed(recording, failure)
         )
 
     async def _create(self, recording: _Recording, head: bytes) -> None:
         await self.root.ready()
+        if not self._holding:
+            await self.root.hold(self.archive.name)
+            self._held()
         (recording.blob.id,) = await self._catalog.insert_blobs([recording.blob])
 
         def on_sync_failed(error: Exception) -> None:

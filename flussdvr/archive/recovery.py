@@ -12,18 +12,29 @@ recovery is recovered like any other.
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.files import FILES, Files, sync_directory
+from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.archive.durable import open_regular, read_bounded, replace_file
+from flussdvr.archive.files import FILES, Files
+from flussdvr.archive.hold import StreamHolds
+from flussdvr.archive.holes import freed_in, holes_of
 from flussdvr.archive.marker import check_marker
 from flussdvr.archive.walk import Entry, ReadAt, is_intact, read_head, reader_of, walk_blob, walk_index
-from flussdvr.errors import FormatError
+from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fmp4 import BlobInfo
 from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.timeline import Range
 
+MAX_INDEX = 256 << 20
+"""Bytes of an index that are read: a hundred hours."""
+LONGEST_BLOB_MS = 26 * 3_600_000
+"""A blob ends at the hour, or at the next key frame, which a stream may lack for long: a day and some."""
+ROUNDING_MS = 2
 VERIFY = 32
 """Fragments that are compared with the index: half a minute, several sync intervals."""
 
@@ -50,7 +61,7 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What there is of a blob now; `changed`: files were cut or completed."""
+    """What there is of a blob now; `holes`, `freed`: as of a `Blob`; `changed`: files were cut or completed."""
 
     begin_ms: int
     end_ms: int
@@ -58,12 +69,61 @@ class Recovered:
     index_size: int
     info: BlobInfo
     changed: bool
+    holes: tuple[Range, ...] = ()
+    freed: int = 0
+
+
+def recover_some(
+    blobs: Sequence[Blob], uuid: str, holds: StreamHolds, files: Files = FILES
+) -> list[Recovered | Exception | None]:
+    """`recover_open` of each; a stream that another process records is left to it. What failed is in the list."""
+    found: list[Recovered | Exception | None] = []
+    for blob in blobs:
+        try:
+            check_marker(blob.root, uuid)
+            holds.take(blob.stream)
+            try:
+                found.append(recover_open(blob, uuid, files))
+            finally:
+                holds.give_back(blob.stream)
+        except (DvrError, OSError) as error:
+            found.append(error)
+    return found
+
+
+def take_over(blob: Blob, found: Recovered) -> None:
+    """What was found in a blob is what is known of it."""
+    blob.end_ms, blob.size, blob.index_size = found.end_ms, found.size, found.index_size
+    blob.holes, blob.freed = found.holes, found.freed
+    info = found.info
+    blob.segment_ms, blob.sequence, blob.after = info.segment_ms, info.sequence, info.after
+    blob.discontinuity = info.discontinuity
+    blob.state = BlobState.CLOSED
+
+
+def is_none_of_ours(error: Exception) -> bool:
+    """Whether to try again is of no use: a file that only has the name of a blob."""
+    if isinstance(error, DvrError):
+        return error.kind is Kind.CORRUPT
+    return isinstance(error, OSError) and error.errno in (errno.EINVAL, errno.EISDIR, errno.ENXIO, errno.ELOOP)
 
 
 def recover_open(blob: Blob, uuid: str, files: Files = FILES) -> Recovered | None:
-    """`recover`, on a disk that must be the one with this uuid. DvrError UNAVAILABLE, OSError."""
+    """
+    `recover`, on a disk that must be the one with this uuid; what is missing before the first fragment is a hole too.
+
+    DvrError UNAVAILABLE; CORRUPT where the times in it are not those of a blob with this name, which has been left as
+    it was; OSError.
+    """
     check_marker(blob.root, uuid)
-    return recover(blob.path, blob.index_path, files)
+    found = examine(blob.path, blob.index_path)
+    if found is None:
+        return None
+    begin_ms, end_ms = int(found.table.begin_ms[0]), int(found.table.end_ms[-1])
+    if not blob.begin_ms - ROUNDING_MS <= begin_ms <= end_ms <= blob.begin_ms + LONGEST_BLOB_MS:
+        title = f"{blob.path}: what is in it is dated {begin_ms} to {end_ms}"
+        raise DvrError(Kind.CORRUPT, "misdated_blob", title)
+    return _repair(found, blob.path, blob.index_path, Range(min(blob.begin_ms, begin_ms), end_ms), files)
 
 
 def recover(path: str, index_path: str, files: Files = FILES, trust_index: bool = True) -> Recovered | None:
@@ -75,13 +135,19 @@ def recover(path: str, index_path: str, files: Files = FILES, trust_index: bool 
     found = examine(path, index_path, trust_index)
     if found is None:
         return None
+    begin_ms, end_ms = int(found.table.begin_ms[0]), int(found.table.end_ms[-1])
+    return _repair(found, path, index_path, Range(begin_ms, max(begin_ms, end_ms)), files)
+
+
+def _repair(found: Examined, path: str, index_path: str, within: Range, files: Files) -> Recovered:
     table = found.table
     if found.index != found.old_index:
         replace_index(index_path, found.index, files)
     if table.blob_size != found.old_size:
         _cut(path, table.blob_size, files)
     begin_ms, end_ms = int(table.begin_ms[0]), int(table.end_ms[-1])
-    return Recovered(begin_ms, end_ms, table.blob_size, len(found.index), table.info, found.changed)
+    holes, freed = holes_of(table, within), freed_in(found.index)
+    return Recovered(begin_ms, end_ms, table.blob_size, len(found.index), table.info, found.changed, holes, freed)
 
 
 def examine(path: str, index_path: str, trust_index: bool = True) -> Examined | None:
@@ -91,7 +157,7 @@ def examine(path: str, index_path: str, trust_index: bool = True) -> Examined | 
     `trust_index`: only the end of the index is compared with the blob; else the whole blob is walked, by its headers.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_regular(path)
     except FileNotFoundError:
         return None
     try:
@@ -146,24 +212,17 @@ def _cut(path: str, size: int, files: Files) -> None:
 
 
 def read_index(path: str) -> bytes:
-    """Empty where there is none."""
+    """Empty where there is none, or one so large that it is none of ours. OSError."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_bounded(path, MAX_INDEX)
     except FileNotFoundError:
         return b""
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return b""
+        raise
 
 
 def replace_index(path: str, index: bytes, files: Files = FILES) -> None:
     """Atomically and durably. OSError."""
-    draft = path + ".new"
-    fd = files.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    try:
-        written = 0
-        while written < len(index):
-            written += files.write(fd, index[written:])
-        files.fdatasync(fd)
-    finally:
-        files.close(fd)
-    files.rename(draft, path)
-    sync_directory(os.path.dirname(path), files)
+    replace_file(path, index, files)

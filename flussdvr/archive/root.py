@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobWriter
 from flussdvr.archive.files import FILES, Files
+from flussdvr.archive.hold import StreamHolds
 from flussdvr.archive.marker import check_marker, lock_marker, make_marker, read_marker
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Pool, ThreadWorker, Worker
@@ -80,6 +81,8 @@ class Root:
         self.files = files
         self.known = known
         self.uuid: str | None = None
+        self.step: str | None = None
+        """What is being done until all that is on it is listed."""
         self.error: DvrError | None = None
         self.queued_bytes = 0
         self.queued_count = 0
@@ -88,6 +91,8 @@ class Root:
         self.sync_interval_s = 5
         self.sync_s = 0.0
         """How long the last sync took, with its wait for the thread."""
+        self.holds = StreamHolds(path, files)
+        """Which streams this process records here; for the root's threads."""
         self._on_event = on_event
         self._on_identified = on_identified
         self._open_writers: dict[BlobWriter, Callable[[Exception], None]] = {}
@@ -129,6 +134,7 @@ class Root:
             os.close(self._marker_fd)
             self._marker_fd = -1
         self.uuid = None
+        self.syncer.do(self.holds.release).addErrback(lambda failure: None)
         return DeferredList([worker.stop() for worker in self.workers])
 
     def find(self) -> Deferred[str | None]:
@@ -179,13 +185,26 @@ class Root:
         if self.uuid is None:
             raise DvrError(Kind.UNAVAILABLE, "disk_not_mounted", f"{self.path} is not identified yet")
         writer = BlobWriter(blob, self.files)
-        created = self.writer.do(_create, self.path, self.uuid, writer, head)
+        created = self.writer.do(_create, self.path, self.uuid, self.holds, writer, head)
 
         def register(result: BlobWriter) -> BlobWriter:
             self._open_writers[result] = on_sync_failed
             return result
 
         return created.addCallback(register)
+
+    def hold(self, stream: str) -> Deferred[None]:
+        """
+        Keep the stream's directory to this process, until `give_back`. Fails with CONFLICT where another has it, or
+        this one by another name; UNAVAILABLE; OSError.
+        """
+        return self.writer.do(_hold, self.path, self.uuid or "", self.holds, stream)
+
+    def give_back(self, stream: str) -> None:
+        """The stream is not recorded here any more."""
+        self.syncer.do(self.holds.give_back, stream).addErrback(
+            lambda failure: self.log.failure("giving {stream} back", failure, stream=stream)
+        )
 
     def close(self, writer: BlobWriter) -> Deferred[None]:
         """Sync and close; nothing is being appended any more."""
@@ -236,8 +255,14 @@ def _identify(path: str, known: bool) -> tuple[str, int]:
     return uuid, lock_marker(path, exclusive=False)
 
 
-def _create(root: str, uuid: str, writer: BlobWriter, head: bytes) -> BlobWriter:
+def _hold(root: str, uuid: str, holds: StreamHolds, stream: str) -> None:
     check_marker(root, uuid)
+    holds.take(stream)
+
+
+def _create(root: str, uuid: str, holds: StreamHolds, writer: BlobWriter, head: bytes) -> BlobWriter:
+    check_marker(root, uuid)
+    holds.check(writer.stream)
     try:
         writer.create(head)
     except Exception:

@@ -208,6 +208,16 @@ class StreamArchive:
         self._ranges = None
         self._indexes.forget(blobs)
 
+    def moved(self, before: str, root: str) -> None:
+        """The disk of a root is mounted elsewhere."""
+        for blob in self._blobs:
+            if blob.root == before:
+                blob.root = root
+                self._roots[root] += 1
+                self._roots[before] -= 1
+        self._roots += Counter()  # without those that have none
+        self._indexes.forget(self._blobs)
+
     def _all(self) -> RangeSet:
         """What is recorded; not for others, it grows."""
         if self._ranges is None:

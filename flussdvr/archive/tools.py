@@ -25,11 +25,11 @@ from flussdvr.archive.blob import Blob, BlobState, blob_stem, stream_directory
 from flussdvr.archive.body import Body, Extent
 from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.archive.copying import write_body
-from flussdvr.archive.locks import find_locks
+from flussdvr.archive.holes import holes_of
 from flussdvr.archive.marker import lock_marker, make_marker, read_marker
 from flussdvr.archive.recovery import Examined, examine, read_index, recover
-from flussdvr.archive.scan import find_files
-from flussdvr.archive.trim import freed_by, holes_of
+from flussdvr.archive.scan import find_files, find_locks
+from flussdvr.archive.trim import freed_by
 from flussdvr.archive.walk import reader_of, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable

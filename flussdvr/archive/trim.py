@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from errno import EINVAL, ENOSYS, EOPNOTSUPP
@@ -27,18 +26,15 @@ from numpy.typing import NDArray
 
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.files import FILES, Files
+from flussdvr.archive.holes import FREE_HEADER, Span, blocks_of, freed_in, holes_of
 from flussdvr.archive.marker import check_marker
 from flussdvr.archive.recovery import read_index, replace_index
 from flussdvr.archive.walk import Entry, read_head, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.timeline import Range, RangeSet
+from flussdvr.timeline import Range
 
-BLOCK = 4096
 KEEP_SIZE, PUNCH_HOLE = 1, 2
-_FREE = struct.Struct(">I4sQ")
-Span = tuple[int, int]
-"""Offset and length in the blob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +114,12 @@ def without(head: bytes, entries: list[Entry], gone: NDArray[np.bool_]) -> tuple
 
 
 def free_header(size: int) -> bytes:
-    return _FREE.pack(1, b"free", size)
-
-
-def holes_of(table: FragmentTable, within: Range) -> tuple[Range, ...]:
-    """What of `within` is not in the table, where bytes are missing (a rounded millisecond is no hole)."""
-    breaks = np.flatnonzero(table.offset[1:] != table.offset[:-1] + table.size[:-1]) + 1
-    left = RangeSet([within])
-    for begin, end in zip([0, *breaks.tolist()], [*breaks.tolist(), len(table)], strict=True):
-        left.subtract(Range(int(table.begin_ms[begin]), max(int(table.begin_ms[begin]), int(table.end_ms[end - 1]))))
-    return tuple(hole for hole in left if hole.duration_ms > 2)
+    return FREE_HEADER.pack(1, b"free", size)
 
 
 def freed_by(index_path: str) -> int:
     """Bytes that the holes of a blob give back, by its index. OSError."""
-    index = read_index(index_path)
-    head = read_head(lambda offset, length: index[offset : offset + length])
-    entries = walk_index(index, len(head)) if head is not None else ()
-    return sum(blocks_of((entry.offset, entry.size)) for entry in entries if entry.deleted)
-
-
-def blocks_of(span: Span) -> int:
-    """Bytes that punching a span gives back."""
-    begin, end = span[0] + _FREE.size, span[0] + span[1]
-    return max(0, end // BLOCK - -(-begin // BLOCK)) * BLOCK
+    return freed_in(read_index(index_path))
 
 
 def punch(path: str, spans: Sequence[Span], files: Files = FILES) -> None:
@@ -157,7 +135,7 @@ def punch(path: str, spans: Sequence[Span], files: Files = FILES) -> None:
                 files.write(fd, header)
         files.fdatasync(fd)
         for offset, length in spans:
-            _punch(fd, offset + _FREE.size, length - _FREE.size)
+            _punch(fd, offset + FREE_HEADER.size, length - FREE_HEADER.size)
     finally:
         files.close(fd)
 

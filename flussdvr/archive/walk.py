@@ -21,6 +21,10 @@ import numpy as np
 from flussdvr.formats.fmp4 import MAX_INIT, MAX_MOOF
 
 MAX_HEAD = MAX_INIT + (1 << 16)
+MAX_FRAGMENT = 256 << 20
+"""No more than this waits for a writer (see `archive.root`), so no fragment on a disk is larger."""
+CHUNK = 1 << 20
+"""Bytes compared at once."""
 PAGE = 4096
 """What a disk writes at once, at least."""
 
@@ -91,7 +95,7 @@ def _entry(read: ReadAt, at: int, offset: int) -> Entry | None:
     if len(head) < size + 8:
         return None
     payload, kind = _HEADER.unpack_from(head, size)
-    if kind != b"mdat" or payload < 8:
+    if kind != b"mdat" or not 8 <= payload <= MAX_FRAGMENT:
         return None
     return Entry(head, offset, size + payload)
 
@@ -103,14 +107,27 @@ def is_intact(read: ReadAt, entry: Entry) -> bool:
     After a loss of power an index page may have reached the disk before a page of the data, which then reads as zeros
     (file systems give zeros, never stale data). No codec's frames have a whole page of zeros.
     """
-    data = read(entry.offset, 16 if entry.deleted else entry.size)
-    if not data.startswith(entry.head):
+    head = read(entry.offset, len(entry.head))
+    if head != entry.head:
         return False
-    if entry.deleted:
-        return True
-    if len(data) < entry.size:
+    return entry.deleted or all(_is_written(read, at, stop) for at, stop in _chunks(entry))
+
+
+def _chunks(entry: Entry) -> Iterator[tuple[int, int]]:
+    """The entry's bytes in pieces that end at the edges of pages."""
+    at, end = entry.offset, entry.offset + entry.size
+    while at < end:
+        stop = min(end, (at // CHUNK + 1) * CHUNK)
+        yield at, stop
+        at = stop
+
+
+def _is_written(read: ReadAt, at: int, stop: int) -> bool:
+    """Whether the bytes are there, and no whole page of them is zeros."""
+    data = read(at, stop - at)
+    if len(data) < stop - at:
         return False
-    first = -entry.offset % PAGE
+    first = -at % PAGE
     count = max(0, len(data) - first) // PAGE
     pages = np.frombuffer(data, np.uint8, count * PAGE, min(first, len(data) - 1)).reshape(-1, PAGE)
     return bool(pages.any(axis=1).all())

@@ -23,6 +23,10 @@ LEVEL_OF: Mapping[str, str] = {
     "dvr_drop_write": "error",
     "dvr_write_failed": "error",
     "dvr_root_failed": "error",
+    "dvr_root_imported": "warning",
+    "catalog_rebuilt": "error",
+    "catalog_failed": "error",
+    "catalog_rows_set_aside": "error",
     "events_dropped": "error",
     "config_reload_failed": "error",
 }

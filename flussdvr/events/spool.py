@@ -15,17 +15,11 @@ from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from flussdvr.database.aside import ASIDE_LIMIT, set_row_aside
 from flussdvr.threads import Worker
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS event (
-    sink TEXT NOT NULL,
-    id INTEGER NOT NULL,
-    event BLOB NOT NULL,
-    PRIMARY KEY (sink, id)
-) WITHOUT ROWID
-"""
-
+HOLES = 100_000
+"""Ids may be missing where rows were set aside or lost: so many, of what a sink may have waiting."""
 Row = tuple[int, bytes]
 T = TypeVar("T")
 
@@ -35,7 +29,7 @@ class Database(Protocol):
 
     worker: Worker
 
-    def run(self, f: Callable[[sqlite3.Connection], T]) -> T: ...
+    def run(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> T: ...
 
 
 class Spool:
@@ -45,10 +39,11 @@ class Spool:
         self._database = database
 
     def open(self) -> Deferred[dict[str, tuple[int, int]]]:
-        """First and last id of what waits, by sink."""
+        """First and last id of what waits, by sink. Rows that make no sense are set aside before."""
 
         def work(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-            connection.execute(SCHEMA)
+            for key, reason in _nonsense(connection):
+                set_row_aside(connection, "event", key, reason)
             rows = connection.execute("SELECT sink, min(id), max(id) FROM event GROUP BY sink")
             return {sink: (first, last) for sink, first, last in rows}
 
@@ -64,14 +59,14 @@ class Spool:
                 [(sink, id, data) for id, data in rows if id > taken],
             )
 
-        return self._do(work)
+        return self._do(work, durable=True)
 
     def load(self, sink: str, after: int, limit: int) -> Deferred[list[Row]]:
         """The oldest rows whose ids are greater than `after`."""
 
         def work(connection: sqlite3.Connection) -> list[Row]:
             query = "SELECT id, event FROM event WHERE sink = ? AND id > ? ORDER BY id LIMIT ?"
-            return [(id, bytes(data)) for id, data in connection.execute(query, (sink, after, limit))]
+            return [(id, _data(data)) for id, data in connection.execute(query, (sink, after, limit))]
 
         return self._do(work)
 
@@ -83,5 +78,54 @@ class Spool:
 
         return self._do(work)
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
-        return self._database.worker.do(self._database.run, work)
+    def _do(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]:
+        return self._database.worker.do(self._database.run, work, durable)
+
+
+def _nonsense(connection: sqlite3.Connection) -> list[tuple[tuple[object, object], str]]:
+    """
+    The keys of rows that are no events, and why.
+
+    Ids count up without holes, so what is far from the middle one of a sink is no id that the queue has given: it would
+    count as that many events that wait.
+    """
+    found: list[tuple[tuple[object, object], str]] = []
+    odd = "typeof(sink) <> 'text' OR typeof(id) <> 'integer' OR typeof(event) NOT IN ('blob', 'text') OR id < 1"
+    for key in connection.execute(f"SELECT sink, id FROM event WHERE {odd} LIMIT {ASIDE_LIMIT}"):
+        found.append((key, "it is no event"))
+    for sink, count in connection.execute(
+        f"SELECT sink, count(*) FROM event WHERE NOT ({odd}) GROUP BY sink"
+    ).fetchall():
+        if not _is_utf8(sink):
+            found += [((sink, id), "its sink is no text") for id in _ids(connection, sink)]
+            continue
+        ids = f"SELECT id FROM event WHERE sink = ? AND NOT ({odd}) ORDER BY id LIMIT 1 OFFSET ?"
+        (middle,) = connection.execute(ids, (sink, count // 2)).fetchone()
+        far = f"SELECT sink, id FROM event WHERE sink = ? AND NOT ({odd}) AND abs(id - ?) > ? LIMIT {ASIDE_LIMIT}"
+        for key in connection.execute(far, (sink, middle, count + HOLES)):
+            found.append((key, "its id is far from all others"))
+    return found
+
+
+def _ids(connection: sqlite3.Connection, sink: str) -> list[object]:
+    query = f"SELECT id FROM event WHERE CAST(sink AS BLOB) IS ? LIMIT {ASIDE_LIMIT}"
+    return [id for (id,) in connection.execute(query, (sink.encode("utf-8", "surrogateescape"),))]
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _data(value: object) -> bytes:
+    """What is stored as text, by whoever, is an event too."""
+    return (
+        value.encode("utf-8", "replace")
+        if isinstance(value, str)
+        else bytes(value)
+        if isinstance(value, bytes)
+        else b""
+    )

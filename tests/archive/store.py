@@ -91,9 +91,9 @@ class FatedCatalog(SqliteCatalog):
 
     fate: Fate
 
-    def run(self, f: Any) -> Any:
+    def run(self, f: Any, durable: bool = False) -> Any:
         self.fate.step("sql")
-        found = super().run(f)
+        found = super().run(f, durable)
         self.fate.step("sql done")
         return found
 

@@ -191,7 +191,9 @@ def test_a_hundred_streams_and_a_month_are_loaded(tmp_path: Path) -> None:
         )
     )
     result(store.catalog.close())
-    store = Store(tmp_path).open()
+    store = Store(tmp_path)
+    store.archive._surveyed.add(root)  # there are no files
+    store.open()
     assert all(len(archive.ranges()) == 1 for archive in store.archive.streams_of())
     assert len(store.archive.streams()) == 101
 
@@ -239,7 +241,7 @@ def test_a_root_within_a_root(tmp_path: Path) -> None:
     again.archive._configured = list(again.archive.roots)
     again.open()
     assert again.archive.streams() == ["a", "b", "c"]
-    assert [list(again.archive._stream_archive(one).locks) for one in "abc"] == [[Range(UTC_MS, UTC_MS + 1000)]] * 3
+    assert [list(again.archive.archive_of(one).locks) for one in "abc"] == [[Range(UTC_MS, UTC_MS + 1000)]] * 3
 
 
 def test_a_root_may_be_the_whole_file_system(tmp_path: Path) -> None:

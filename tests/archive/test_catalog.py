@@ -7,7 +7,8 @@ import pytest
 from store import result
 
 from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.catalog import SCHEMA, SCHEMA_VERSION, SECOND_SCHEMA, LinkRow, RootRow, SqliteCatalog
+from flussdvr.archive.catalog import LinkRow, RootRow, SqliteCatalog
+from flussdvr.database.schema import SCHEMA, SCHEMA_VERSION, SECOND_SCHEMA
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range, RangeSet
@@ -62,11 +63,14 @@ def test_a_conflict_changes_nothing(catalog: SqliteCatalog) -> None:
 def test_roots_move_and_are_replaced(catalog: SqliteCatalog) -> None:
     result(catalog.adopt_root("/d", "uuid-1"))
     result(catalog.insert_blobs([blob(10)]))
+    assert result(catalog.adopt_root("/e", "uuid-1")) is False, "its import is not done"
+    assert result(catalog.import_blobs("/e", [blob(10, root="/e"), blob(20, root="/e")], {}, True))[0] == 0
     assert result(catalog.adopt_root("/e", "uuid-1")) is True
+    result(catalog.delete_blobs([row.id for row in result(catalog.blobs()) if row.begin_ms == 20]))
     assert [row.root for row in result(catalog.blobs())] == ["/e"]
     assert result(catalog.adopt_root("/e", "uuid-2")) is False
     assert result(catalog.blobs()) == []
-    assert result(catalog.roots()) == [RootRow("uuid-1", None), RootRow("uuid-2", "/e")]
+    assert result(catalog.roots()) == [RootRow("uuid-1", None), RootRow("uuid-2", "/e", False)]
     result(catalog.adopt_root("/e", "uuid-1"))
     assert [row.root for row in result(catalog.blobs())] == ["/e"]
 
@@ -118,7 +122,7 @@ def test_it_is_durable(tmp_path: Path) -> None:
     result(catalog.adopt_root("/d", "uuid-1"))
     other = SqliteCatalog(path, InlineWorker())
     result(other.open())
-    assert result(other.roots()) == [RootRow("uuid-1", "/d")]
+    assert result(other.roots()) == [RootRow("uuid-1", "/d", False)]
 
 
 def test_nobody_else_reads_the_passwords_in_it(tmp_path: Path) -> None:
@@ -128,22 +132,19 @@ def test_nobody_else_reads_the_passwords_in_it(tmp_path: Path) -> None:
         result(catalog.open())
         result(catalog.replace_override("cam", '{"password": "s3cret"}'))
         assert {one.name: one.stat().st_mode & 0o077 for one in tmp_path.iterdir()} == dict.fromkeys(
-            ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"), 0
+            ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "overrides.json"), 0
         )
         result(catalog.close())
         path.chmod(0o644)  # as it was made before
 
 
-def test_no_database(tmp_path: Path) -> None:
-    (tmp_path / "c.sqlite").write_bytes(b"this is no database" * 100)
-    with pytest.raises(DvrError, match="catalog_failed"):
-        result(SqliteCatalog(str(tmp_path / "c.sqlite"), InlineWorker()).open())
-    with pytest.raises(DvrError, match="catalog_failed"):
-        result(SqliteCatalog("/proc/nowhere/c.sqlite", InlineWorker()).open())
+def id_of(name: str) -> str:
+    """The id of a link: 8 bytes in hexadecimal."""
+    return name.encode().hex().rjust(16, "0")
 
 
-def link(id: str, max_uses: int | None = None, created_ms: int = 1) -> LinkRow:
-    return LinkRow(id, "a/b", 5, 10, ("mp4", "hls"), 1000, max_uses, 0, None, "admin", created_ms)
+def link(name: str, max_uses: int | None = None, created_ms: int = 1) -> LinkRow:
+    return LinkRow(id_of(name), "a/b", 5, 10, ("mp4", "hls"), 1000, max_uses, 0, None, "admin", created_ms)
 
 
 def test_links(catalog: SqliteCatalog) -> None:
@@ -154,27 +155,29 @@ def test_links(catalog: SqliteCatalog) -> None:
     assert result(catalog.links()) == [early, late]
     with pytest.raises(DvrError, match="catalog_conflict"):
         result(catalog.insert_link(early))
-    result(catalog.store_link_uses([("late", 7), ("gone", 3)]))
-    result(catalog.revoke_link("late"))
+    result(catalog.store_link_uses([(id_of("late"), 7), (id_of("gone"), 3)]))
+    result(catalog.revoke_link(id_of("late")))
     found = result(catalog.links())[1]
     assert (found.uses, found.revoked) == (7, True)
-    result(catalog.delete_links(["early", "gone"]))
-    assert [one.id for one in result(catalog.links())] == ["late"]
+    result(catalog.delete_links([id_of("early"), id_of("gone")]))
+    assert [one.id for one in result(catalog.links())] == [id_of("late")]
 
 
 def test_a_link_is_used_by_so_many_and_no_more(catalog: SqliteCatalog) -> None:
     result(catalog.insert_link(link("x", 2)))
     result(catalog.insert_link(link("any")))
-    given = [result(catalog.use_link("x", viewer)) for viewer in (b"ann", b"ann", b"bob", b"eve", b"ann", b"eve")]
+    given = [
+        result(catalog.use_link(id_of("x"), viewer)) for viewer in (b"ann", b"ann", b"bob", b"eve", b"ann", b"eve")
+    ]
     assert given == [1, 1, 2, None, 2, None]
-    assert [result(catalog.use_link("any", b"%d" % number)) for number in range(3)] == [1, 2, 3]
-    assert [one.uses for one in result(catalog.links())] == [3, 2]
-    result(catalog.revoke_link("x"))
-    assert result(catalog.use_link("x", b"ann")) is None
-    result(catalog.delete_links(["any"]))
-    assert result(catalog.use_link("any", b"0")) is None
+    assert [result(catalog.use_link(id_of("any"), b"%d" % number)) for number in range(3)] == [1, 2, 3]
+    assert [one.uses for one in result(catalog.links())] == [2, 3]
+    result(catalog.revoke_link(id_of("x")))
+    assert result(catalog.use_link(id_of("x"), b"ann")) is None
+    result(catalog.delete_links([id_of("any")]))
+    assert result(catalog.use_link(id_of("any"), b"0")) is None
     result(catalog.insert_link(link("any", 1)))
-    assert result(catalog.use_link("any", b"new")) == 1, "who used another of this name is forgotten"
+    assert result(catalog.use_link(id_of("any"), b"new")) == 1, "who used another of this name is forgotten"
 
 
 def test_a_catalog_of_before_links_is_upgraded(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_killed_while_recovering(tmp_path: Path) -> None:
 
 def release(store: Store) -> None:
     """What the kernel does when a process ends."""
-    store.catalog._close()
+    store.catalog.file.close()
     for root in store.archive.roots.values():
         root.stop()
 

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 from camera import UTC_MS, Camera
+from hypothesis import given
+from hypothesis import strategies as st
 from store import Store, result
 
 from flussdvr.archive import retention
 from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.locks import NAME, find_locks, read_locks
+from flussdvr.archive.locks import NAME, read_locks
+from flussdvr.archive.scan import find_locks
 from flussdvr.errors import DvrError
-from flussdvr.timeline import HOUR_MS, Range, RangeSet
+from flussdvr.timeline import HOUR_MS, MAX_MS, Range, RangeSet
 
 
 @pytest.fixture
@@ -47,10 +52,83 @@ def test_a_disk_that_refuses_changes_nothing(store: Store) -> None:
     assert archive is not None and archive.locks == RangeSet([Range(5, 10)])
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"locks": [1]}', '{"locks": [[2, 1]]}', "\0"])
-def test_a_damaged_file_is_passed_over(tmp_path: Path, text: str) -> None:
-    (tmp_path / NAME).write_text(text)
-    assert read_locks(str(tmp_path / NAME)) is None
+NONSENSE = [
+    "",
+    "{}",
+    "[]",
+    "null",
+    "\0",
+    '{"locks": 5}',
+    '{"locks": {"1": 2}}',
+    "[" * 100_000,
+    '{"locks": ' + "[" * 100_000,
+    '{"locks": [[NaN, 2]]}',
+    '{"locks": [[1, Infinity]]}',
+    '{"locks": [[%s, 2]]}' % ("9" * 5000),
+    "\udcff\udcfe",
+]
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_a_damaged_file_says_what_is_wrong(tmp_path: Path, text: str) -> None:
+    (tmp_path / NAME).write_bytes(text.encode("utf-8", "surrogateescape"))
+    read = read_locks(str(tmp_path / NAME))
+    assert not read.locks and read.problem
+
+
+PAIRS = [
+    "[5, 1]",
+    "[5, 5]",
+    "[1e400, 2]",
+    "[0, 99999999999999999999999]",
+    "[-1, 3]",
+    "[1]",
+    '["1", 2]',
+    "[true, 2]",
+    "7",
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_lock_that_is_none_does_not_cost_the_others(tmp_path: Path, pair: str) -> None:
+    (tmp_path / NAME).write_text(f'{{"locks": [[7, 9], {pair}, [1, 3.0]]}}')
+    read = read_locks(str(tmp_path / NAME))
+    assert read.locks == RangeSet([Range(1, 3), Range(7, 9)]) and read.problem == "1 of its 3 locks are no ranges"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.just("locks"), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.one_of(json_values, st.builds(lambda locks: {"locks": locks}, json_values)))
+def test_whatever_json_it_is(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.getbasetemp() / NAME
+    path.write_text(json.dumps(value))
+    read = read_locks(str(path))
+    assert read.problem or isinstance(value, dict)
+    assert all(0 <= lock.begin_ms < lock.end_ms <= MAX_MS for lock in read.locks)
+
+
+@given(st.binary(max_size=80))
+def test_whatever_bytes_they_are(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / NAME
+    path.write_bytes(data)
+    assert read_locks(str(path)).problem
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    for name in ("fifo", "directory", "loop", "huge"):
+        assert read_locks(str(tmp_path / name)).problem
 
 
 def test_what_locks_leave_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

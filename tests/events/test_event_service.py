@@ -100,7 +100,7 @@ def test_what_was_left_is_delivered_though_the_spool_could_not_be_read_at_first(
     spool, receivers, clock = Spool(catalog), Receivers(), Clock()
     now(spool.open())
     now(spool.store("a", [(n, b'{"event": "old"}') for n in (3, 4)], 0))
-    connection, catalog._connection = catalog._connection, None
+    connection, catalog.file._connection = catalog.file._connection, None
     events = Events(clock, lambda: 0, spool, receivers)
     now(events.apply(sinks(EventSinkSettings("a", "http://a/"))))
     events.emit({"event": "first"})
@@ -109,7 +109,7 @@ def test_what_was_left_is_delivered_though_the_spool_could_not_be_read_at_first(
     events.emit({"event": "second"})
     now(events.apply(sinks(EventSinkSettings("a", "http://b/"))))
     clock.advance(3)
-    catalog._connection = connection
+    catalog.file._connection = connection
     clock.advance(3)
     receivers.status = 200
     clock.advance(100)

@@ -136,7 +136,7 @@ def test_a_sink_that_works_gets_what_is_left_at_the_end() -> None:
 def test_a_database_that_fails_is_no_reason_to_stop() -> None:
     clock, spool = Clock(), make_spool()
     sink = make(Receiver(500), clock, spool, resend_timeout_s=1)
-    spool._database._close()  # type: ignore[attr-defined]
+    spool._database.file.close()  # type: ignore[attr-defined]
     offer(sink, 1)
     clock.advance(1)
     assert len(sink) == 0 and sink.error is None
