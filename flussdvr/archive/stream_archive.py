@@ -43,6 +43,8 @@ class StreamArchive:
         """Bytes on the disk, indexes included."""
         self.discontinuity = 0
         """The highest number of a discontinuity that any blob has had; it outlives the blob."""
+        self.additions = 0
+        """How often blobs were listed."""
         self.trims = 0
         """How often parts of blobs were deleted."""
         self._indexes = indexes
@@ -153,6 +155,7 @@ class StreamArchive:
 
     def add_all(self, blobs: Iterable[Blob]) -> None:
         """List many blobs, without telling anybody."""
+        self.additions += 1
         for blob in blobs:
             self._blobs.append(blob)
             self._roots[blob.root] += 1
@@ -163,6 +166,7 @@ class StreamArchive:
 
     def add(self, blob: Blob) -> None:
         """List a blob."""
+        self.additions += 1
         insort(self._blobs, blob, key=_begin)
         self._roots[blob.root] += 1
         self.size += blob.disk_size

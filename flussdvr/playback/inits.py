@@ -1,16 +1,22 @@
+# -*- test-case-name: tests.playback.test_inits -*-
 """
 Init segments by the digest in their URL.
 
     init bytes of a blob --(tracks-v1/)--> init bytes of the chosen tracks --sha256--> init-<digest>.mp4
 
 A digest says nothing about where the blob is, so one that was not handed out by this process is looked for among the
-stream's blobs, newest first, reading the first bytes of each once.
+stream's blobs, newest first. The first bytes of each blob are read once, in a reader thread, for all who ask; what a
+stream consists of seldom changes, so few different init segments are left to compare with. A digest that nothing has
+costs a look at these.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
 
 from flussdvr.archive.body import Extent
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -22,11 +28,13 @@ from flussdvr.playback.selection import Selection, selected
 from flussdvr.playback.sources import Source
 
 if TYPE_CHECKING:
-    from flussdvr.archive.blob import Blob
+    from flussdvr.archive.stream_archive import StreamArchive
 
 CACHE_BYTES = 16 << 20
-SCANNED = 20_000
-"""How many blobs whose init segment is known are remembered."""
+STREAMS = 1000
+"""How many streams' init segments are remembered."""
+DIGESTS = 20_000
+"""How many choices of tracks have a remembered digest."""
 PROBE = 8 << 10
 
 
@@ -42,14 +50,43 @@ def init_of(init: bytes, tracks: tuple[Track, ...], selection: Selection | None)
     return init if len(chosen) == len(tracks) else write_init(chosen)
 
 
+@dataclass(slots=True, eq=False)
+class _Found:
+    """One of a stream's init segments; `path`: a blob that has it."""
+
+    init: bytes
+    tracks: tuple[Track, ...]
+    path: str
+
+
+@dataclass(slots=True, eq=False)
+class _Scan:
+    """
+    The init segments of one stream's blobs, as far as they have been looked at. `looked_at`: blobs by their beginnings;
+    `additions`: the archive's when all had been; `waiting`: who waits for more to be found, or for the end.
+    """
+
+    found: dict[bytes, _Found] = field(default_factory=dict)
+    looked_at: set[int] = field(default_factory=set)
+    additions: int = -1
+    running: bool = False
+    waiting: list[Deferred[None]] = field(default_factory=list)
+
+    def tell(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(None)
+
+
 class Inits:
-    """Init segments handed out or found."""
+    """Init segments handed out or found. In the reactor thread."""
 
     def __init__(self, reader: ReaderOf) -> None:
         self._reader = reader
         self._known: Lru[str, bytes] = Lru(CACHE_BYTES)
-        self._of_blob: Lru[str, bytes] = Lru(SCANNED)
-        self._interned: dict[bytes, bytes] = {}
+        self._scans: Lru[str, _Scan] = Lru(STREAMS)
+        self._digests: Lru[tuple[bytes, tuple[int, ...]], str] = Lru(DIGESTS)
 
     def url(self, init: bytes, tracks: tuple[Track, ...], selection: Selection | None) -> str:
         """The URL, relative to the stream's, of the init segment for these tracks; it can be served from now on."""
@@ -60,15 +97,15 @@ class Inits:
         known = self._known.get(digest)
         if known is not None:
             return known
-        if source.window is not None and source.window.init:
-            found = self._match(source.window.init, selection, digest)
-            if found is not None:
-                return found
+        window = source.window
+        if window is not None and window.init:
+            chosen = selected(window.tracks, selection)
+            if chosen and digest_of(init_of(window.init, window.tracks, selection)) == digest:
+                return self._remembered(init_of(window.init, window.tracks, selection))
         if source.archive is not None:
-            for blob in reversed(source.archive.blobs()):
-                found = self._match(await self._init(blob), selection, digest)
-                if found is not None:
-                    return found
+            init = await self._search(source.archive, digest, selection)
+            if init is not None:
+                return self._remembered(init)
         raise DvrError(Kind.NOT_FOUND, "init_not_found", "no recording has this init segment")
 
     def _remember(self, init: bytes) -> str:
@@ -77,29 +114,82 @@ class Inits:
             self._known.put(digest, init, len(init) + 200)
         return digest
 
-    def _match(self, init: bytes, selection: Selection | None, digest: str) -> bytes | None:
-        if not init:
-            return None
-        if selection is not None:
-            try:
-                init = init_of(init, parse_init(init).tracks, selection)
-            except (DvrError, FormatError):
-                return None
-        if digest_of(init) != digest:
-            return None
+    def _remembered(self, init: bytes) -> bytes:
         self._remember(init)
         return init
 
-    async def _init(self, blob: Blob) -> bytes:
-        known = self._of_blob.get(blob.path)
+    async def _search(self, archive: StreamArchive, digest: str, selection: Selection | None) -> bytes | None:
+        """Among the init segments of the stream's blobs, while they are being found."""
+        scan = self._scans.get(archive.name)
+        if scan is None:
+            scan = _Scan()
+            self._scans.put(archive.name, scan, 1)
+        compared = 0
+        while True:
+            if not scan.running and scan.additions != archive.additions:
+                scan.running = True
+                Deferred.fromCoroutine(self._look(archive, scan))
+            for found in list(scan.found.values())[compared:]:
+                compared += 1
+                init = await self._matching(found, digest, selection)
+                if init is not None:
+                    return init
+            if compared < len(scan.found):
+                continue
+            if not scan.running:
+                return None
+            waiter: Deferred[None] = Deferred()
+            scan.waiting.append(waiter)
+            await waiter
+
+    async def _matching(self, found: _Found, digest: str, selection: Selection | None) -> bytes | None:
+        chosen = selected(found.tracks, selection)
+        if not chosen:
+            return None
+        if len(chosen) == len(found.tracks):
+            return found.init if self._digest(found, chosen, found.init) == digest else None
+        key = found.init, tuple(track.id for track in chosen)
+        known = self._digests.get(key)
+        if known is not None and known != digest:
+            return None
+        init = await self._reader(found.path).do(write_init, chosen)
+        return init if self._digest(found, chosen, init) == digest else None
+
+    def _digest(self, found: _Found, chosen: tuple[Track, ...], init: bytes) -> str:
+        key = found.init, tuple(track.id for track in chosen)
+        known = self._digests.get(key)
         if known is None:
-            try:
-                data = await self._reader(blob.path).do(read_extent, Extent(blob.path, 0, min(PROBE, blob.size)))
-                known = bytes(data[: parse_init(data).size])
-            except (DvrError, FormatError, OSError):
-                known = b""
-            if len(self._interned) > 1000:
-                self._interned.clear()
-            known = self._interned.setdefault(known, known)  # one object for the hours of one recording
-            self._of_blob.put(blob.path, known, 1)
+            known = digest_of(init)
+            self._digests.put(key, known, 1)
         return known
+
+    async def _look(self, archive: StreamArchive, scan: _Scan) -> None:
+        """Look at all blobs that nobody has looked at, newest first. Raises nothing."""
+        additions, blobs = archive.additions, archive.blobs()
+        if len(scan.looked_at) > 2 * len(blobs):
+            scan.looked_at.intersection_update(blob.begin_ms for blob in blobs)
+        try:
+            for blob in reversed(blobs):
+                if blob.begin_ms in scan.looked_at:
+                    continue
+                try:
+                    init, tracks = await self._reader(blob.path).do(read_init, blob.path, min(PROBE, blob.size))
+                except (DvrError, FormatError, OSError) as error:
+                    if isinstance(error, DvrError) and error.kind is Kind.UNAVAILABLE:
+                        additions = -1  # the disk is busy or away: it is looked at again when somebody asks
+                        continue
+                    init, tracks = b"", ()
+                scan.looked_at.add(blob.begin_ms)
+                if init and init not in scan.found:
+                    scan.found[init] = _Found(init, tracks, blob.path)
+                    scan.tell()
+        finally:
+            scan.running, scan.additions = False, additions
+            scan.tell()
+
+
+def read_init(path: str, size: int) -> tuple[bytes, tuple[Track, ...]]:
+    """The init segment that a blob begins with. In a reader thread. Raises `DvrError`, `FormatError`, `OSError`."""
+    data = read_extent(Extent(path, 0, size))
+    parsed = parse_init(data)
+    return bytes(data[: parsed.size]), parsed.tracks
