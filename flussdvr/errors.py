@@ -26,6 +26,7 @@ class Kind(Enum):
     INTERNAL = "internal"
     """We are wrong: a bug, which is logged with its traceback."""
     NO_SPACE = "no_space"
+    TOO_LARGE = "too_large"
     UNAVAILABLE = "unavailable"
 
 
@@ -34,6 +35,7 @@ STATUS: dict[Kind, int] = {
     Kind.DENIED: 403,
     Kind.NOT_FOUND: 404,
     Kind.CONFLICT: 409,
+    Kind.TOO_LARGE: 413,
     Kind.OUT_OF_RANGE: 416,
     Kind.CORRUPT: 500,
     Kind.INTERNAL: 500,

@@ -23,10 +23,16 @@ from flussdvr.export_file import FileDestination, Place
 from flussdvr.export_object import find_object, is_object
 from flussdvr.formats import mp4
 from flussdvr.formats.ilst import Metadata
-from flussdvr.playback.exports import Exports, Part, last_sync, unbroken
+from flussdvr.playback.exports import Exports, Part
+from flussdvr.playback.slots import Slots
 from flussdvr.playback.sources import Source
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, utc_datetime
+
+FILES_AT_ONCE = 2
+UPLOADS_AT_ONCE = 4
+"""Exports that are under way: the others wait, with nothing prepared."""
+WAITING = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,10 @@ class Exporter:
         self._disk = disk
         self._uploads = uploads
         self._ending = ending or Event()
+        self._turns = {
+            uploads: Slots("uploads", UPLOADS_AT_ONCE, WAITING, WAITING),
+            disk: Slots("exports", FILES_AT_ONCE, WAITING, WAITING),
+        }
         self._roots = roots
         self._on_event = on_event
 
@@ -129,12 +139,25 @@ class Exporter:
     async def _export(self, source: Source, order: Order, title: str, copied: Callable[[int, int], None]) -> int:
         destination, worker = self._destination(order.path)
         await worker.do(destination.check)
+        turns = self._turns[worker]
+
+        async def in_turn() -> int:
+            body = await self._body(source, order, title)
+            await worker.do(destination.write, body, copied)
+            return len(body)
+
+        return await turns.do(order.path, in_turn)
+
+    async def _body(self, source: Source, order: Order, title: str) -> Body:
+        """
+        What the file consists of. One that is too long for a computed head is made of fragments, a blob at a time.
+        """
+        if order.fragmented or self._exports.is_long(source, order.window):
+            return await self._exports.fragments(source, order.window, whole=not order.fragmented)
         parts = await self._exports.parts(source, order.window)
         metadata = describe(order, title) if order.meta else None
-        compute = _fragmented if order.fragmented else _progressive
-        body: Body = await self._cpu.do(compute, parts, order.window, metadata)
-        await worker.do(destination.write, body, copied)
-        return len(body)
+        body: Body = await self._cpu.do(_progressive, parts, order.window, metadata)
+        return body
 
     def named(self, path: str) -> str:
         """`path` as it may be kept and shown: without credentials. DvrError BAD_REQUEST, DENIED for objects."""
@@ -176,18 +199,3 @@ def _progressive(parts: list[Part], window: Range, metadata: Metadata | None) ->
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
     return Body.of(head.body(lambda number, at, length: Extent(parts[number].blob.path, at, length)))
-
-
-def _fragmented(parts: list[Part], window: Range, metadata: Metadata | None) -> Body:
-    """As it was recorded, from the key frame on; as far as the codecs stay the same."""
-    init = parts[0].table.init
-    pieces: list[bytes | Extent] = [init]
-    for part in parts:
-        table = part.table
-        if table.init != init:
-            break
-        first = last_sync(table, window.begin_ms) if part is parts[0] else part.first
-        for begin, end in unbroken(table, first, part.stop):
-            at = int(table.offset[begin])
-            pieces.append(Extent(part.blob.path, at, int(table.offset[end - 1] + table.size[end - 1]) - at))
-    return Body.of(pieces)

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from flussdvr.archive.body import Body
 from flussdvr.config.model import Bucket
 from flussdvr.errors import DvrError, Kind
-from flussdvr.export import Canceled, Exporter, Order
+from flussdvr.export import FILES_AT_ONCE, Canceled, Exporter, Order
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
 
@@ -26,6 +26,9 @@ def test_how_an_export_ends_is_told(tmp_path: Path, event_schema: Any) -> None:
     events: list[dict[str, Any]] = []
 
     class NothingRecorded:
+        def is_long(self, source: Any, window: Range) -> bool:
+            return False
+
         async def parts(self, source: Any, window: Range) -> Any:
             raise problem
 
@@ -51,6 +54,9 @@ def test_who_asked_goes_away(tmp_path: Path) -> None:
     """The thread that writes stops, and takes back what it has."""
 
     class SomethingRecorded:
+        def is_long(self, source: Any, window: Range) -> bool:
+            return False
+
         async def parts(self, source: Any, window: Range) -> Any:
             return []
 
@@ -72,6 +78,59 @@ def test_who_asked_goes_away(tmp_path: Path) -> None:
         assert disk.step() and not disk.step()
     assert [event["status"] for event in events] == ["succeeded", "canceled"]
     assert [path.name for path in tmp_path.iterdir()] == ["False.mp4"]
+
+
+def test_exports_that_wait_have_nothing_prepared(tmp_path: Path) -> None:
+    prepared: list[Range] = []
+
+    class Recorded:
+        def is_long(self, source: Any, window: Range) -> bool:
+            return False
+
+        async def parts(self, source: Any, window: Range) -> Any:
+            prepared.append(window)
+            return []
+
+    class Computed(InlineWorker):
+        def do(self, f: Any, *args: Any) -> Any:
+            return succeed(Body.of([b"film"]))
+
+    exports: Any = Recorded()
+    disk, uploads = MemoryWorker(), InlineWorker()
+    exporter = Exporter(exports, Computed(), disk, uploads, lambda: [str(tmp_path)])
+    done = []
+    for number in range(6):
+        order = Order("cam", Range(number, number + 1), f"{tmp_path}/x{number}.mp4")
+        work = Deferred.fromCoroutine(exporter.export(None, order))  # type: ignore[arg-type]
+        work.addCallback(done.append)
+    for _ in range(6):
+        disk.step()  # each path is looked at
+    assert len(prepared) == FILES_AT_ONCE and not done
+    assert disk.step() and len(prepared) == FILES_AT_ONCE + 1 and len(done) == 1
+    while disk.step():
+        pass
+    assert [window.begin_ms for window in prepared] == list(range(6)) and len(done) == 6
+
+
+def test_an_export_without_limit_is_made_of_fragments(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    class Long:
+        def is_long(self, source: Any, window: Range) -> bool:
+            return True
+
+        async def fragments(self, source: Any, window: Range, whole: bool) -> Body:
+            asked.append(whole)
+            return Body.of([b"film"])
+
+    exports: Any = Long()
+    worker = InlineWorker()
+    exporter = Exporter(exports, worker, worker, worker, lambda: [str(tmp_path)])
+    for fragmented in (False, True):
+        path = f"{tmp_path}/{fragmented}.mp4"
+        now(exporter.export(None, Order("cam", Range(0, 1), path, fragmented=fragmented)))  # type: ignore[arg-type]
+        assert Path(path).read_bytes() == b"film"
+    assert asked == [True, False]
 
 
 def test_what_of_a_path_may_be_shown(tmp_path: Path) -> None:

@@ -27,10 +27,12 @@ from flussdvr.formats import mp4
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.playback.fragments import span_of
 from flussdvr.playback.inits import init_of
+from flussdvr.playback.limits import HEAD_BYTES, SMALL_BYTES, WALK_BYTES, index_bytes
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.segments import select
 from flussdvr.playback.selection import Selection, selected
 from flussdvr.playback.shared import Shared
+from flussdvr.playback.slots import Slots
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.playback.split import configuration, tar
 from flussdvr.playback.view import View
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from flussdvr.threads import Worker
 
 CACHE_BYTES = 128 << 20
+SETTLED_MS = 5000
+"""What is recorded so long after a window's end changes nothing in a file of it."""
 MARGIN_MS = 1000
 """Pictures may be shown up to this before they are decoded: so much more of the recording is looked at."""
 
@@ -62,10 +66,6 @@ class Part:
     first: int
     stop: int
 
-    @property
-    def key(self) -> tuple[int, int, int, int]:
-        return self.blob.begin_ms, self.first, self.stop, int(self.table.end_ms[self.stop - 1])
-
 
 class Exports:
     def __init__(self, cpu: Worker, now_ms: Callable[[], int]) -> None:
@@ -73,6 +73,7 @@ class Exports:
         self._now_ms = now_ms
         self._cache: Lru[object, Export] = Lru(CACHE_BYTES)
         self._shared: Shared[object, Export] = Shared()
+        self.heads = Slots("large files", 1, 50, 3)
 
     async def mp4(
         self,
@@ -82,24 +83,33 @@ class Exports:
         selection: Selection | None,
         keep_gaps: bool,
         split: bool = False,
+        client: str = "",
     ) -> Export:
         """
         `[from_ms, from_ms + duration_ms)`, or up to now for `None`; with `split` as a tar of a file per configuration.
+        `client`: who asks, as large heads are made for one client after the other.
 
-        Raises `DvrError` NOT_FOUND where nothing is recorded in the window or none of the selected tracks.
+        Raises `DvrError` NOT_FOUND where nothing is recorded in the window or none of the selected tracks, TOO_LARGE
+        for a window that is too long for one head, `Busy`.
         """
         window = Range(from_ms, max(from_ms, self._now_ms()) if duration_ms is None else from_ms + duration_ms)
-        parts = await self.parts(source, window)
+        if source.archive is None or not source.archive.ranges(window):
+            raise no_recordings()
         if duration_ms is None:
-            if not split and all(part.table.init == parts[0].table.init for part in parts):
-                return _fragmented(parts, from_ms, selection)
-            window = Range(from_ms, max(int(part.table.end_ms[-1]) for part in parts))  # the same until there is more
-        key = source.name, window, selection, keep_gaps, split, tuple(part.key for part in parts)
+            index_bytes(source.archive, window, WALK_BYTES, "a file up to now")
+            if not split:
+                body = await self._fragmented(source, window, selection)
+                if body is not None:
+                    return Export(body, _etag(body))
+            window = Range(from_ms, min(window.end_ms, source.archive.end_ms))  # the same until there is more
+        large = index_bytes(source.archive, window, HEAD_BYTES, "an MP4") > SMALL_BYTES
+        key = source.name, window, selection, keep_gaps, split, _state(source.archive.blobs(window), window)
         known = self._cache.get(key)
         if known is not None:
             return known
 
         async def make() -> Export:
+            parts = await self.parts(source, window)
             if not any(selected(part.table.tracks, selection) for part in parts):
                 raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
             compute = _split if split else _progressive
@@ -107,7 +117,59 @@ class Exports:
             self._cache.put(key, export, sum(len(part) for part in export.body.parts if isinstance(part, bytes)) + 1000)
             return export
 
-        return await self._shared.do(key, make)
+        async def in_turn() -> Export:
+            return await self.heads.do(client, make)
+
+        return await self._shared.do(key, in_turn if large else make)
+
+    def is_long(self, source: Source, window: Range) -> bool:
+        """Whether the window is too long for one computed head."""
+        try:
+            if source.archive is not None:
+                index_bytes(source.archive, window, HEAD_BYTES, "an MP4")
+        except DvrError:
+            return True
+        return False
+
+    async def fragments(self, source: Source, window: Range, whole: bool) -> Body:
+        """
+        The recordings of a window as they are, from the key frame on, as fragmented MP4. There is no limit to it.
+
+        It has one init segment: where the tracks change it ends, or raises `DvrError` CONFLICT if it has to be `whole`.
+        NOT_FOUND where nothing is recorded.
+        """
+        body = await self._fragmented(source, window, None, partly=not whole)
+        if body is None:
+            title = "the tracks change in this window, which is too long for anything but fragments: export it in parts"
+            raise DvrError(Kind.CONFLICT, "tracks_changed", title)
+        return body
+
+    async def _fragmented(
+        self, source: Source, window: Range, selection: Selection | None, partly: bool = False
+    ) -> Body | None:
+        """
+        The fragments as they are; up to where the tracks change or, if not `partly`, `None` there. A blob at a time: no
+        table is kept.
+        """
+        init = b""
+        bodies: list[Body] = []
+        for blob in source.archive.blobs(window) if source.archive is not None else ():
+            part = await self._part(source, blob, window)
+            if part is None:
+                continue
+            first = part.first
+            if not init:
+                init, first = part.table.init, last_sync(part.table, window.begin_ms)
+                bodies.append(Body((init_of(init, part.table.tracks, selection),)))
+            elif part.table.init != init:
+                if partly:
+                    break
+                return None
+            for begin, end in unbroken(part.table, first, part.stop):
+                bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
+        if not bodies:
+            raise no_recordings()
+        return Body.of(piece for one in bodies for piece in one.parts)
 
     async def parts(self, source: Source, window: Range) -> list[Part]:
         """
@@ -117,26 +179,26 @@ class Exports:
             raise no_recordings()
         parts = []
         for blob in source.archive.blobs(window):
-            table = await source.archive.table(blob)
-            if not blob.closed:
-                table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
-            first, stop = rows_around(table, window)
-            if first < stop:
-                parts.append(Part(blob, table, first, stop))
+            part = await self._part(source, blob, window)
+            if part is not None:
+                parts.append(part)
         if not parts:
             raise no_recordings()
         return parts
 
+    async def _part(self, source: Source, blob: Blob, window: Range) -> Part | None:
+        assert source.archive is not None
+        table = await source.archive.table(blob)
+        if not blob.closed:
+            table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
+        first, stop = rows_around(table, window)
+        return Part(blob, table, first, stop) if first < stop else None
 
-def _fragmented(parts: Sequence[Part], from_ms: int, selection: Selection | None) -> Export:
-    """The fragments as they are; all of `parts` have one init segment."""
-    bodies: list[Body] = [Body((init_of(parts[0].table.init, parts[0].table.tracks, selection),))]
-    for part in parts:
-        first = last_sync(part.table, from_ms) if part is parts[0] else part.first
-        for begin, end in unbroken(part.table, first, part.stop):
-            bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
-    body = Body.of(piece for one in bodies for piece in one.parts)
-    return Export(body, _etag(body))
+
+def _state(blobs: Sequence[Blob], window: Range) -> tuple[object, ...]:
+    """What of the blobs a file of the window is made of: the same until more of it is recorded, or less is left."""
+    settled_ms = window.end_ms + SETTLED_MS
+    return tuple((blob.begin_ms, min(blob.end_ms, settled_ms), blob.holes) for blob in blobs)
 
 
 def rows_around(table: FragmentTable, window: Range) -> tuple[int, int]:

@@ -11,7 +11,7 @@ docs/api.md tells the URLs, headers and statuses.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import singledispatchmethod
 from typing import Any, Protocol, TypeVar
 
@@ -27,15 +27,18 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.arrivals import is_coming_up, next_arrival
 from flussdvr.playback.fragments import live_segment
 from flussdvr.playback.hls import MEASURED
+from flussdvr.playback.limits import SMALL_SEGMENTS, segment_count
 from flussdvr.playback.playback import Playback
 from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
+from flussdvr.playback.slots import Slots
 from flussdvr.playback.sources import NO_RECORDINGS, Source, Streams, source_of
 from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
 from flussdvr.redaction import redact_request
-from flussdvr.threads import Worker
+from flussdvr.threads import Busy, Worker
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.admission import Admission
+from flussdvr.web.budget import Budget
 from flussdvr.web.paths import (
     ArchivePlaylist,
     InitSegment,
@@ -142,6 +145,8 @@ class MediaSite:
         self.cpu = cpu
         self.settings = settings
         self.pictures = pictures
+        self.budget = Budget()
+        self.lists = Slots("long playlists", 1, 50, 3)
 
     def resource(self) -> IResource:
         return self._app.resource()
@@ -193,6 +198,8 @@ class MediaSite:
     def refused(self, request: Any, failure: Failure) -> bytes:
         error = failure.value
         assert isinstance(error, DvrError)
+        if isinstance(error, Busy):
+            request.setHeader(b"retry-after", RETRY_AFTER_S)
         if request.startedWriting:
             self.log.info("{uri} ended: {error}", uri=redact_request(request.uri), error=error)
             request.channel.transport.abortConnection()
@@ -243,9 +250,15 @@ class MediaSite:
             return
         opens = request.method != b"HEAD"
         playlist = await self._when_there(
-            lambda: self._media_playlist(parsed, source, session, view, opens), source, parsed, request
+            lambda: self._in_turn(
+                parsed, source, session, lambda: self._media_playlist(parsed, source, session, view, opens)
+            ),
+            source,
+            parsed,
+            request,
         )
-        await self._write_playlist(playlist, request, parsed.propagated)
+        with self.budget.hold(f"{source.name} {parsed}", client_of(session), playlist.size):
+            await self._write_playlist(playlist, request, parsed.propagated)
 
     async def _when_there(
         self, make: Callable[[], Awaitable[T]], source: Source, parsed: Playlist, request: DvrRequest
@@ -283,8 +296,22 @@ class MediaSite:
             case _:
                 return True
 
+    async def _in_turn(
+        self, parsed: Playlist, source: Source, session: Session, make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
+        """What `make` gives; one long list after the other. DvrError TOO_LARGE, `Busy`."""
+        count = self._segments(parsed, source, self._window(parsed, session))
+        return await make() if count <= SMALL_SEGMENTS else await self.lists.do(client_of(session), make)
+
+    def _segments(self, parsed: Playlist, source: Source, window: Range | None) -> int:
+        """How many the list has, about: those of a timeshift and of what is live are few. DvrError TOO_LARGE."""
+        if source.archive is None or window is None or not isinstance(parsed, ArchivePlaylist | RewindPlaylist):
+            return 0
+        return segment_count(source.archive, window)
+
     async def _variant(self, parsed: Playlist, source: Source, session: Session, view: View) -> Variant:
         window = self._window(parsed, session)
+        self._segments(parsed, source, window)
         measured = FEW if isinstance(parsed, TimeshiftAbsPlaylist | TimeshiftRelPlaylist) else MEASURED
         hls = self.playback.hls
         return await hls.variant(source, window, view, parsed.child, parsed.up, parsed.inherited, measured)
@@ -355,12 +382,20 @@ class MediaSite:
     async def _mp4(self, parsed: Mp4Export, source: Source, request: DvrRequest, session: Session) -> None:
         begun = self.now_ms()
         export = await self.playback.exports.mp4(
-            source, parsed.from_ms, parsed.duration_ms, parsed.tracks, parsed.keep_gaps, parsed.split
+            source,
+            parsed.from_ms,
+            parsed.duration_ms,
+            parsed.tracks,
+            parsed.keep_gaps,
+            parsed.split,
+            client_of(session),
         )
         request.setHeader(b"content-type", TAR if parsed.split else MP4)
         request.setHeader(b"x-prepare-time", str(max(0, self.now_ms() - begun)).encode())
         self._attachment(parsed, request, "tar" if parsed.split else "mp4")
-        await self.sender.send(export.body, request, export.etag)
+        head = sum(len(part) for part in export.body.parts if isinstance(part, bytes))
+        with self.budget.hold(export.etag, client_of(session), head):
+            await self.sender.send(export.body, request, export.etag)
 
     @answer.register
     async def _ts(self, parsed: TsExport, source: Source, request: DvrRequest, session: Session) -> None:
@@ -464,6 +499,11 @@ class MediaSite:
         name = "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in parsed.name)
         filename = f"{name}_{spell(parsed.from_ms)}_{duration}.{extension}"
         request.setHeader(b"content-disposition", f"attachment; filename={filename}".encode())
+
+
+def client_of(session: Session) -> str:
+    """Who has a share of the server's memory: an address, where it is known."""
+    return session.ip or session.id
 
 
 def type_of(parsed: MediaPath) -> bytes | None:
