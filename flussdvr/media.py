@@ -21,10 +21,17 @@ class Codec(StrEnum):
     AC3 = "ac3"
     EAC3 = "eac3"
     MJPEG = "mjpeg"
+    MPEG2 = "mpeg2video"
+    AV1 = "av1"
+    VP9 = "vp9"
+    OPUS = "opus"
 
     @property
     def is_video(self) -> bool:
-        return self in (Codec.H264, Codec.H265, Codec.MJPEG)
+        return self in _VIDEO
+
+
+_VIDEO = frozenset({Codec.H264, Codec.H265, Codec.MJPEG, Codec.MPEG2, Codec.AV1, Codec.VP9})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,9 @@ class Track:
     """
     One elementary stream.
 
-    `config` is the payload of `avcC`, `hvcC`, `dac3` or `dec3`, the AudioSpecificConfig of AAC, or empty for
-    MPEG audio and MJPEG. Audio's timescale is its sample rate, video's is 90 000 unless the source says better.
+    `config` is the payload of `avcC`, `hvcC`, `av1C`, `vpcC` (behind its version and flags), `dac3`, `dec3` or
+    `dOps`, the AudioSpecificConfig of AAC, the sequence header of MPEG-2 video, or empty for MPEG audio and MJPEG.
+    Audio's timescale is its sample rate, video's is 90 000 unless the source says better.
     """
 
     id: int
@@ -93,6 +101,10 @@ class DataLost:
 
     reason: str
     count: int
+
+
+NOT_STORED = "there is no way to store it in MP4 here"
+"""Why a codec that we do not know is left out."""
 
 
 @dataclass(frozen=True, slots=True)

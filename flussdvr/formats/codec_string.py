@@ -6,7 +6,7 @@ RFC 6381 §3.3 and §3.4, ISO/IEC 14496-15 Annex E; sample entry names of MP4RA.
 
 from __future__ import annotations
 
-from flussdvr.formats import aac, h264, h265
+from flussdvr.formats import aac, av1, h264, h265, mpeg2video, vp9
 from flussdvr.media import Codec, Track
 
 # Object types of MPEG-4 audio for layers III and II (as HLS names them), and of a picture track.
@@ -16,6 +16,7 @@ _PLAIN = {
     Codec.AC3: "ac-3",
     Codec.EAC3: "ec-3",
     Codec.MJPEG: "mp4v.6C",
+    Codec.OPUS: "opus",
 }
 
 
@@ -26,6 +27,12 @@ def codec_string(track: Track) -> str:
             return h264.codec_string(track.config)
         case Codec.H265:
             return h265.codec_string(track.config)
+        case Codec.MPEG2:
+            return f"mp4v.{mpeg2video.object_type_of(track.config):02X}"
+        case Codec.AV1:
+            return av1.codec_string(track.config)
+        case Codec.VP9:
+            return vp9.codec_string(track.config)
         case Codec.AAC:
             return aac.parse_audio_specific_config(track.config).codec_string
         case codec:

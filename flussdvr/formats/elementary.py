@@ -17,8 +17,10 @@ from flussdvr.errors import FormatError
 from flussdvr.formats import aac, ac3, h264, h265, latm, mpegaudio
 from flussdvr.formats.bits import BitReader
 from flussdvr.formats.frame_count import FrameCount
+from flussdvr.formats.mpeg2video import MpegVideoStream
 from flussdvr.formats.mpegts_packet import TICKS
-from flussdvr.formats.stream_types import Framing
+from flussdvr.formats.opus import OpusStream, channels_of
+from flussdvr.formats.stream_types import Descriptor, Framing
 from flussdvr.media import Codec, Sample, Track
 
 _CARRIED_MAX = 1 << 16
@@ -42,8 +44,12 @@ class Stream(Protocol):
         """What waited for the next PES, which does not come."""
 
 
-def open_stream(pid: int, framing: Framing, language: str) -> Stream:
+def open_stream(pid: int, framing: Framing, language: str, descriptors: tuple[Descriptor, ...] = ()) -> Stream:
     """The stream with that PID; its track gets the PID for an id."""
+    if framing is Framing.MPEG_VIDEO:
+        return MpegVideoStream(pid, language)
+    if framing is Framing.OPUS:
+        return OpusStream(pid, language, channels_of(descriptors))
     if framing is Framing.H264:
         return H264Stream(pid, language)
     if framing is Framing.H265:

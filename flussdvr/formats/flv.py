@@ -18,10 +18,19 @@ from collections.abc import Mapping
 from flussdvr.errors import FormatError
 from flussdvr.formats import amf0
 from flussdvr.formats.flv_audio import AudioTrack
-from flussdvr.formats.flv_tag import PacketType, UnsupportedCodec, parse_audio, parse_video
+from flussdvr.formats.flv_tag import PacketType, UnsupportedCodec, other_tracks, parse_audio, parse_video
 from flussdvr.formats.flv_time import frame_rate_of
 from flussdvr.formats.flv_video import VideoTrack
-from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.media import (
+    DataLost,
+    LeftOut,
+    MediaEvent,
+    Sample,
+    SamplesReceived,
+    Track,
+    TracksChanged,
+    TracksLeftOut,
+)
 
 __all__ = ["AUDIO_TRACK_ID", "VIDEO_TRACK_ID", "FlvDemuxer"]
 
@@ -30,13 +39,15 @@ VIDEO_TRACK_ID, AUDIO_TRACK_ID = 1, 2
 PROBE_MS = 1500
 MAX_HELD_BYTES = 8 * 1024 * 1024
 MAX_HELD = 2048
+MAX_LEFT_OUT = 16
 
 
 class FlvDemuxer:
     """
     Tags of one source in, media events out.
 
-    Damaged tags are `DataLost`, and so is the audio of a codec that is not recorded, once.
+    Damaged tags are `DataLost`. What is of a codec that is not recorded, or in a track beside the first, is
+    `TracksLeftOut`, and the rest is recorded.
     """
 
     def __init__(self) -> None:
@@ -47,28 +58,55 @@ class FlvDemuxer:
         self._held: list[SamplesReceived] = []
         self._held_bytes = 0
         self._first_timestamp: int | None = None
-        self._refused_audio: str | None = None
+        self._left_out: dict[str, LeftOut] = {}
+        self._refused: UnsupportedCodec | None = None
+        """Video that is not recorded, while it is not known whether there is sound."""
+        self._refused_at = 0
 
     def feed_tag(self, tag_type: int, timestamp: int, body: bytes) -> list[MediaEvent]:
         """
         One tag: its type (8, 9 or 18), its timestamp in (unwrapped) milliseconds, its body.
 
-        Raises `UnsupportedCodec` for video that cannot be recorded.
+        Raises `UnsupportedCodec` for a source of which nothing can be recorded.
         """
         if not body:
             return []
+        events: list[MediaEvent] = []
         try:
+            if tag_type in (VIDEO, AUDIO):
+                for track in other_tracks(body, tag_type == VIDEO):
+                    name = f"{'video' if tag_type == VIDEO else 'audio'} track {track}"
+                    events += self._leave_out(name, "only track 0 of RTMP is")
             if tag_type == VIDEO:
-                return self._feed_video(timestamp, body)
-            if tag_type == AUDIO:
-                return self._feed_audio(timestamp, body)
-            if tag_type == SCRIPT_DATA:
+                events += self._feed_video(timestamp, body)
+            elif tag_type == AUDIO:
+                events += self._feed_audio(timestamp, body)
+            elif tag_type == SCRIPT_DATA:
                 self._read_metadata(body)
-        except UnsupportedCodec:
-            raise
+        except UnsupportedCodec as error:
+            events += self._unsupported(tag_type, timestamp, error)
         except FormatError as error:
-            return [DataLost(str(error), 1)]
-        return []
+            events.append(DataLost(str(error), 1))
+        self._give_up(timestamp)
+        return events
+
+    def _unsupported(self, tag_type: int, timestamp: int, error: UnsupportedCodec) -> list[MediaEvent]:
+        """Better a recording without sound, or without pictures, than none."""
+        self._expected.discard(tag_type)
+        if tag_type == VIDEO and self._refused is None:
+            self._refused, self._refused_at = error, timestamp
+        return self._leave_out(error.what, error.advice) + self._tracks_known(timestamp)
+
+    def _leave_out(self, what: str, why: str) -> list[MediaEvent]:
+        if what in self._left_out or len(self._left_out) >= MAX_LEFT_OUT:
+            return []
+        self._left_out[what] = LeftOut(what, why)
+        return [TracksLeftOut(tuple(self._left_out.values()))]
+
+    def _give_up(self, timestamp: int) -> None:
+        """Pictures that cannot be recorded, and no sound for so long: the publisher is told what to send."""
+        if self._refused is not None and not self._tracks() and not 0 <= timestamp - self._refused_at < PROBE_MS:
+            raise self._refused
 
     def flush(self) -> list[MediaEvent]:
         """What is still held back when the source ends."""
@@ -87,14 +125,7 @@ class FlvDemuxer:
         return self._samples(VIDEO_TRACK_ID, [sample] if sample else [], timestamp)
 
     def _feed_audio(self, timestamp: int, body: bytes) -> list[MediaEvent]:
-        try:
-            packet = parse_audio(body)
-        except UnsupportedCodec as error:
-            self._expected.discard(AUDIO)  # better a recording without sound than none
-            if self._refused_audio == str(error):
-                return []
-            self._refused_audio = str(error)
-            return [DataLost(str(error), 1)]
+        packet = parse_audio(body)
         if packet is None:
             return []
         if packet.type == PacketType.SEQUENCE_START:

@@ -2,13 +2,14 @@
 The audio half of an FLV demultiplexer: frames to a track and its samples.
 
     AAC                   AudioSpecificConfig -> Track, frame -> Sample
+    Opus                  OpusHead -> Track, packet -> Sample
     MP3, AC-3, E-AC-3     frame(s) with headers of their own -> Track, Samples
 """
 
 from __future__ import annotations
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import ac3, mpegaudio
+from flussdvr.formats import ac3, mpegaudio, opus
 from flussdvr.formats.aac import parse_audio_specific_config
 from flussdvr.formats.flv_tag import AudioPacket
 from flussdvr.formats.flv_time import AudioClock
@@ -35,6 +36,9 @@ class AudioTrack:
 
     def configure(self, codec: Codec, record: bytes) -> None:
         """Take over an AudioSpecificConfig; other codecs need none. Raises `FormatError`."""
+        if codec is Codec.OPUS:
+            self._use_opus(opus.dops_of_head(record))
+            return
         if codec is not Codec.AAC:
             return
         if len(record) > MAX_CONFIG:
@@ -49,6 +53,8 @@ class AudioTrack:
             return self._mpeg_frames(packet.data, timestamp)
         if packet.codec in (Codec.AC3, Codec.EAC3):
             return self._ac3_frames(packet.data, timestamp)
+        if packet.codec is Codec.OPUS:
+            return self._opus_packet(packet.data, timestamp)
         if self.track is None or self.track.codec is not Codec.AAC:
             raise FormatError("AAC frame before its configuration")
         if not packet.data:
@@ -78,6 +84,15 @@ class AudioTrack:
             samples.append(Sample(self._clock.time(timestamp, SAMPLES_OF_AC3, offset), sample))
             offset += SAMPLES_OF_AC3
         return samples
+
+    def _opus_packet(self, data: bytes, timestamp: int) -> list[Sample]:
+        duration = opus.packet_duration(data)
+        if self.track is None or self.track.codec is not Codec.OPUS:  # no header came: the packet says the channels
+            self._use_opus(opus.build_dops(2 if data[0] & 4 else 1))
+        return [Sample(self._clock.time(timestamp, duration), data)]
+
+    def _use_opus(self, config: bytes) -> None:
+        self._use((Codec.OPUS, config), Codec.OPUS, opus.RATE, opus.dops_channels(config), config)
 
     def _use(self, shape: tuple[object, ...], codec: Codec, rate: int, channels: int, config: bytes = b"") -> None:
         """Have this track from now on; `shape` is what makes it another one."""

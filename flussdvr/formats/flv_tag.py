@@ -26,7 +26,12 @@ __all__ = ["AudioPacket", "PacketType", "UnsupportedCodec", "VideoPacket", "pars
 
 
 class UnsupportedCodec(FormatError):
-    """Well-formed, and not something that is recorded."""
+    """Well-formed, and not something that is recorded: `what` it is, and what to send instead."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what} is not supported: {advice}")
+        self.what = what
+        self.advice = advice
 
 
 class PacketType(IntEnum):
@@ -67,9 +72,13 @@ EX_AUDIO = 9
 ONE_TRACK, MANY_TRACKS, MANY_CODECS = 0, 1, 2
 
 VIDEO_CODECS = {7: Codec.H264, 12: Codec.H265}
-VIDEO_FOURCCS = {b"avc1": Codec.H264, b"hvc1": Codec.H265}
+VIDEO_FOURCCS = {b"avc1": Codec.H264, b"hvc1": Codec.H265, b"av01": Codec.AV1, b"vp09": Codec.VP9}
+COMPOSED = (Codec.H264, Codec.H265)
+"""Whose coded frames have a composition time in front."""
 AUDIO_CODECS = {2: Codec.MP3, 10: Codec.AAC, 14: Codec.MP3}
-AUDIO_FOURCCS = {b"mp4a": Codec.AAC, b".mp3": Codec.MP3, b"ac-3": Codec.AC3, b"ec-3": Codec.EAC3}
+AUDIO_FOURCCS = {b"mp4a": Codec.AAC, b".mp3": Codec.MP3, b"ac-3": Codec.AC3, b"ec-3": Codec.EAC3, b"Opus": Codec.OPUS}
+VIDEO_CHOICE = "H.264 (avc1), H.265 (hvc1), AV1 (av01) or VP9 (vp09)"
+AUDIO_CHOICE = "AAC, MP3, AC-3, E-AC-3 or Opus"
 VIDEO_NAMES = {2: "Sorenson H.263", 3: "Screen video", 4: "VP6", 5: "VP6 with alpha", 6: "Screen video 2", 13: "AV1"}
 AUDIO_NAMES = {0: "PCM", 1: "ADPCM", 3: "PCM", 4: "Nellymoser", 5: "Nellymoser", 6: "Nellymoser"} | {
     7: "G.711 A-law",
@@ -90,7 +99,7 @@ def parse_video(body: bytes) -> VideoPacket | None:
     codec = VIDEO_CODECS.get(body[0] & 15)
     if codec is None:
         name = VIDEO_NAMES.get(body[0] & 15, f"codec {body[0] & 15}")
-        raise UnsupportedCodec(f"{name} video is not supported: send H.264 or H.265")
+        raise UnsupportedCodec(f"{name} video", f"send {VIDEO_CHOICE}")
     _need(body, 5)
     return VideoPacket(codec, body[1], key, _signed24(body, 2), body[5:])
 
@@ -101,8 +110,8 @@ def _parse_ex_video(body: bytes, frame_type: int, key: bool) -> VideoPacket | No
             continue
         codec = VIDEO_FOURCCS.get(fourcc)
         if codec is None:
-            raise UnsupportedCodec(f"{_shown(fourcc)} video is not supported: send H.264 (avc1) or H.265 (hvc1)")
-        if packet_type == PacketType.CODED_FRAMES:
+            raise UnsupportedCodec(f"{_shown(fourcc)} video", f"send {VIDEO_CHOICE}")
+        if packet_type == PacketType.CODED_FRAMES and codec in COMPOSED:
             _need(data, 3)
             return VideoPacket(codec, PacketType.CODED_FRAMES, key, _signed24(data, 0), data[3:])
         if packet_type == PacketType.CODED_FRAMES_X:
@@ -117,21 +126,21 @@ def parse_audio(body: bytes) -> AudioPacket | None:
     if sound_format == EX_AUDIO:
         for packet_type, fourcc, data in _ex_packets(body, body[0] & 15, PacketType.MULTITRACK_AUDIO):
             if fourcc not in AUDIO_FOURCCS:
-                raise UnsupportedCodec(f"{_shown(fourcc)} audio is not supported: send AAC, MP3, AC-3 or E-AC-3")
+                raise UnsupportedCodec(f"{_shown(fourcc)} audio", f"send {AUDIO_CHOICE}")
             return AudioPacket(AUDIO_FOURCCS[fourcc], packet_type, data)
         return None
     codec = AUDIO_CODECS.get(sound_format)
     if codec is None:
         name = AUDIO_NAMES.get(sound_format, f"format {sound_format}")
-        raise UnsupportedCodec(f"{name} audio is not supported: send AAC, MP3, AC-3 or E-AC-3")
+        raise UnsupportedCodec(f"{name} audio", f"send {AUDIO_CHOICE}")
     if codec is Codec.AAC:
         _need(body, 2)
         return AudioPacket(codec, body[1], body[2:])
     return AudioPacket(codec, PacketType.CODED_FRAMES, body[1:])
 
 
-def _ex_packets(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """(packet type, FourCC, data) of each track 0 in an enhanced tag."""
+def _tracks(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """(track id, packet type, FourCC, data) of what is in an enhanced tag."""
     position = 1
     while packet_type == PacketType.MOD_EX:  # nanoseconds and other niceties
         _need(body, position + 1)
@@ -146,7 +155,7 @@ def _ex_packets(body: bytes, packet_type: int, multitrack: int) -> Iterator[tupl
         packet_type = body[position - 1] & 15
     if packet_type != multitrack:
         _need(body, position + 4)
-        yield packet_type, body[position : position + 4], body[position + 4 :]
+        yield 0, packet_type, body[position : position + 4], body[position + 4 :]
         return
 
     _need(body, position + 1)
@@ -171,9 +180,22 @@ def _ex_packets(body: bytes, packet_type: int, multitrack: int) -> Iterator[tupl
             end = position + 3 + int.from_bytes(body[position : position + 3], "big")
             position += 3
         _need(body, end)
-        if track_id == 0:
-            yield packet_type, fourcc, body[position:end]
+        yield track_id, packet_type, fourcc, body[position:end]
         position = end
+
+
+def other_tracks(body: bytes, is_video: bool) -> list[int]:
+    """Track ids but 0 in an enhanced tag; raises `FormatError`."""
+    enhanced = body[0] & 0x80 if is_video else body[0] >> 4 == EX_AUDIO
+    multitrack = PacketType.MULTITRACK_VIDEO if is_video else PacketType.MULTITRACK_AUDIO
+    if not enhanced or body[0] & 15 not in (multitrack, PacketType.MOD_EX):
+        return []
+    return [track for track, *_ in _tracks(body, body[0] & 15, multitrack) if track]
+
+
+def _ex_packets(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """(packet type, FourCC, data) of each track 0 in an enhanced tag."""
+    return ((kind, fourcc, data) for track, kind, fourcc, data in _tracks(body, packet_type, multitrack) if not track)
 
 
 def _need(body: bytes, size: int) -> None:

@@ -45,6 +45,7 @@ from flussdvr.formats.psi import (
 )
 from flussdvr.formats.stream_types import Framing
 from flussdvr.media import (
+    NOT_STORED,
     DataLost,
     LeftOut,
     MediaEvent,
@@ -576,7 +577,9 @@ class TsDemuxer:
                 continue
             pids.add(entry.pid)
             key = entry.pid, entry.framing, entry.language
-            wanted[key] = self._streams.get(key) or Flow(entry.pid, open_stream(*key), entry.framing.is_video)
+            known = self._streams.get(key)
+            stream = open_stream(*key, entry.descriptors) if known is None else None
+            wanted[key] = known or Flow(entry.pid, stream, entry.framing.is_video)
         for key, flow in self._streams.items():
             if key not in wanted:
                 self._end(flow)
@@ -610,7 +613,7 @@ class TsDemuxer:
             if entry.framing is not None:
                 found.append(LeftOut(f"{entry.framing.value} on PID {entry.pid}", f"only {STREAMS_MAX} tracks are"))
             else:
-                found.append(LeftOut(f"{name} on PID {entry.pid}", "there is no way to store it in MP4 here", serious))
+                found.append(LeftOut(f"{name} on PID {entry.pid}", NOT_STORED, serious))
         for (pid, framing, _), flow in self._streams.items():
             if flow.track is None and flow.seen >= UNREAD_MAX:
                 found.append(LeftOut(f"PID {pid}", f"it is said to be {framing.value}, and nothing in it can be read"))

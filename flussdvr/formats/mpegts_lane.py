@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, h264, h265
+from flussdvr.formats import aac, h264, h265, opus
 from flussdvr.formats.fmp4 import Run
 from flussdvr.formats.mpegts_layout import PCR_PAYLOAD, PES_MIN, Ints, Packing, pack
 from flussdvr.formats.mpegts_packet import PAYLOAD, TICKS
@@ -38,7 +38,15 @@ ADTS_HEADER = 7
 
 _START_CODE = b"\0\0\0\1"
 _AUD = {Codec.H264: _START_CODE + b"\x09\xf0", Codec.H265: _START_CODE + b"\x46\x01\x50"}
-_STREAM_TYPES = {Codec.H264: 0x1B, Codec.H265: 0x24, Codec.AAC: 0x0F, Codec.AC3: 0x81, Codec.EAC3: 0x87}
+_STREAM_TYPES = {
+    Codec.MPEG2: 0x02,
+    Codec.H264: 0x1B,
+    Codec.H265: 0x24,
+    Codec.OPUS: 0x06,
+    Codec.AAC: 0x0F,
+    Codec.AC3: 0x81,
+    Codec.EAC3: 0x87,
+}
 _REGISTRATIONS = {Codec.AC3: b"AC-3", Codec.EAC3: b"EAC3"}
 
 
@@ -94,6 +102,8 @@ class Output:
     def entry(self) -> ElementaryStream:
         codec = self.track.codec
         descriptors: list[Descriptor] = []
+        if codec is Codec.OPUS:
+            descriptors += opus.descriptors(self.track.channels)
         if codec in _REGISTRATIONS:
             descriptors.append((REGISTRATION, _REGISTRATIONS[codec]))
         if not self.track.is_video and self.track.language not in ("", "und"):
@@ -145,6 +155,10 @@ def open_output(track: Track, number: int) -> Output:
         return Output(track, pid, PRIVATE_ID)
     if codec in (Codec.MP2, Codec.MP3):
         return Output(track, pid, AUDIO_ID + number % 32)
+    if codec is Codec.MPEG2:
+        return Output(track, pid, VIDEO_ID)
+    if codec is Codec.OPUS:
+        return Output(track, pid, PRIVATE_ID)
     raise FormatError(f"{codec} has no place in MPEG-TS")
 
 
@@ -160,8 +174,8 @@ def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:
         groups = np.arange(len(dts) + 1)
         payload = sizes + len(output.aud) + sync * len(output.sets)
     else:
-        extra = ADTS_HEADER if output.adts is not None else 0
-        if extra and int(sizes.max()) + extra > 0x1FFF:
+        extra = _framing_sizes(output, sizes)
+        if output.adts is not None and int(sizes.max()) + ADTS_HEADER > 0x1FFF:
             raise FormatError(f"AAC frame of {int(sizes.max())} bytes, too long for ADTS")
         groups = _audio_groups(dts, sizes + extra, rate)
         payload = np.add.reduceat(sizes + extra, groups[:-1])
@@ -180,6 +194,13 @@ def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:
     return Lane(
         output, run, sizes, groups, decode, present, times, sync[heads], headers, header_sizes, packing, has_pcr, end
     )
+
+
+def _framing_sizes(output: Output, sizes: Ints) -> Ints:
+    """Bytes in front of each frame."""
+    if output.adts is not None:
+        return np.full_like(sizes, ADTS_HEADER)
+    return 3 + sizes // 255 if output.track.codec is Codec.OPUS else np.zeros_like(sizes)
 
 
 def _end(run: TsRun, dts: Ints) -> int:
@@ -253,6 +274,8 @@ def _video_stage(lane: Lane) -> bytearray:
     for at, size, sync, begin, end in rows:
         parts += (headers[at : at + size], with_sets if sync else aud, data[begin:end])
     stage = bytearray().join(parts)
+    if output.track.codec is Codec.MPEG2:
+        return stage  # has start codes of its own
     ends = np.cumsum(lane.packing.sizes)
     _write_start_codes(np.frombuffer(stage, np.uint8), ends - lane.sizes, ends)
     return stage
@@ -283,7 +306,7 @@ def _write_start_codes(stage: Bytes, at: Ints, ends: Ints) -> None:
 
 def _audio_stage(lane: Lane) -> bytearray:
     data = memoryview(lane.run.data)
-    adts = lane.output.adts
+    adts, is_opus = lane.output.adts, lane.output.track.codec is Codec.OPUS
     begins = _sample_begins(lane)
     starts, stops = begins.tolist(), (begins + lane.sizes).tolist()
     width = lane.headers.shape[1]
@@ -296,5 +319,7 @@ def _audio_stage(lane: Lane) -> bytearray:
             start, stop = starts[frame], stops[frame]
             if adts is not None:
                 parts.append((adts | (stop - start + ADTS_HEADER) << 13).to_bytes(ADTS_HEADER, "big"))
+            elif is_opus:
+                parts.append(opus.control_header(stop - start))
             parts.append(data[start:stop])
     return bytearray().join(parts)

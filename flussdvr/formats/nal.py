@@ -55,6 +55,19 @@ def annexb_to_lengths(data: bytes) -> bytes:
     return b"".join(parts)
 
 
+def is_annexb(data: bytes) -> bool:
+    """Whether what should have 4-byte lengths has start codes instead: encoders mix the two up."""
+    if data.startswith(b"\0\0\0\1"):
+        return True  # as a length that is a first unit of one byte, which no picture has
+    if not data.startswith(_START_CODE):
+        return False
+    try:
+        split_lengths(data)
+    except FormatError:
+        return True
+    return False
+
+
 def split_lengths(data: bytes, length_size: int = 4) -> list[tuple[int, int]]:
     """
     (start, stop) of each NAL unit behind its length of `length_size` (1, 2 or 4) bytes, empty ones left out.

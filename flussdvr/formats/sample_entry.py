@@ -2,15 +2,17 @@
 Sample entries: what a track's samples are, in `stsd`.
 
     avc1 | hvc1     VisualSampleEntry   avcC | hvcC   [pasp]
-    mp4v            VisualSampleEntry   esds          Motion JPEG: object type 0x6C
+    av01 | vp09     VisualSampleEntry   av1C | vpcC
+    mp4v            VisualSampleEntry   esds          Motion JPEG 0x6C, MPEG-2 video 0x60 to 0x65, MPEG-1 video 0x6A
     mp4a            AudioSampleEntry    esds          AAC 0x40, MPEG-2 layer II 0x69, MP3 0x6B
     ac-3 | ec-3     AudioSampleEntry    dac3 | dec3
+    Opus            AudioSampleEntry    dOps
 
     esds: ES_Descriptor 3 > DecoderConfigDescriptor 4 > [DecoderSpecificInfo 5], SLConfigDescriptor 6
 
 ISO/IEC 14496-12 §8.5.2 and §12, 14496-15 §5.4 and §8.4 (NAL units), 14496-1 §7.2.6 (descriptors), 14496-14 §5.6,
-ETSI TS 102 366 annex F (AC-3).  Read as others write them too: `avc3`, `hev1`, `jpeg`, `mjpg`, QuickTime's `mp4a`
-versions 1 and 2, `.mp3`.
+ETSI TS 102 366 annex F (AC-3), and the bindings of AV1, VP9 and Opus to ISO BMFF.  Read as others write them too:
+`avc3`, `hev1`, `jpeg`, `mjpg`, QuickTime's `mp4a` versions 1 and 2, `.mp3`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from flussdvr.errors import FormatError
+from flussdvr.formats import mpeg2video
 from flussdvr.formats.boxes import U32, Box, Buffer, box, boxes, find, full_box, full_box_header, unpack
 from flussdvr.media import Codec, Track
 
@@ -35,7 +38,9 @@ PASP = struct.Struct(">II")
 ES, DECODER_CONFIG, DECODER_SPECIFIC, SL_CONFIG = 3, 4, 5, 6
 OBJECT_TYPES = {Codec.AAC: 0x40, Codec.MP2: 0x69, Codec.MP3: 0x6B, Codec.MJPEG: 0x6C}
 CODECS = {value: key for key, value in OBJECT_TYPES.items()} | {0x66: Codec.AAC, 0x67: Codec.AAC, 0x68: Codec.AAC}
+MPEG_VIDEO_TYPES = range(0x60, 0x6B)
 VISUAL_STREAM, AUDIO_STREAM = 4, 5
+VPCC_VERSION = b"\x01\0\0\0"
 
 VISUAL_CODECS = {
     b"avc1": (Codec.H264, b"avcC"),
@@ -45,12 +50,15 @@ VISUAL_CODECS = {
     b"jpeg": (Codec.MJPEG, b""),
     b"mjpg": (Codec.MJPEG, b""),
     b"mp4v": (Codec.MJPEG, b"esds"),
+    b"av01": (Codec.AV1, b"av1C"),
+    b"vp09": (Codec.VP9, b"vpcC"),
 }
 AUDIO_CODECS = {
     b"mp4a": (Codec.AAC, b"esds"),
     b".mp3": (Codec.MP3, b""),
     b"ac-3": (Codec.AC3, b"dac3"),
     b"ec-3": (Codec.EAC3, b"dec3"),
+    b"Opus": (Codec.OPUS, b"dOps"),
 }
 
 
@@ -66,6 +74,10 @@ def _visual(track: Track, in_band: bool) -> bytes:
         return box(b"avc3" if in_band else b"avc1", fields, box(b"avcC", track.config), aspect)
     if track.codec is Codec.H265:
         return box(b"hev1" if in_band else b"hvc1", fields, box(b"hvcC", track.config), aspect)
+    if track.codec is Codec.AV1:
+        return box(b"av01", fields, box(b"av1C", track.config), aspect)
+    if track.codec is Codec.VP9:
+        return box(b"vp09", fields, box(b"vpcC", VPCC_VERSION, track.config), aspect)
     return box(b"mp4v", fields, _esds(track, VISUAL_STREAM), aspect)
 
 
@@ -77,13 +89,17 @@ def _audio(track: Track) -> bytes:
         return box(b"ac-3", fields, box(b"dac3", track.config))
     if track.codec is Codec.EAC3:
         return box(b"ec-3", fields, box(b"dec3", track.config))
+    if track.codec is Codec.OPUS:
+        return box(b"Opus", fields, box(b"dOps", track.config))
     return box(b"mp4a", fields, _esds(track, AUDIO_STREAM))
 
 
 def _esds(track: Track, stream_type: int) -> bytes:
     specific = _descriptor(DECODER_SPECIFIC, track.config) if track.config else b""
     # Buffer size and bit rates are unknown while recording: 0.
-    decoder = bytes((OBJECT_TYPES[track.codec], stream_type << 2 | 1)) + bytes(11) + specific
+    mpeg2 = track.codec is Codec.MPEG2
+    object_type = mpeg2video.object_type_of(track.config) if mpeg2 else OBJECT_TYPES[track.codec]
+    decoder = bytes((object_type, stream_type << 2 | 1)) + bytes(11) + specific
     content = struct.pack(">HB", 0, 0) + _descriptor(DECODER_CONFIG, decoder) + _descriptor(SL_CONFIG, b"\x02")
     return full_box(b"esds", 0, 0, _descriptor(ES, content))
 
@@ -117,12 +133,16 @@ def _parse_visual(data: Buffer, entry: Box, track: Track) -> Track | None:
     inside = Box(entry.type, entry.start, entry.body + VISUAL_SIZE, entry.end)
     config = b""
     if config_type == b"esds":
-        object_type, _ = _parse_esds(data, _config_box(data, inside, config_type))
-        if CODECS.get(object_type) is not Codec.MJPEG:
+        object_type, specific = _parse_esds(data, _config_box(data, inside, config_type))
+        if object_type in MPEG_VIDEO_TYPES:
+            codec, config = Codec.MPEG2, specific
+        elif CODECS.get(object_type) is not Codec.MJPEG:
             return None
     elif config_type:
         item = _config_box(data, inside, config_type)
         config = bytes(data[item.body : item.end])
+        if codec is Codec.VP9:
+            config = config[len(VPCC_VERSION) :]
     aspect = (1, 1)
     if (pasp := find(data, inside, b"pasp")) is not None:
         horizontal, vertical = unpack(PASP, data, pasp, 0)

@@ -27,20 +27,24 @@ class Framing(Enum):
 
     H264 = "h264"
     H265 = "h265"
+    MPEG_VIDEO = "mpeg video"
     ADTS = "adts"
     LATM = "latm"
     MPEG_AUDIO = "mpeg audio"
     AC3 = "ac3"
     EAC3 = "eac3"
+    OPUS = "opus"
 
     @property
     def is_video(self) -> bool:
         return self in _VIDEO
 
 
-_VIDEO = frozenset({Framing.H264, Framing.H265})
+_VIDEO = frozenset({Framing.H264, Framing.H265, Framing.MPEG_VIDEO})
 
 _FRAMINGS = {
+    0x01: Framing.MPEG_VIDEO,
+    0x02: Framing.MPEG_VIDEO,
     0x1B: Framing.H264,
     0x24: Framing.H265,
     0x0F: Framing.ADTS,
@@ -56,10 +60,9 @@ _REGISTERED = {
     b"AC-3": Framing.AC3,
     b"EAC3": Framing.EAC3,
     b"HEVC": Framing.H265,
+    b"Opus": Framing.OPUS,
 }
 _NAMES = {
-    0x01: "MPEG-1 video",
-    0x02: "MPEG-2 video",
     0x10: "MPEG-4 part 2 video",
     0x1C: "MPEG-4 audio without framing",
     0x1F: "H.264 SVC enhancement video",
@@ -90,7 +93,6 @@ _NAMES = {
 """Pictures and sound by stream type."""
 _REGISTERED_NAMES = {
     b"AV01": "AV1 video",
-    b"Opus": "Opus sound",
     b"VC-1": "VC-1 video",
     b"VC-4": "VC-4 video",
     b"drac": "Dirac video",

@@ -16,9 +16,19 @@ from typing import Any
 import av
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, ac3, h264, h265
+from flussdvr.formats import aac, ac3, av1, h264, h265, mpeg2video, opus, vp9
 from flussdvr.formats.nal import split_lengths
-from flussdvr.media import Codec, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.media import (
+    NOT_STORED,
+    Codec,
+    LeftOut,
+    MediaEvent,
+    Sample,
+    SamplesReceived,
+    Track,
+    TracksChanged,
+    TracksLeftOut,
+)
 
 CODECS = {
     "h264": Codec.H264,
@@ -28,6 +38,10 @@ CODECS = {
     "mp2": Codec.MP2,
     "ac3": Codec.AC3,
     "eac3": Codec.EAC3,
+    "opus": Codec.OPUS,
+    "mpeg2video": Codec.MPEG2,
+    "av1": Codec.AV1,
+    "vp9": Codec.VP9,
 }
 VIDEO_TIMESCALE = 90_000
 FINE = 10_000
@@ -38,10 +52,20 @@ def read_container(path: str) -> Iterator[MediaEvent]:
     """What is in the file, once. Raises `av.FFmpegError` (mostly an `OSError` too) and `FormatError`."""
     with av.open(path) as container:
         readers = {}
+        left_out: list[LeftOut] = []
         for stream in container.streams:
-            codec = CODECS.get(stream.codec_context.codec.canonical_name) if stream.codec_context else None
-            if codec is not None:
+            name = stream.codec_context.codec.canonical_name if stream.codec_context else "data"
+            what = f"{name} {stream.type} (stream {stream.index})"
+            codec = CODECS.get(name)
+            if codec is None:
+                left_out.append(LeftOut(what, NOT_STORED, stream.type in ("video", "audio")))
+                continue
+            try:
                 readers[stream.index] = _Reader(stream, codec)
+            except FormatError as error:
+                left_out.append(LeftOut(what, str(error)))
+        if left_out:
+            yield TracksLeftOut(tuple(left_out))
         yield from _read(container, readers)
 
 
@@ -102,12 +126,23 @@ class _Reader:
         if self._next is not None and abs(dts - self._next) * 500 < self._timescale:
             dts = self._next
         duration = FRAME_SAMPLES.get(self._codec) or round((packet.duration or 0) * self._scale)
+        if self._codec is Codec.OPUS:
+            duration = opus.packet_duration(bytes(packet))
         self._next = dts + duration
         return dts
 
     def _converter(self, extradata: bytes) -> Callable[[bytes], bytes]:
         """How a packet becomes a sample; describes the track, at once or with the first packet."""
         codec = self._codec
+        if codec is Codec.MPEG2:
+            return self._mpeg2
+        if codec is Codec.AV1:
+            av1.check_av1c(extradata)
+            self._describe(extradata)
+            return av1.temporal_unit
+        if codec is Codec.VP9:
+            self._describe(vp9.config_of(extradata))
+            return bytes
         if codec.is_video:
             formats: Any = h264 if codec is Codec.H264 else h265
             if extradata[:1] == b"\x01":
@@ -118,6 +153,11 @@ class _Reader:
             return self._adts
         if codec in (Codec.AC3, Codec.EAC3):
             return self._ac3
+        if codec is Codec.OPUS:
+            self._timescale = opus.RATE
+            self._scale = self._stream.time_base * opus.RATE
+            self._describe(opus.dops_of_head(extradata))
+            return bytes
         self._describe(extradata if codec is Codec.AAC else b"")
         return bytes
 
@@ -134,6 +174,12 @@ class _Reader:
         if self.track is None:
             self._describe(aac.build_audio_specific_config(aac.adts_config(data)))
         return data[aac.parse_adts_header(data).header_length :]
+
+    def _mpeg2(self, data: bytes) -> bytes:
+        if data.startswith(b"\0\0\1\xb3"):
+            if self.track is None:
+                self._describe(mpeg2video.sequence_config(data))
+        return data
 
     def _ac3(self, data: bytes) -> bytes:
         if self.track is None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from flussdvr.errors import FormatError
+from flussdvr.formats import opus
 from flussdvr.live.jumps import JUMP_US, REORDER_MAX, SLOW_SAMPLES, Stamps
 from flussdvr.media import Codec, Sample, Track
 
@@ -21,7 +23,15 @@ ALONE_FRAMES = 5
 SLOW_GAP_FRAMES = SLOW_SAMPLES
 """... unless the track has been that slow before: this many of its usual sample durations."""
 
-_FRAME_SAMPLES = {Codec.AAC: 1024, Codec.MP3: 1152, Codec.MP2: 1152, Codec.AC3: 1536, Codec.EAC3: 1536}
+_FRAME_SAMPLES = {Codec.AAC: 1024, Codec.MP3: 1152, Codec.MP2: 1152, Codec.AC3: 1536, Codec.EAC3: 1536, Codec.OPUS: 960}
+
+
+def _opus_duration(sample: Sample, usual: int) -> int:
+    """Packets of Opus say themselves how long they last."""
+    try:
+        return opus.packet_duration(sample.data)
+    except FormatError:
+        return usual
 
 
 class Verdict(Enum):
@@ -75,6 +85,8 @@ class Lane:
             if self.track.is_video:
                 self.usual_duration = step
         self._last_dts = sample.dts
+        if self.track.codec is Codec.OPUS:
+            self.usual_duration = _opus_duration(sample, self.usual_duration)
         self.pending.append(sample)
         self.pending_bytes += len(sample.data)
         return Verdict.TAKEN

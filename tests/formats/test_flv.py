@@ -10,12 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import audio, packets, remux, video
+from transport import samples_of
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import amf0, h264
 from flussdvr.formats.flv import AUDIO_TRACK_ID, PROBE_MS, VIDEO_TRACK_ID, FlvDemuxer
 from flussdvr.formats.flv_tag import AudioPacket, UnsupportedCodec, VideoPacket, parse_audio, parse_video
-from flussdvr.media import Codec, DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from flussdvr.formats.nal import split_lengths
+from flussdvr.media import (
+    Codec,
+    DataLost,
+    LeftOut,
+    MediaEvent,
+    Sample,
+    SamplesReceived,
+    Track,
+    TracksChanged,
+    TracksLeftOut,
+)
 
 AAC_CONFIG = bytes.fromhex("1190")
 H264_FLV = video("libx264", "flv", frames=24, bf=2)
@@ -57,6 +69,10 @@ def h264_config(config: bytes = H264_CONFIG, timestamp: int = 0) -> tuple[int, i
 
 def h264_frame(timestamp: int = 0, data: bytes | None = None, composition: int = 0) -> tuple[int, int, bytes]:
     return 9, timestamp, b"\x27\x01" + composition.to_bytes(3, "big", signed=True) + (data or nal(1))
+
+
+def aac_config(timestamp: int = 0) -> tuple[int, int, bytes]:
+    return 8, timestamp, b"\xaf\x00\x11\x90"
 
 
 def aac_frame(timestamp: int = 0) -> tuple[int, int, bytes]:
@@ -256,7 +272,7 @@ def test_sound_that_is_not_recorded_is_said_once_and_not_awaited() -> None:
     items = [(8, 0, b"\x72abc"), (8, 20, b"\x72abc"), h264_config(), h264_frame(40)]
     demuxer = FlvDemuxer()
     events = [event for item in items for event in demuxer.feed_tag(*item)]
-    assert events[0] == DataLost("G.711 A-law audio is not supported: send AAC, MP3, AC-3 or E-AC-3", 1)
+    assert events[0] == TracksLeftOut((LeftOut("G.711 A-law audio", "send AAC, MP3, AC-3, E-AC-3 or Opus"),))
     assert [type(event) for event in events[1:]] == [TracksChanged, SamplesReceived]
 
 
@@ -264,14 +280,35 @@ def test_sound_that_is_not_recorded_is_said_once_and_not_awaited() -> None:
     ("body", "message"),
     [
         (b"\x12abc", "Sorenson H.263 video"),
-        (b"\x90av01", "av01 video"),
-        (b"\x91vp09\0\0\0", "vp09 video"),
+        (b"\x91vp08\0\0\0", "vp08 video"),
         (b"\x90\xff\xfe\0\0", "fffe0000 video"),
     ],
 )
-def test_video_that_is_not_recorded_is_refused(body: bytes, message: str) -> None:
+def test_video_that_is_not_recorded_is_refused_if_there_is_nothing_else(body: bytes, message: str) -> None:
+    demuxer = FlvDemuxer()
+    (told,) = demuxer.feed_tag(9, 0, body)
+    assert isinstance(told, TracksLeftOut)
+    assert told.left_out[0].what == message
+    assert demuxer.feed_tag(9, PROBE_MS - 1, body) == []
     with pytest.raises(UnsupportedCodec, match=message):
-        FlvDemuxer().feed_tag(9, 0, body)
+        demuxer.feed_tag(9, PROBE_MS, body)
+
+
+def test_sound_is_recorded_where_the_video_cannot_be() -> None:
+    demuxer = FlvDemuxer()
+    items = [(9, 0, b"\x12abc"), aac_config(), *(aac_frame(at) for at in range(0, 3000, 21)), (9, 4000, b"\x12abc")]
+    events = [event for item in items for event in demuxer.feed_tag(*item)]
+    assert [type(event) for event in events[:3]] == [TracksLeftOut, TracksChanged, SamplesReceived]
+    (tracks,) = [event.tracks for event in events if isinstance(event, TracksChanged)]
+    assert [track.codec for track in tracks] == [Codec.AAC]
+
+
+def test_further_tracks_are_named() -> None:
+    demuxer = FlvDemuxer()
+    body = b"\x95\x01mp4a\x02" + b"\x11\x90"  # one track, of id 2
+    (told,) = demuxer.feed_tag(8, 0, body)
+    assert told == TracksLeftOut((LeftOut("audio track 2", "only track 0 of RTMP is"),))
+    assert demuxer.feed_tag(8, 20, body) == []
 
 
 # tags: the enhanced forms
@@ -330,3 +367,31 @@ def test_garbage(items: list[tuple[int, int, bytes]]) -> None:
         demuxed([h264_config(), AAC_SEQUENCE, *items])
     except UnsupportedCodec:
         pass
+
+
+# Annex B where lengths belong
+
+
+@pytest.mark.parametrize("code", [b"\0\0\0\1", b"\0\0\1"])
+@pytest.mark.parametrize("config", ["avcC", "Annex B", "none"])
+def test_start_codes_where_lengths_belong(code: bytes, config: str) -> None:
+    """The samples are the same as those of a publisher that does it right."""
+    body = h264_frame()[2]
+    units = [body[5:][start:stop] for start, stop in split_lengths(body[5:])]
+    _, sps, pps = h264.parse_avcc(H264_CONFIG)
+    sets = b"".join(code + nal for nal in sps + pps)
+    wrong = b"".join(code + unit for unit in units)
+    items = {
+        "avcC": [h264_config()],
+        "Annex B": [(9, 0, b"\x17\0\0\0\0" + sets)],
+        "none": [],
+    }[config]
+    items += [(9, 0, body[:5] + (sets if config == "none" else b"") + wrong), (9, 40, body[:5] + wrong)]
+    demuxer = FlvDemuxer()
+    events = [event for item in items for event in demuxer.feed_tag(*item)] + demuxer.flush()
+    right = FlvDemuxer()
+    expected = [
+        event for item in (h264_config(), h264_frame(), h264_frame(40)) for event in right.feed_tag(*item)
+    ] + right.flush()
+    assert samples_of(events) == samples_of(expected)
+    assert not [event for event in events if isinstance(event, DataLost)]

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from flussdvr.errors import FormatError
 from flussdvr.formats.boxes import box, boxes
 from flussdvr.formats.fmp4 import parse_init, write_init
+from flussdvr.formats.opus import build_dops
 from flussdvr.formats.sample_entry import parse_sample_entry, parse_stsd, write_sample_entry, write_stsd
 from flussdvr.media import Codec, Track
 
 AVCC = bytes.fromhex("0164001fffe1000a67640020ac2b402802dd01000468ee3cb0")
+SEQUENCE = bytes.fromhex("000001b32d024023ffffe000000001b5148200010000")
 TRACKS = [
     Track(1, Codec.H264, 90000, AVCC, "deu", 1280, 720),
     Track(1, Codec.H264, 90000, AVCC, width=704, height=576, sample_aspect_ratio=(16, 11)),
@@ -27,6 +29,11 @@ TRACKS = [
     Track(2, Codec.MP2, 48000, channels=2, sample_rate=48000),
     Track(2, Codec.AC3, 48000, b"\x10\x3d\xc0", channels=6, sample_rate=48000),
     Track(2, Codec.EAC3, 48000, b"\x06\0\x20\x0f\0", channels=6, sample_rate=48000),
+    Track(1, Codec.AV1, 90000, b"\x81\x05\x0c\0", width=640, height=360),
+    Track(1, Codec.VP9, 90000, bytes((0, 31, 0x82, 1, 1, 1, 0, 0)), width=640, height=360),
+    Track(1, Codec.MPEG2, 90000, SEQUENCE, width=720, height=576, sample_aspect_ratio=(16, 15)),
+    Track(2, Codec.OPUS, 48000, build_dops(2), channels=2, sample_rate=48000),
+    Track(2, Codec.OPUS, 48000, build_dops(6), channels=6, sample_rate=48000),
 ]
 
 
@@ -82,7 +89,7 @@ def test_video_that_ffmpeg_opens(encoder: str) -> None:
 
 
 def test_unknown_codec_is_none() -> None:
-    data = write_stsd(box(b"vp09", bytes(78)))
+    data = write_stsd(box(b"vp08", bytes(78)))
     assert parse_stsd(data, next(boxes(data)), TRACKS[0]) is None
 
 

@@ -225,10 +225,13 @@ def test_video_that_cannot_be_recorded_is_refused_in_words() -> None:
     listener = Listener()
     camera = listener.connect()
     camera.publish("live", "x")
-    camera.message(MessageType.VIDEO, b"\x90av01")
+    camera.message(MessageType.VIDEO, b"\x90vp08")
+    assert camera.connected
+    assert listener.sink.left_out[0].startswith("vp08 video is not recorded: send H.264")
+    camera.message(MessageType.VIDEO, b"\x90vp08", 2000)
     info = camera.replies()[-1][3]
     assert info["level"] == "error"
-    assert "av01 video is not supported" in info["description"]
+    assert "vp08 video is not supported" in info["description"]
     assert not camera.connected
     assert len(listener.sink.lost) == 1
 

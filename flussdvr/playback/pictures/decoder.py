@@ -33,7 +33,14 @@ NICENESS = 5
 VERSION = "1"
 """Part of every entity tag: what the same sample is made into."""
 
-CODECS = {Codec.H264: "h264", Codec.H265: "hevc", Codec.MJPEG: "mjpeg"}
+CODECS = {
+    Codec.H264: "h264",
+    Codec.H265: "hevc",
+    Codec.MJPEG: "mjpeg",
+    Codec.MPEG2: "mpeg2video",
+    Codec.AV1: "libdav1d",
+    Codec.VP9: "vp9",
+}
 _niced = threading.local()
 
 
@@ -75,7 +82,7 @@ def decode(track: Track, samples: Iterable[tuple[int, bytes]], pts: int, fast: b
     chosen: av.VideoFrame | None = None
     try:
         context: Any = av.CodecContext.create(name, "r")
-        if track.config:
+        if track.config and track.codec is not Codec.VP9:
             context.extradata = track.config
         context.thread_count = 1
         context.options = {"max_pixels": str(MAX_PIXELS), **({"skip_loop_filter": "all"} if fast else {})}
