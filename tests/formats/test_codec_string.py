@@ -6,6 +6,8 @@ from flussdvr.errors import FormatError
 from flussdvr.formats.codec_string import codec_string
 from flussdvr.media import Codec, Track
 
+SEQUENCE = "000001b32d024023ffffe000000001b5148200010000"
+
 
 @pytest.mark.parametrize(
     ("codec", "config", "expected"),
@@ -19,13 +21,19 @@ from flussdvr.media import Codec, Track
         (Codec.AC3, "", "ac-3"),
         (Codec.EAC3, "", "ec-3"),
         (Codec.MJPEG, "", "mp4v.6C"),
+        (Codec.MPEG2, SEQUENCE, "mp4v.61"),
+        (Codec.MPEG2, SEQUENCE[:24], "mp4v.6A"),
+        (Codec.AV1, "81050c00", "av01.0.05M.08"),
+        (Codec.AV1, "814de000", "av01.2.13H.12"),
+        (Codec.VP9, "001f820101010000", "vp09.00.31.08"),
+        (Codec.OPUS, "", "opus"),
     ],
 )
 def test_codec_string(codec: Codec, config: str, expected: str) -> None:
     assert codec_string(Track(1, codec, 90000, bytes.fromhex(config))) == expected
 
 
-@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.AAC])
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.AAC, Codec.MPEG2, Codec.AV1, Codec.VP9])
 def test_damaged(codec: Codec) -> None:
     with pytest.raises(FormatError):
         codec_string(Track(1, codec, 90000, b"\x01"))
@@ -33,4 +41,5 @@ def test_damaged(codec: Codec) -> None:
 
 def test_every_codec_has_one() -> None:
     for codec in Codec:
-        assert codec_string(Track(1, codec, 90000, bytes.fromhex("1190") if codec is Codec.AAC else bytes(30)))
+        config = {Codec.AAC: "1190", Codec.MPEG2: SEQUENCE, Codec.AV1: "81050c00"}.get(codec, "00" * 30)
+        assert codec_string(Track(1, codec, 90000, bytes.fromhex(config)))

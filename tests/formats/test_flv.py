@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import audio, packets, remux, video
-from transport import samples_of
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import amf0, h264
