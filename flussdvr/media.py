@@ -2,7 +2,8 @@
 Tracks and samples, in the words of ISO/IEC 14496-12 §3, and what a demultiplexer reports of them.
 
 A sample is in the form in which it is stored: H.264 and H.265 with 4-byte NAL unit lengths and without parameter
-sets that the track's `config` already holds, AAC without ADTS or LATM framing, other audio as its own frames.
+sets that the track's `config` holds (but see `Track.in_band`), AAC without ADTS or LATM framing, other audio as its
+own frames.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Track:
 
     `config` is the payload of `avcC`, `hvcC`, `av1C`, `vpcC` (behind its version and flags), `dac3`, `dec3` or
     `dOps`, the AudioSpecificConfig of AAC, the sequence header of MPEG-2 video, or empty for MPEG audio and MJPEG.
+    `in_band`: the samples carry parameter sets that overrule it (`avc3`, `hev1`).
     Audio's timescale is its sample rate, video's is 90 000 unless the source says better.
     """
 
@@ -55,6 +57,7 @@ class Track:
     frame_rate: Fraction | None = None
     channels: int = 0
     sample_rate: int = 0
+    in_band: bool = False
 
     @property
     def is_video(self) -> bool:
@@ -95,9 +98,23 @@ class SamplesReceived:
     samples: list[Sample]
 
 
+class PictureTrouble(StrEnum):
+    """Reasons of `DataLost` that count pictures instead of packets."""
+
+    INCOMPLETE = "picture incomplete"
+    """Left out, because a part of it is missing."""
+    DAMAGED = "picture refers to a lost one"
+    """It is there, and decodes wrongly: something in front of it in its group of pictures was lost."""
+    RETIMED = "time of a picture put right"
+    """Nothing is missing: the source's times contradicted the order of the pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataLost:
-    """Packets are missing or damaged; what follows is whole again. `count` as the demultiplexer counts them."""
+    """
+    Packets are missing or damaged; what follows is whole again. `count` as the demultiplexer counts them, or pictures
+    where `reason` is a `PictureTrouble`.
+    """
 
     reason: str
     count: int

@@ -8,8 +8,13 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("flussdvr", deadline=None)
+settings.load_profile("flussdvr")
 
 COMMON = {"event_id": "b1946ac9-2492-4d23-a47a-1c2a7b3c0001", "utc_ms": 0, "server": "here"}
 

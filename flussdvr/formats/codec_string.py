@@ -21,12 +21,12 @@ _PLAIN = {
 
 
 def codec_string(track: Track) -> str:
-    """`avc1.64001F`, `hvc1.1.6.L93.B0`, `mp4a.40.2` ... Raises `FormatError` when the track's config is damaged."""
+    """`avc1.64001F`, `hev1.1.6.L93.B0`, `mp4a.40.2` ... Raises `FormatError` when the track's config is damaged."""
     match track.codec:
         case Codec.H264:
-            return h264.codec_string(track.config)
+            return h264.codec_string(track.config, "avc3" if track.in_band else "avc1")
         case Codec.H265:
-            return h265.codec_string(track.config)
+            return h265.codec_string(track.config, "hev1" if track.in_band else "hvc1")
         case Codec.MPEG2:
             return f"mp4v.{mpeg2video.object_type_of(track.config):02X}"
         case Codec.AV1:

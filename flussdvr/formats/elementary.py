@@ -1,7 +1,7 @@
 """
 Elementary streams of a program: the payloads of PES packets become a track and its samples.
 
-    VideoStream     one PES (with those that follow without a time) is one picture
+    VideoStream     access units of any extent, across PES borders: see `video_stream`
     AudioStream     frames of any length, across PES borders; the PTS is of the first that begins in the PES
 
 ISO/IEC 13818-1 §2.4.3.7 and §2.14. Audio counts its own frames: the PTS, rounded to 90 kHz and often to
@@ -10,46 +10,92 @@ milliseconds, only corrects the count when they disagree, so durations are exact
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Protocol
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, ac3, h264, h265, latm, mpegaudio
-from flussdvr.formats.bits import BitReader
+from flussdvr.formats import aac, ac3, latm, mpegaudio
 from flussdvr.formats.frame_count import FrameCount
 from flussdvr.formats.mpeg2video import MpegVideoStream
-from flussdvr.formats.mpegts_packet import TICKS
 from flussdvr.formats.opus import OpusStream, channels_of
 from flussdvr.formats.stream_types import Descriptor, Framing
+from flussdvr.formats.video_stream import Batch, H264Stream, H265Stream
 from flussdvr.media import Codec, Sample, Track
 
 _CARRIED_MAX = 1 << 16
 
 
 class Stream(Protocol):
-    """`track` is `None` until the stream's configuration is known; it is replaced when that changes."""
+    """
+    `losses`: what is missing or damaged beyond the packets that the demultiplexer misses, by reason; it empties it.
 
-    track: Track | None
+    `track` is `None` until the stream's configuration is known; it is replaced when that changes.
+    """
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
+    losses: dict[str, int]
+
+    @property
+    def track(self) -> Track | None: ...
+
+    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
         """
-        The samples that a PES payload completes, all of them of `track` as it is afterwards. Times in 90 kHz, endless.
+        The samples that a PES payload completes, in order. Times in 90 kHz, endless.
+
         Raises `FormatError` when they are damaged beyond use.
         """
 
-    def lost(self) -> None:
-        """A PES packet is missing."""
+    def peek(self, head: bytes) -> list[Batch]:
+        """The next PES payload begins so: the samples that this completes. `head` comes again with `read`."""
 
-    def flush(self) -> list[Sample]:
-        """What waited for the next PES, which does not come."""
+    def flush(self) -> list[Batch]:
+        """Nothing more comes: the last samples."""
+
+    def lost(self) -> None:
+        """A PES packet is missing, or the rest of the one that was read."""
+
+
+class _Samples(Protocol):
+    """A stream whose samples of one payload are all of `track` as it is afterwards."""
+
+    track: Track | None
+
+    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]: ...
+
+    def flush(self) -> list[Sample]: ...
+
+    def lost(self) -> None: ...
+
+
+class _Batched:
+    """Such a stream as a `Stream`."""
+
+    def __init__(self, stream: _Samples) -> None:
+        self.losses: dict[str, int] = {}
+        self.lost = stream.lost
+        self._stream = stream
+
+    @property
+    def track(self) -> Track | None:
+        return self._stream.track
+
+    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
+        return self._batches(self._stream.read(pts, dts, payload))
+
+    def peek(self, head: bytes) -> list[Batch]:
+        return []
+
+    def flush(self) -> list[Batch]:
+        return self._batches(self._stream.flush())
+
+    def _batches(self, samples: list[Sample]) -> list[Batch]:
+        return [] if self.track is None else [Batch(self.track, samples)]
 
 
 def open_stream(pid: int, framing: Framing, language: str, descriptors: tuple[Descriptor, ...] = ()) -> Stream:
     """The stream with that PID; its track gets the PID for an id."""
     if framing is Framing.MPEG_VIDEO:
-        return MpegVideoStream(pid, language)
+        return _Batched(MpegVideoStream(pid, language))
     if framing is Framing.OPUS:
-        return OpusStream(pid, language, channels_of(descriptors))
+        return _Batched(OpusStream(pid, language, channels_of(descriptors)))
     if framing is Framing.H264:
         return H264Stream(pid, language)
     if framing is Framing.H265:
@@ -63,165 +109,6 @@ def open_stream(pid: int, framing: Framing, language: str, descriptors: tuple[De
     return Ac3Stream(pid, language)
 
 
-class _ParameterSets:
-    """The sets in force, of one kind each: replaced by id, all together when the sequence changes."""
-
-    def __init__(self, id_bit: int) -> None:
-        self._id_bit = id_bit
-        self.sets: tuple[list[bytes], ...] = ()
-
-    def update(self, found: tuple[list[bytes], ...]) -> bool:
-        """Take over what a picture brings (PPS last, SPS before it); whether anything is different now."""
-        if not self.sets or any(nal not in self.sets[-2] for nal in found[-2]):
-            if not all(found) and not self.sets:
-                return False
-            self.sets = tuple(
-                list(dict.fromkeys(new or old)) for new, old in zip(found, self.sets or found, strict=True)
-            )
-            return True
-        changed = False
-        for known, new in zip(self.sets[:-2], found[:-2], strict=True):
-            if new and any(nal not in known for nal in new):
-                known[:] = dict.fromkeys(new)
-                changed = True
-        for nal in found[-1]:
-            if nal not in self.sets[-1]:
-                place = self._id(nal)
-                self.sets[-1][:] = [old for old in self.sets[-1] if self._id(old) != place] + [nal]
-                changed = True
-        return changed
-
-    def _id(self, pps: bytes) -> int:
-        reader = BitReader(pps[:16])
-        try:
-            reader.skip(self._id_bit)
-            return reader.ue()
-        except FormatError:
-            return -1
-
-
-class H264Stream:
-    """Annex B to samples of `avc1`. Pictures in front of the first parameter sets are of no use and left out."""
-
-    def __init__(self, pid: int, language: str) -> None:
-        self.track: Track | None = None
-        self._pid = pid
-        self._language = language
-        self._sets = _ParameterSets(8)
-        self._progressive = False
-
-    def lost(self) -> None:
-        """Pictures stand for themselves."""
-
-    def flush(self) -> list[Sample]:
-        return []
-
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
-        unit = h264.read_access_unit(payload)
-        if (unit.sps or unit.pps) and self._sets.update((unit.sps, unit.pps)):
-            self._configure(*self._sets.sets)
-        if pts is None or dts is None or not unit.sample or self.track is None:
-            return []
-        # An encoder that repeats its SPS in front of an I picture wants it to be a place to begin.
-        sync = unit.sync or (unit.intra and bool(unit.sps))
-        if self._progressive:
-            borders = _pictures(unit.sample, 1, 5, 5)
-            if len(borders) > 1:
-                return _spread(unit.sample, borders, self.track, pts, dts, sync)
-        return [Sample(dts, unit.sample, sync, pts - dts)]
-
-    def _configure(self, sps: list[bytes], pps: list[bytes]) -> None:
-        try:
-            config, first = h264.build_avcc(sps, pps), h264.parse_sps(sps[0])
-        except FormatError:
-            return
-        self._progressive = first.frame_mbs_only
-        self.track = _video_track(self._pid, Codec.H264, config, self._language, first)
-
-
-class H265Stream:
-    """The same for `hvc1`."""
-
-    def __init__(self, pid: int, language: str) -> None:
-        self.track: Track | None = None
-        self._pid = pid
-        self._language = language
-        self._sets = _ParameterSets(16)
-
-    def lost(self) -> None:
-        """Pictures stand for themselves."""
-
-    def flush(self) -> list[Sample]:
-        return []
-
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
-        unit = h265.read_access_unit(payload)
-        if (unit.sps or unit.pps) and self._sets.update((unit.vps, unit.sps, unit.pps)):
-            self._configure(*self._sets.sets)
-        if pts is None or dts is None or not unit.sample or self.track is None:
-            return []
-        borders = _pictures(unit.sample, 0, 63, 6)
-        if len(borders) > 1:
-            return _spread(unit.sample, borders, self.track, pts, dts, unit.sync)
-        return [Sample(dts, unit.sample, unit.sync, pts - dts)]
-
-    def _configure(self, vps: list[bytes], sps: list[bytes], pps: list[bytes]) -> None:
-        try:
-            config, first = h265.build_hvcc(vps, sps, pps), h265.parse_sps(sps[0])
-        except FormatError:
-            return
-        self.track = _video_track(self._pid, Codec.H265, config, self._language, first)
-
-
-def _video_track(pid: int, codec: Codec, config: bytes, language: str, sps: h264.Sps | h265.Sps) -> Track:
-    return Track(
-        pid,
-        codec,
-        TICKS,
-        config,
-        language,
-        sps.width,
-        sps.height,
-        sps.sample_aspect_ratio,
-        sps.frame_rate,
-    )
-
-
-def _pictures(sample: bytes, first_type: int, last_type: int, slice_byte: int) -> list[int]:
-    """
-    Where pictures begin in what one PES brought, nearly always [0].
-
-    A slice is the first of its picture when its slice data (`slice_byte` bytes behind the unit's length field's
-    begin) starts with a one: first_mb_in_slice is 0, or first_slice_segment_in_pic_flag is set.
-    """
-    borders: list[int] = []
-    position = border = 0
-    end = len(sample)
-    seen = False
-    while position + slice_byte < end:
-        header = sample[position + 4]
-        kind = header & 31 if last_type == 5 else header >> 1
-        if first_type <= kind <= last_type and (last_type == 5 or kind < 32):
-            if sample[position + slice_byte] & 0x80:
-                borders.append(border if seen else 0)
-            seen = True
-            position += 4 + int.from_bytes(sample[position : position + 4], "big")
-            border = position
-        else:
-            position += 4 + int.from_bytes(sample[position : position + 4], "big")
-    return borders or [0]
-
-
-def _spread(sample: bytes, borders: list[int], track: Track, pts: int, dts: int, sync: bool) -> list[Sample]:
-    """The pictures of one PES, a frame's duration apart: only the first has its own time."""
-    duration = round(TICKS / (track.frame_rate or Fraction(25)))
-    stops = [*borders[1:], len(sample)]
-    return [
-        Sample(dts + number * duration, sample[begin:stop], sync and not number, pts - dts)
-        for number, (begin, stop) in enumerate(zip(borders, stops, strict=True))
-    ]
-
-
 class AudioStream:
     """What the framings have in common; they say where frames are and what one is."""
 
@@ -230,6 +117,7 @@ class AudioStream:
 
     def __init__(self, pid: int, language: str) -> None:
         self.track: Track | None = None
+        self.losses: dict[str, int] = {}
         self._pid = pid
         self._language = language
         self._rest = b""
@@ -242,15 +130,21 @@ class AudioStream:
         self._rest_pts = None
         self._count.lost()
 
-    def flush(self) -> list[Sample]:
+    def flush(self) -> list[Batch]:
         """The samples that waited for the time of the next PES."""
-        return self._count.flush()
+        batches: list[Batch] = []
+        if self.track is not None:
+            _put(batches, self.track, self._count.flush())
+        return batches
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
+    def peek(self, head: bytes) -> list[Batch]:
+        return []
+
+    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
         carried = len(self._rest)
         data = self._rest + payload if carried else payload
         frames, stop = self._split(data)
-        samples: list[Sample] = []
+        batches: list[Batch] = []
         for start, end in frames:
             before = self.track
             try:
@@ -262,20 +156,20 @@ class AudioStream:
             if track is None:
                 continue
             if track is not before and before is not None:
-                samples.clear()  # of the configuration that ends here
-                self._count = FrameCount()
+                _put(batches, before, self._count.flush())
+                self._count = self._count.at_rate(before.timescale, track.timescale)
             if start - self._prefix >= carried:
-                samples += self._count.stated(pts, track.timescale)
+                _put(batches, track, self._count.stated(pts, track.timescale))
                 pts = None
             else:
-                samples += self._count.stated(self._rest_pts, track.timescale)
+                _put(batches, track, self._count.stated(self._rest_pts, track.timescale))
                 self._rest_pts = None
             for raw in raws:
-                samples += self._count.frame(raw, duration)
+                _put(batches, track, self._count.frame(raw, duration))
         if stop >= carried:
             self._rest_pts = pts  # of the frame that begins here and ends in another PES
         self._rest = data[stop:] if len(data) - stop <= _CARRIED_MAX else b""
-        return samples
+        return batches
 
     def _split(self, data: bytes) -> tuple[list[tuple[int, int]], int]:
         """(start, stop) of each frame, and the position of what is not whole yet."""
@@ -287,6 +181,14 @@ class AudioStream:
 
     def _audio_track(self, codec: Codec, rate: int, channels: int, config: bytes = b"") -> None:
         self.track = Track(self._pid, codec, rate, config, self._language, channels=channels, sample_rate=rate)
+
+
+def _put(batches: list[Batch], track: Track, samples: list[Sample]) -> None:
+    """Behind the last batch's, if they are of the same track."""
+    if batches and batches[-1].track is track:
+        batches[-1].samples.extend(samples)
+    elif samples or not batches or batches[-1].track is not track:
+        batches.append(Batch(track, samples))
 
 
 class AdtsStream(AudioStream):

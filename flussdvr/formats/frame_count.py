@@ -41,6 +41,13 @@ class FrameCount:
         self._first: list[Sample] = []
         """The frames of the first PES of all, where the second one contradicts it: the third one decides."""
 
+    def at_rate(self, old: int, new: int) -> FrameCount:
+        """The count of the frames that follow, whose rate is another: they go on in time."""
+        count = FrameCount()
+        if self._next is not None and not self._lost:
+            count._next = (self._next * new + old // 2) // old
+        return count
+
     def lost(self) -> None:
         """Frames are missing: the next statement is not to be compared with the count."""
         self._lost = True

@@ -42,9 +42,9 @@ class NalType(IntEnum):
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 # avcC says chroma and depth for every profile but these (ISO/IEC 14496-15 §5.3.3.1.2).
 _PLAIN_PROFILES = frozenset({66, 77, 88})
-_RECOVERY_POINT = 6
+RECOVERY_POINT = 6
 # How far an SEI is searched for a recovery point: encoders' user data in front of it has about 1 kB.
-_MAX_SEI = 4096
+MAX_SEI = 4096
 _INTRA_SLICES = frozenset({2, 4, 7, 9})
 # Level 6.2: sqrt(8 * MaxFS).
 _MAX_MACROBLOCKS = 1055
@@ -82,6 +82,8 @@ class H264AccessUnit(NamedTuple):
     `sample` has 4-byte lengths and no AUD, filler or parameter sets (as `avc1` wants it); it is empty when there was
     nothing else. `sync`: decoding can start here: an IDR picture, or an I picture announced by a recovery point SEI
     (open GOP). `idr`: the former only. `intra`: the first slice is an I slice, whether or not decoding can start.
+    `recovery`: recovery_frame_cnt of a recovery point SEI, `None` without one: a decoder that starts here is right
+    after so many pictures (§D.2.8).
     """
 
     sample: bytes
@@ -90,6 +92,7 @@ class H264AccessUnit(NamedTuple):
     pps: list[bytes]
     idr: bool
     intra: bool
+    recovery: int | None = None
 
 
 def read_access_unit(annexb: bytes) -> H264AccessUnit:
@@ -107,7 +110,8 @@ def access_unit(nals: Iterable[bytes]) -> H264AccessUnit:
     parts: list[bytes] = []
     sps: list[bytes] = []
     pps: list[bytes] = []
-    idr = recovery = False
+    idr = False
+    recovery: int | None = None
     first_slice = b""
     for nal in nals:
         header = nal[0]
@@ -123,13 +127,13 @@ def access_unit(nals: Iterable[bytes]) -> H264AccessUnit:
         if kind == 5:
             idr = True
         elif kind == 6:
-            recovery = recovery or _announces_recovery(nal)
+            recovery = _recovery_count(nal) if recovery is None else recovery
         if 1 <= kind <= 5 and not first_slice:
             first_slice = nal[:16]
         parts.append(len(nal).to_bytes(4, "big"))
         parts.append(nal)
     intra = idr or _is_intra(first_slice)
-    return H264AccessUnit(b"".join(parts), idr or (recovery and intra), sps, pps, idr, intra)
+    return H264AccessUnit(b"".join(parts), idr or (recovery == 0 and intra), sps, pps, idr, intra, recovery)
 
 
 def _is_intra(slice_: bytes) -> bool:
@@ -143,30 +147,56 @@ def _is_intra(slice_: bytes) -> bool:
         return False
 
 
-def _announces_recovery(nal: bytes) -> bool:
-    """Whether an SEI says that decoding from this picture gives right pictures at once (§D.1.8)."""
-    rbsp = unescape(nal[:_MAX_SEI])
-    position, end = 1, len(rbsp)
+def _recovery_count(nal: bytes) -> int | None:
+    """recovery_frame_cnt of an SEI NAL unit, `None` if it is no recovery point (§D.1.8)."""
+    payload = find_sei(unescape(nal[:MAX_SEI])[1:], RECOVERY_POINT)
+    try:
+        return None if payload is None else BitReader(payload).ue()
+    except FormatError:
+        return None
+
+
+def find_sei(rbsp: bytes, wanted: int) -> bytes | None:
+    """The payload of that type in an SEI behind its NAL unit's header, the same in H.265; as much as there is of it."""
+    position, end = 0, len(rbsp)
     while position + 2 < end:
         kind = size = 0
         while position < end and rbsp[position] == 255:
             kind += 255
             position += 1
         if position >= end:
-            return False
+            return None
         kind += rbsp[position]
         position += 1
         while position < end and rbsp[position] == 255:
             size += 255
             position += 1
         if position >= end:
-            return False
+            return None
         size += rbsp[position]
         position += 1
-        if kind == _RECOVERY_POINT:
-            return position < end and rbsp[position] >= 0x80  # recovery_frame_cnt, ue(v): 0
+        if kind == wanted:
+            return rbsp[position : position + size]
         position += size
-    return False
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCount:
+    """
+    How pictures of a sequence are numbered (§7.4.2.1.1): lengths in bits; `kind` is pic_order_cnt_type.
+
+    Of kind 1: `always_zero` is delta_pic_order_always_zero_flag, `offsets` are offset_for_non_ref_pic and
+    offset_for_top_to_bottom_field, `cycle` has offset_for_ref_frame.
+    """
+
+    frame_num_bits: int = 4
+    kind: int = 2
+    lsb_bits: int = 4
+    always_zero: bool = True
+    offsets: tuple[int, int] = (0, 0)
+    cycle: tuple[int, ...] = ()
+    separate_planes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +205,8 @@ class Sps:
     A sequence parameter set, as far as a recorder wants to know it.
 
     `width`, `height` in luma samples after cropping; `frame_rate` in frames per second if the stream says it;
-    `max_num_reorder`: how many pictures can precede another in decoding order and follow it in output order.
+    `max_num_reorder`: how many pictures can precede another in decoding order and follow it in output order, `None`
+    where the stream does not say; `order`: what a slice header's reader needs.
     """
 
     profile_idc: int
@@ -193,6 +224,7 @@ class Sps:
     frame_rate: Fraction | None = None
     fixed_frame_rate: bool = False
     max_num_reorder: int | None = None
+    order: OrderCount = OrderCount()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +258,7 @@ def parse_sps(nal: bytes) -> Sps:
         r.flag()
         if r.flag():
             _skip_scaling_lists(r, 12 if chroma_format_idc == 3 else 8)
-    r.bounded_ue(12, "log2_max_frame_num_minus4")
-    poc_type = _skip_order_count(r)
+    order = _read_order_count(r, separate)
     max_num_ref_frames = r.bounded_ue(16, "max_num_ref_frames")
     r.flag()
     width_mbs = 1 + r.bounded_ue(_MAX_MACROBLOCKS - 1, "pic_width_in_mbs_minus1")
@@ -249,7 +280,7 @@ def parse_sps(nal: bytes) -> Sps:
             raise FormatError("SPS crops the whole picture away")
     vui = _read_vui(r)
     # Output order is decoding order in type 2 (§8.2.1.3).
-    reorder = 0 if poc_type == 2 else vui.max_num_reorder
+    reorder = 0 if order.kind == 2 else vui.max_num_reorder
     return Sps(
         profile_idc,
         constraint_flags,
@@ -266,6 +297,7 @@ def parse_sps(nal: bytes) -> Sps:
         vui.frame_rate,
         vui.fixed_frame_rate,
         reorder,
+        order,
     )
 
 
@@ -281,17 +313,18 @@ def _skip_scaling_lists(r: BitReader, count: int) -> None:
             last = next_ or last
 
 
-def _skip_order_count(r: BitReader) -> int:
-    poc_type = r.bounded_ue(2, "pic_order_cnt_type")
-    if poc_type == 0:
-        r.bounded_ue(12, "log2_max_pic_order_cnt_lsb_minus4")
-    elif poc_type == 1:
-        r.flag()
-        r.se()
-        r.se()
-        for _ in range(r.bounded_ue(255, "num_ref_frames_in_pic_order_cnt_cycle")):
-            r.se()
-    return poc_type
+def _read_order_count(r: BitReader, separate_planes: bool) -> OrderCount:
+    frame_num_bits = 4 + r.bounded_ue(12, "log2_max_frame_num_minus4")
+    kind = r.bounded_ue(2, "pic_order_cnt_type")
+    if kind == 0:
+        lsb_bits = 4 + r.bounded_ue(12, "log2_max_pic_order_cnt_lsb_minus4")
+        return OrderCount(frame_num_bits, kind, lsb_bits, separate_planes=separate_planes)
+    if kind == 1:
+        always_zero, offsets = r.flag(), (r.se(), r.se())
+        count = r.bounded_ue(255, "num_ref_frames_in_pic_order_cnt_cycle")
+        cycle = tuple(r.se() for _ in range(count))
+        return OrderCount(frame_num_bits, kind, 4, always_zero, offsets, cycle, separate_planes)
+    return OrderCount(frame_num_bits, separate_planes=separate_planes)
 
 
 def _read_vui(r: BitReader) -> _Vui:
@@ -432,8 +465,8 @@ def _read_sets(data: bytes, position: int, count: int) -> tuple[list[bytes], int
     return sets, position
 
 
-def codec_string(avcc: bytes) -> str:
-    """`avc1.PPCCLL` of an avcC payload: profile, constraints and level (RFC 6381 §3.3)."""
+def codec_string(avcc: bytes, entry: str = "avc1") -> str:
+    """`avc1.PPCCLL` of an avcC payload in a sample entry `entry`: profile, constraints and level (RFC 6381 §3.3)."""
     if len(avcc) < 4:
         raise FormatError("avcC is truncated")
-    return f"avc1.{avcc[1:4].hex().upper()}"
+    return f"{entry}.{avcc[1:4].hex().upper()}"

@@ -18,8 +18,15 @@ from typing import NamedTuple
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.bits import BitReader
-from flussdvr.formats.h264 import plausible_rate, read_aspect_ratio, skip_video_signal
-from flussdvr.formats.nal import split_annexb, unescape
+from flussdvr.formats.h264 import (
+    MAX_SEI,
+    RECOVERY_POINT,
+    find_sei,
+    plausible_rate,
+    read_aspect_ratio,
+    skip_video_signal,
+)
+from flussdvr.formats.nal import escape, split_annexb, unescape
 
 
 class NalType(IntEnum):
@@ -41,6 +48,7 @@ class NalType(IntEnum):
 
 
 _MAX_PARAMETER_SET = 0xFFFF
+VPS_HEADER = 32 << 9 | 1
 # Level 6.2: sqrt(8 * MaxLumaPs).
 _MAX_SIDE = 16888
 _CHROMA_UNITS = ((1, 1), (2, 2), (2, 1), (1, 1))
@@ -52,7 +60,7 @@ class H265AccessUnit(NamedTuple):
 
     `sample` has 4-byte lengths and no AUD, filler or parameter sets (as `hvc1` wants it), only of the base layer; it
     is empty when there was nothing else. `sync`: an IRAP picture (IDR, BLA, CRA), decoding can start here; `idr`: an
-    IDR picture.
+    IDR picture. `recovery`: recovery_poc_cnt of a recovery point SEI, `None` without one (§D.3.8).
     """
 
     sample: bytes
@@ -61,6 +69,7 @@ class H265AccessUnit(NamedTuple):
     sps: list[bytes]
     pps: list[bytes]
     idr: bool
+    recovery: int | None = None
 
 
 def read_access_unit(annexb: bytes) -> H265AccessUnit:
@@ -78,6 +87,7 @@ def access_unit(nals: Iterable[bytes]) -> H265AccessUnit:
     parts: list[bytes] = []
     sets: tuple[list[bytes], list[bytes], list[bytes]] = ([], [], [])
     sync = idr = False
+    recovery: int | None = None
     for nal in nals:
         header = nal[0]
         # The forbidden bit and the first bit of nuh_layer_id, then the rest of nuh_layer_id.
@@ -92,9 +102,20 @@ def access_unit(nals: Iterable[bytes]) -> H265AccessUnit:
         if 16 <= kind <= 23:
             sync = True
             idr = idr or kind in (19, 20)
+        elif kind == 39 and recovery is None:
+            recovery = _recovery_count(nal)
         parts.append(len(nal).to_bytes(4, "big"))
         parts.append(nal)
-    return H265AccessUnit(b"".join(parts), sync, *sets, idr)
+    return H265AccessUnit(b"".join(parts), sync, *sets, idr, recovery)
+
+
+def _recovery_count(nal: bytes) -> int | None:
+    """recovery_poc_cnt of a prefix SEI NAL unit, `None` if it is no recovery point."""
+    payload = find_sei(unescape(nal[:MAX_SEI])[2:], RECOVERY_POINT)
+    try:
+        return None if payload is None else BitReader(payload).se()
+    except FormatError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +142,7 @@ class Sps:
 
     `width`, `height` in luma samples inside of the conformance window; `frame_rate` in frames per second if the
     stream says it; `max_num_reorder`: how many pictures can precede another in decoding order and follow it in output
-    order; `min_spatial_segmentation_idc` as in the VUI, 0 if it is not there.
+    order; `min_spatial_segmentation_idc` as in the VUI, 0 if it is not there; `order_bits`: of slice_pic_order_cnt_lsb.
     """
 
     profile: ProfileTierLevel
@@ -137,6 +158,10 @@ class Sps:
     sample_aspect_ratio: tuple[int, int] = (1, 1)
     frame_rate: Fraction | None = None
     min_spatial_segmentation_idc: int = 0
+    order_bits: int = 4
+    separate_planes: bool = False
+    vps_id: int = 0
+    max_dec_pic_buffering: int = 1
 
 
 def parse_sps(nal: bytes) -> Sps:
@@ -146,7 +171,7 @@ def parse_sps(nal: bytes) -> Sps:
     What is damaged behind the picture's size is as good as not there. Raises `FormatError` for everything else.
     """
     r = _open(nal, NalType.SPS)
-    r.skip(4)
+    vps_id = r.u(4)
     layers = 1 + r.u(3)
     nested = r.flag()
     if layers > 7:
@@ -155,8 +180,7 @@ def parse_sps(nal: bytes) -> Sps:
     id_ = r.bounded_ue(15, "sps_seq_parameter_set_id")
     chroma = r.bounded_ue(3, "chroma_format_idc")
     units = _CHROMA_UNITS[chroma]
-    if chroma == 3:
-        r.flag()
+    separate = chroma == 3 and r.flag()
     width, height = r.bounded_ue(_MAX_SIDE, "width"), r.bounded_ue(_MAX_SIDE, "height")
     if r.flag():
         left, right, top, bottom = r.ue(), r.ue(), r.ue(), r.ue()
@@ -167,9 +191,9 @@ def parse_sps(nal: bytes) -> Sps:
     depth_luma = 8 + r.bounded_ue(8, "bit_depth_luma_minus8")
     depth_chroma = 8 + r.bounded_ue(8, "bit_depth_chroma_minus8")
     order_bits = 4 + r.bounded_ue(12, "log2_max_pic_order_cnt_lsb_minus4")
-    reorder = 0
+    reorder = buffering = 0
     for _ in range(layers if r.flag() else 1):
-        r.bounded_ue(15, "sps_max_dec_pic_buffering_minus1")
+        buffering = 1 + r.bounded_ue(15, "sps_max_dec_pic_buffering_minus1")
         reorder = r.bounded_ue(15, "sps_max_num_reorder_pics")
         r.ue()
     aspect, rate, segmentation = _read_vui(r, order_bits, layers)
@@ -187,6 +211,10 @@ def parse_sps(nal: bytes) -> Sps:
         aspect,
         rate,
         segmentation,
+        order_bits,
+        separate,
+        vps_id,
+        buffering,
     )
 
 
@@ -349,9 +377,29 @@ def _read_pps_tools(nal: bytes) -> tuple[bool, bool]:
     return r.flag(), r.flag()
 
 
-def build_hvcc(vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes]) -> bytes:
+def build_vps(sps: Sps) -> bytes:
+    """A VPS for a stream that has none: decoders refuse an SPS without the VPS that it names (§7.3.2.1)."""
+    bits = f"{VPS_HEADER:016b}{sps.vps_id:04b}11{0:06b}"
+    bits += f"{sps.temporal_layers - 1:03b}{sps.temporal_id_nested:b}{0xFFFF:016b}"
+    bits += f"{int.from_bytes(bytes(sps.profile), 'big'):096b}"
+    if sps.temporal_layers > 1:
+        bits += "00" * 8  # nothing is said of sub-layers
+    bits += "0" + _ue(sps.max_dec_pic_buffering - 1) + _ue(sps.max_num_reorder) + _ue(0)
+    bits += f"{0:06b}" + _ue(0) + "0" + "0" + "1"
+    bits += "0" * (-len(bits) % 8)
+    return escape(int(bits, 2).to_bytes(len(bits) // 8, "big"))
+
+
+def _ue(value: int) -> str:
+    code = f"{value + 1:b}"
+    return "0" * (len(code) - 1) + code
+
+
+def build_hvcc(vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes], in_band: bool = False) -> bytes:
     """
-    The HEVCDecoderConfigurationRecord of these parameter sets, for `hvc1` samples with 4-byte lengths.
+    The HEVCDecoderConfigurationRecord of these parameter sets, for samples with 4-byte lengths.
+
+    `in_band`: the samples bring parameter sets too (`hev1`).
 
     Raises `FormatError` when there is no SPS, there are too many sets, or the first SPS cannot be parsed.
     """
@@ -379,7 +427,7 @@ def build_hvcc(vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes])
     parts.append(bytes((len(arrays),)))
     for kind, sets in arrays:
         # array_completeness: hvc1 samples bring no parameter sets of their own.
-        parts.append(bytes((0x80 | kind,)) + _u16(len(sets)))
+        parts.append(bytes((kind if in_band else 0x80 | kind,)) + _u16(len(sets)))
         for nal in sets:
             parts += (_u16(len(nal)), nal)
     return b"".join(parts)
@@ -420,8 +468,8 @@ def parse_hvcc(data: bytes) -> tuple[int, list[bytes], list[bytes], list[bytes]]
     return length_size, sets[32], sets[33], sets[34]
 
 
-def codec_string(hvcc: bytes) -> str:
-    """`hvc1.` and profile, compatibility, tier and level, constraints (ISO/IEC 14496-15 §E.3)."""
+def codec_string(hvcc: bytes, entry: str = "hvc1") -> str:
+    """The sample entry's name and profile, compatibility, tier and level, constraints (ISO/IEC 14496-15 §E.3)."""
     if len(hvcc) < 13:
         raise FormatError("hvcC is truncated")
     profile = ("", "A", "B", "C")[hvcc[1] >> 6] + str(hvcc[1] & 31)
@@ -429,4 +477,4 @@ def codec_string(hvcc: bytes) -> str:
     compatibility = int(f"{int.from_bytes(hvcc[2:6], 'big'):032b}"[::-1], 2)
     level = ("H" if hvcc[1] & 32 else "L") + str(hvcc[12])
     constraints = [f"{byte:X}" for byte in hvcc[6:12].rstrip(b"\x00")]
-    return ".".join(["hvc1", profile, f"{compatibility:X}", level, *constraints])
+    return ".".join([entry, profile, f"{compatibility:X}", level, *constraints])

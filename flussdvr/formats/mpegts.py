@@ -32,7 +32,7 @@ from flussdvr.formats.mpegts_packet import (
     pid_word,
 )
 from flussdvr.formats.packet_size import LONGEST_SEARCH, SEARCH_AFTER, LongPackets, find_long_packets
-from flussdvr.formats.pes import WRAP, Clock, continues, parse_pes
+from flussdvr.formats.pes import WRAP, Clock, parse_pes
 from flussdvr.formats.programs import Program, Programs, recordable
 from flussdvr.formats.psi import (
     PAT_TABLE,
@@ -44,6 +44,7 @@ from flussdvr.formats.psi import (
     parse_pmt,
 )
 from flussdvr.formats.stream_types import Framing
+from flussdvr.formats.video_stream import Batch
 from flussdvr.media import (
     NOT_STORED,
     DataLost,
@@ -332,8 +333,12 @@ class TsDemuxer:
         flow.expected = -1
         if flow.sections is not None:
             flow.sections.lost()
+        if flow.is_open and flow.is_video:
+            self._complete(flow)  # there may be pictures that are whole in front of what is missing
+            self.dropped_pes += 1
         if flow.stream is not None:
             flow.stream.lost()
+            self._take(flow, [])
         if flow.is_open:
             self._drop(flow)
 
@@ -346,13 +351,11 @@ class TsDemuxer:
 
     def _begin(self, flow: Flow, payload: bytes) -> None:
         """A PES packet begins."""
-        if flow.is_video and flow.is_open and continues(payload):
-            header = parse_pes(payload)
-            if header is not None:
-                flow.parts.append(payload[header.size :])
-                flow.size += len(payload)
-                return
         self._complete(flow)
+        if flow.is_video and flow.stream is not None:
+            header = parse_pes(payload)
+            if header is not None and not header.scrambled:
+                self._take(flow, flow.stream.peek(payload[header.size :]))
         if not payload.startswith(b"\0\0\1"[: len(payload)]):
             self._losses["damaged"] = self._losses.get("damaged", 0) + 1
             self.dropped_pes += 1
@@ -360,7 +363,7 @@ class TsDemuxer:
         flow.parts = [payload]
         flow.size = len(payload)
         flow.is_open = True
-        # Video is not over with its PES: there may be more without a time.
+        # Video's lengths are mostly 0: it is over when the next one begins.
         flow.wanted = VIDEO_PES_MAX if flow.is_video else AUDIO_PES_MAX
         if not flow.is_video and len(payload) >= 6 and (payload[4] or payload[5]):
             flow.wanted = 6 + (payload[4] << 8 | payload[5])
@@ -405,23 +408,32 @@ class TsDemuxer:
             offset = (header.pts - header.dts) & (WRAP - 1)
             pts = dts + (offset if offset < WRAP >> 1 else offset - WRAP)
         try:
-            samples = flow.stream.read(pts, dts, payload)
+            batches = flow.stream.read(pts, dts, payload)
         except FormatError:
             self.dropped_pes += 1
             self._losses["damaged"] = self._losses.get("damaged", 0) + 1
             return
-        if flow.stream.track is not flow.track:
-            self._track_changed(flow, flow.stream.track)
-        if samples:
-            self._keep(flow.pid, samples)
+        self._take(flow, batches)
         if self._settling and self._clock.last is not None:
             self._settle(self._clock.last)
 
     def _end(self, flow: Flow) -> None:
         """Nothing more comes in this flow."""
         self._complete(flow)
-        if flow.stream is not None and flow.track is not None and (samples := flow.stream.flush()):
-            self._keep(flow.pid, samples)
+        if flow.stream is not None:
+            self._take(flow, flow.stream.flush())
+
+    def _take(self, flow: Flow, batches: list[Batch]) -> None:
+        """What an elementary stream has completed."""
+        for track, samples in batches:
+            if track is not flow.track:
+                self._track_changed(flow, track)
+            if samples:
+                self._keep(flow.pid, samples)
+        if flow.stream is not None and flow.stream.losses:
+            for reason, count in flow.stream.losses.items():
+                self._losses[reason] = self._losses.get(reason, 0) + count
+            flow.stream.losses.clear()
 
     # Tracks
 
@@ -430,9 +442,9 @@ class TsDemuxer:
             flow.track = track
             return
         self._look_again = True
+        if self._settling and flow.pid in self._samples:
+            self._announce()  # what is held back belongs to the track as it was
         if self._settling:
-            for sample in self._samples.pop(flow.pid, ()):
-                self._held -= len(sample.data)
             flow.track = track
             if all(other.track for other in self._streams.values()):
                 self._announce()

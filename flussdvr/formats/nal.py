@@ -10,12 +10,15 @@ ITU-T H.264 Annex B and §7.4.1, ISO/IEC 14496-15 §5.3.4.2.1. A picture has at 
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from flussdvr.errors import FormatError
 
 MAX_NALS = 1024
 _START_CODE = b"\x00\x00\x01"
+_TO_ESCAPE = re.compile(rb"(\x00\x00)(?=[\x00-\x03])")
 # Below this bytes.find is quicker than the fixed cost of numpy.
 _SHORT = 4096
 # More places than this to look at one by one means long runs of zeros: let C search them.
@@ -103,6 +106,11 @@ def lengths_to_annexb(data: bytes, length_size: int = 4) -> bytes:
 def unescape(nal: bytes) -> bytes:
     """The NAL unit without its emulation prevention bytes (header and RBSP)."""
     return nal.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def escape(nal: bytes) -> bytes:
+    """The NAL unit with emulation prevention bytes."""
+    return _TO_ESCAPE.sub(b"\\1\x03", nal)
 
 
 def _start_codes(data: bytes) -> list[int]:

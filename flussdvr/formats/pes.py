@@ -53,11 +53,6 @@ def parse_pes(data: bytes) -> PesHeader | None:
     return PesHeader(data[3], length + 6 if length else 0, size, pts, dts, bool(data[6] & 0x30))
 
 
-def continues(payload: bytes) -> bool:
-    """Whether a PES packet that begins so has no time of its own: it goes on with the access unit before it."""
-    return len(payload) >= 8 and not payload[7] & 0x80
-
-
 def _timestamp(data: bytes, at: int) -> int:
     return (
         (data[at] & 0x0E) << 29

@@ -1,7 +1,7 @@
 """
 Sample entries: what a track's samples are, in `stsd`.
 
-    avc1 | hvc1     VisualSampleEntry   avcC | hvcC   [pasp]
+    avc1 | hvc1     VisualSampleEntry   avcC | hvcC   [pasp]    avc3 | hev1 where samples carry parameter sets
     av01 | vp09     VisualSampleEntry   av1C | vpcC
     mp4v            VisualSampleEntry   esds          Motion JPEG 0x6C, MPEG-2 video 0x60 to 0x65, MPEG-1 video 0x6A
     mp4a            AudioSampleEntry    esds          AAC 0x40, MPEG-2 layer II 0x69, MP3 0x6B
@@ -12,7 +12,7 @@ Sample entries: what a track's samples are, in `stsd`.
 
 ISO/IEC 14496-12 §8.5.2 and §12, 14496-15 §5.4 and §8.4 (NAL units), 14496-1 §7.2.6 (descriptors), 14496-14 §5.6,
 ETSI TS 102 366 annex F (AC-3), and the bindings of AV1, VP9 and Opus to ISO BMFF.  Read as others write them too:
-`avc3`, `hev1`, `jpeg`, `mjpg`, QuickTime's `mp4a` versions 1 and 2, `.mp3`.
+`jpeg`, `mjpg`, QuickTime's `mp4a` versions 1 and 2, `.mp3`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ VISUAL_CODECS = {
     b"av01": (Codec.AV1, b"av1C"),
     b"vp09": (Codec.VP9, b"vpcC"),
 }
+IN_BAND = (b"avc3", b"hev1")
 AUDIO_CODECS = {
     b"mp4a": (Codec.AAC, b"esds"),
     b".mp3": (Codec.MP3, b""),
@@ -64,7 +65,7 @@ AUDIO_CODECS = {
 
 def write_sample_entry(track: Track, in_band: bool = False) -> bytes:
     """The sample entry box of `track`; `in_band`: its samples may bring parameter sets (`avc3`, `hev1`)."""
-    return _visual(track, in_band) if track.is_video else _audio(track)
+    return _visual(track, in_band or track.in_band) if track.is_video else _audio(track)
 
 
 def _visual(track: Track, in_band: bool) -> bytes:
@@ -147,7 +148,15 @@ def _parse_visual(data: Buffer, entry: Box, track: Track) -> Track | None:
     if (pasp := find(data, inside, b"pasp")) is not None:
         horizontal, vertical = unpack(PASP, data, pasp, 0)
         aspect = (horizontal, vertical) if horizontal and vertical else aspect
-    return replace(track, codec=codec, config=config, width=width, height=height, sample_aspect_ratio=aspect)
+    return replace(
+        track,
+        codec=codec,
+        config=config,
+        width=width,
+        height=height,
+        sample_aspect_ratio=aspect,
+        in_band=entry.type in IN_BAND,
+    )
 
 
 def _parse_audio(data: Buffer, entry: Box, track: Track) -> Track | None:

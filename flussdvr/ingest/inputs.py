@@ -324,6 +324,7 @@ def _stats(branch: Branch, now: float) -> dict[str, Any]:
         "bytes": counters.bytes,
         "samples": counters.samples,
         "lost_packets": counters.lost,
+        "lost_pictures": counters.lost_pictures,
         "dropped_packets": counters.dropped,
         "lost_reasons": dict(counters.reasons),
         "opened": counters.opened,

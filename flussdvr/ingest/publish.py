@@ -171,13 +171,15 @@ class PublishedInput:
             return
         point.publisher = None
         self.log.info(
-            "{stream} is no longer published by {proto} {peer}: {reason} ({samples} samples, {lost} lost)",
+            "{stream} is no longer published by {proto} {peer}: {reason}"
+            " ({samples} samples, {lost} lost, {pictures} pictures damaged)",
             stream=self.name,
             proto=self.proto,
             peer=self.peer,
             reason=reason,
             samples=self.counters.samples,
             lost=self.counters.lost,
+            pictures=self.counters.lost_pictures,
         )
         with self.log.failuresHandled("{stream}: ending what {peer} sent", stream=self.name, peer=self.peer):
             point.sink.source_lost(reason)

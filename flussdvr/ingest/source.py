@@ -33,6 +33,7 @@ from flussdvr.media import (
     DataLost,
     LeftOut,
     MediaEvent,
+    PictureTrouble,
     Sample,
     SamplesReceived,
     Track,
@@ -109,6 +110,8 @@ class Counters:
     samples: int = 0
     lost: int = 0
     """Packets that were missing or damaged, as the demultiplexer counts them."""
+    lost_pictures: int = 0
+    """Pictures that were left out or decode wrongly for it."""
     dropped: int = 0
     """Packets that the kernel or we ourselves had no room for."""
     opened: int = 0
@@ -123,7 +126,10 @@ class Counters:
     MAX_REASONS: ClassVar[int] = 16
 
     def data_lost(self, reason: str, count: int) -> None:
-        self.lost += count
+        if not isinstance(reason, PictureTrouble):
+            self.lost += count
+        elif reason is not PictureTrouble.RETIMED:
+            self.lost_pictures += count
         if reason in self.reasons or len(self.reasons) < self.MAX_REASONS:
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 

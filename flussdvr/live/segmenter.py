@@ -107,8 +107,8 @@ class Segmenter:
             return
         self._settle()
         self._follow(self._jumped_at_us)
+        self._flush()
         if self._active:
-            self._flush()
             self._stop("tracks_changed", keep_clock=True)
         self._source_tracks = tuple(tracks)
         ordered = sorted(tracks, key=lambda track: not track.is_video)

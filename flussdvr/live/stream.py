@@ -16,7 +16,7 @@ from flussdvr.formats.fmp4 import write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.live.window import LiveWindow
-from flussdvr.media import LeftOut, Sample, Track
+from flussdvr.media import LeftOut, PictureTrouble, Sample, Track
 from flussdvr.rate import Rate
 
 KEPT = 3
@@ -100,7 +100,8 @@ class Stream:
         self.left_out = tuple(left_out)
 
     def data_lost(self, reason: str, count: int) -> None:
-        self.losses.add(count)
+        if not isinstance(reason, PictureTrouble):
+            self.losses.add(count)
 
     def source_lost(self, reason: str) -> None:
         self.left_out = ()

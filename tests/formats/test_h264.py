@@ -87,7 +87,7 @@ def test_what_is_left_out() -> None:
 
 
 def test_empty() -> None:
-    assert read_access_unit(b"") == (b"", False, [], [], False, False)
+    assert read_access_unit(b"") == (b"", False, [], [], False, False, None)
 
 
 def recovery(count: str, front: bytes = b"") -> bytes:

@@ -93,7 +93,7 @@ def test_what_is_left_out() -> None:
     unit += b"\0\0\1\x40\x09v\0\0\1\x26\x01\xaf\0\0\1\x26\x09\xaf\0\0\1\xa6\x01\xaf\0\0\1\x26"
     read = read_access_unit(unit)
     assert read.sample == b"\0\0\0\6\x4e\x01sei\x80\0\0\0\3\x26\x01\xaf"
-    assert read[1:] == (True, [b"\x40\x01v"], [b"\x42\x01s"], [b"\x44\x01p"], True)
+    assert read[1:] == (True, [b"\x40\x01v"], [b"\x42\x01s"], [b"\x44\x01p"], True, None)
 
 
 def some_sets() -> tuple[list[bytes], list[bytes], list[bytes]]:

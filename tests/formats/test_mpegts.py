@@ -22,7 +22,7 @@ from transport import (
 from flussdvr.formats import h264, h265, mpegts
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.psi import ElementaryStream, ProgramAssociation, ProgramMap, build_pat, build_pmt
-from flussdvr.media import Codec, MediaEvent, Sample, SamplesReceived, TracksChanged
+from flussdvr.media import Codec, MediaEvent, PictureTrouble, Sample, SamplesReceived, TracksChanged
 
 H264, ADTS = ElementaryStream(VIDEO_PID, 0x1B), ElementaryStream(AUDIO_PID, 0x0F)
 
@@ -183,7 +183,10 @@ def test_a_missing_packet_drops_one_picture() -> None:
     demuxer = TsDemuxer()
     events = demux(b"".join(packets[:middle] + packets[middle + 1 :]), demuxer)
     assert len(samples_of(events)[VIDEO_PID]) == 24
-    assert losses_of(events) == {"packets missing": 1}
+    after = losses_of(events).pop(PictureTrouble.DAMAGED, 0)  # the rest of its group of pictures
+    assert losses_of(events) == {"packets missing": 1, PictureTrouble.INCOMPLETE: 1} | (
+        {PictureTrouble.DAMAGED: after} if after else {}
+    )
     assert (demuxer.cc_errors, demuxer.dropped_pes) == (1, 1)
 
 
@@ -209,7 +212,9 @@ def test_packets_that_cannot_be_read(byte: int, bits: int, reason: str, counter:
     data[starts[12] + 188 * 2 + byte] |= bits
     demuxer = TsDemuxer()
     events = demux(bytes(data), demuxer)
-    assert losses_of(events) == {reason: 1}
+    losses = losses_of(events)
+    # Of ten pictures a group, the second one of the second group is lost.
+    assert losses == {reason: 1, PictureTrouble.INCOMPLETE: 1, PictureTrouble.DAMAGED: 7}
     assert getattr(demuxer, counter) == 1
     assert demuxer.cc_errors == 0
     assert subset(samples_of(events), samples_of(demux(program(frames=25))))

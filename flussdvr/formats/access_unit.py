@@ -1,0 +1,235 @@
+"""
+Access units: the NAL units of a stream, put together to pictures as the standards say where a picture begins.
+
+    PES payloads   ...e of 1 | AUD 2 SPS PPS slice sli | ce of 2 SEI 3 slice ...     cut anywhere
+    ByteStream     NAL units, each with the time of the PES that it begins in
+    Assembler      access units, each with the time of the first PES that no access unit before it began in
+
+A byte stream's unit is over when the next start code is seen, an access unit when the first NAL unit of the next one
+is. `ByteStream.peek` shows both the first bytes of what follows, so that a picture need not wait for all of the next.
+
+ITU-T H.264 §7.4.1.2.3 and §7.4.1.2.4, H.265 §7.4.2.4.4; ISO/IEC 13818-1 §2.4.3.7 and §2.14.1 (times). Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from flussdvr.errors import FormatError
+from flussdvr.formats.nal import MAX_NALS, split_annexb
+
+__all__ = ["AccessUnit", "Assembler", "ByteStream", "Role", "Stamp", "Syntax"]
+
+UNIT_MAX = 16 << 20
+"""Bytes of an access unit; level 6.2 of H.265 allows less in a picture that anybody records."""
+_CODE = b"\0\0\1"
+
+
+@dataclass(slots=True)
+class Stamp:
+    """The times of a PES packet, in ticks. They are those of one access unit, which has taken them when `used`."""
+
+    pts: int
+    dts: int
+    used: bool = False
+
+
+class Role(Enum):
+    """What a NAL unit does to the access unit in front of it."""
+
+    OPENS = "opens"
+    """It ends one that has a picture: delimiter, parameter sets, SEI."""
+    PICTURE = "picture"
+    """It is the first of a picture."""
+    SLICE = "slice"
+    """It belongs to the picture that there is."""
+    PREFIX = "prefix"
+    """It belongs to the NAL unit that follows."""
+    OTHER = "other"
+    """It belongs where it stands."""
+
+
+class Syntax(Protocol):
+    """What an assembler asks of a codec."""
+
+    def role(self, nal: bytes) -> Role | None:
+        """Of a NAL unit, whose end may be missing; `None` where it is too short to say. Changes nothing."""
+
+    def accept(self, nal: bytes, role: Role) -> None:
+        """`nal`, which is whole, is part of the access unit now."""
+
+    def lost(self) -> None:
+        """NAL units are missing: the next picture begins with its first slice."""
+
+
+@dataclass(slots=True)
+class AccessUnit:
+    """The NAL units of one picture, not empty. `pts` and `dts` are those that a PES stated, `None` without."""
+
+    nals: list[bytes] = field(default_factory=list)
+    pts: int | None = None
+    dts: int | None = None
+    picture: bytes = b""
+    """Its first slice."""
+    size: int = 0
+
+
+class Assembler:
+    """
+    NAL units in, access units out. `dropped` counts those that were not whole; it only grows.
+
+    After `lost`, what comes is of no use until an access unit begins.
+    """
+
+    def __init__(self, syntax: Syntax) -> None:
+        self.dropped = 0
+        self._syntax = syntax
+        self._unit = AccessUnit()
+        self._prefixes: list[tuple[bytes, Stamp | None]] = []
+        self._broken = False
+        self._last_pts: int | None = None
+
+    def add(self, nal: bytes, stamp: Stamp | None, first: bool = False) -> AccessUnit | None:
+        """
+        Take a NAL unit; the access unit that it ends, if it does.
+
+        `stamp`: of the packet in which the NAL unit begins; `first`: the packet begins with it.
+        """
+        role = self._syntax.role(nal) or Role.OTHER
+        if role is Role.PREFIX and len(self._prefixes) < MAX_NALS:
+            self._prefixes.append((nal, stamp))
+            return None
+        done = self._end() if self._ends(role) else None
+        prefixes, self._prefixes = self._prefixes, []
+        if self._broken:
+            if role not in (Role.OPENS, Role.PICTURE):
+                return done
+            self._broken = False
+        for prefix, prefix_stamp in prefixes:
+            self._append(prefix, Role.PREFIX, prefix_stamp, False)
+        self._append(nal, role, stamp, first)
+        return done
+
+    def next_begins(self, nal: bytes) -> AccessUnit | None:
+        """The next NAL unit begins with these bytes: the access unit that it ends, if it is certain that it does."""
+        role = self._syntax.role(nal)
+        return self._end() if role is not None and self._ends(role) else None
+
+    def lost(self) -> None:
+        """NAL units are missing: what was begun is not whole, and if nothing was, then what would have begun."""
+        if not self._broken:
+            self.dropped += 1
+        self._unit = AccessUnit()
+        self._prefixes = []
+        self._broken = True
+        self._syntax.lost()
+
+    def flush(self) -> AccessUnit | None:
+        """Nothing more comes: the last access unit."""
+        return self._end()
+
+    def _ends(self, role: Role) -> bool:
+        return bool(self._unit.picture) and role in (Role.OPENS, Role.PICTURE)
+
+    def _end(self) -> AccessUnit | None:
+        unit, self._unit = self._unit, AccessUnit()
+        if not unit.nals:
+            return None
+        if unit.pts is not None:
+            self._last_pts = unit.pts
+        return unit
+
+    def _append(self, nal: bytes, role: Role, stamp: Stamp | None, first: bool) -> None:
+        unit = self._unit
+        if len(unit.nals) >= MAX_NALS or unit.size + len(nal) > UNIT_MAX:
+            self.lost()
+            return
+        if stamp is not None and not stamp.used:
+            begins = not unit.nals
+            # Not by the standard, but seen: SEI in packets of their own, without a time or with that of the picture
+            # before. Then the time is that of the packet which the picture begins.
+            late = role is Role.PICTURE and first and unit.pts in (None, self._last_pts)
+            if begins or late:
+                unit.pts, unit.dts, stamp.used = stamp.pts, stamp.dts, True
+        unit.nals.append(nal)
+        unit.size += len(nal)
+        if not unit.picture and role in (Role.PICTURE, Role.SLICE):
+            unit.picture = nal
+        self._syntax.accept(nal, role)
+
+
+class ByteStream:
+    """An Annex B byte stream in pieces, to access units."""
+
+    def __init__(self, assembler: Assembler) -> None:
+        self._assembler = assembler
+        self._rest = b""
+        self._rest_stamp: Stamp | None = None
+        self._rest_first = False
+
+    def feed(self, payload: bytes, pts: int | None, dts: int | None) -> list[AccessUnit]:
+        """
+        The access units that a PES payload completes. What it begins is kept.
+
+        Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
+        """
+        stamp = None if pts is None or dts is None else Stamp(pts, dts)
+        carried = len(self._rest)
+        data = self._rest + payload if carried else payload
+        try:
+            units = split_annexb(data)
+            if len(data) - (units[-1][0] if units else 0) > UNIT_MAX:
+                raise FormatError("NAL unit without end")
+        except FormatError:
+            self.lost()
+            raise
+        found = []
+        for start, stop in units[:-1]:
+            unit = self._add(data[start:stop], start - 3, carried, stamp)
+            if unit is not None:
+                found.append(unit)
+        begin = units[-1][0] - 3 if units else data.rfind(_CODE)
+        if begin < 0:  # what may be the beginning of a start code
+            begin = max(len(data.rstrip(b"\0")), len(data) - 3)
+        if begin >= carried:
+            self._rest_stamp, self._rest_first = stamp, begin == carried
+        self._rest = data[begin:]
+        return found
+
+    def peek(self, head: bytes) -> list[AccessUnit]:
+        """The next payload begins with `head`: what that completes."""
+        place = head.find(_CODE)
+        if place < 0 or head[:place].strip(b"\0"):
+            return []
+        found = self._finish()
+        unit = self._assembler.next_begins(head[place + 3 :]) if len(head) > place + 3 else None
+        return found if unit is None else [*found, unit]
+
+    def lost(self) -> None:
+        """Bytes are missing."""
+        self._rest = b""
+        self._assembler.lost()
+
+    def flush(self) -> list[AccessUnit]:
+        """Nothing more comes: the last access unit."""
+        found = self._finish()
+        unit = self._assembler.flush()
+        return found if unit is None else [*found, unit]
+
+    def _finish(self) -> list[AccessUnit]:
+        """The NAL unit that was begun is over."""
+        rest, self._rest = self._rest, b""
+        found = []
+        for start, stop in split_annexb(rest):
+            unit = self._assembler.add(rest[start:stop], self._rest_stamp, self._rest_first)
+            if unit is not None:
+                found.append(unit)
+        return found
+
+    def _add(self, nal: bytes, begin: int, carried: int, stamp: Stamp | None) -> AccessUnit | None:
+        """A NAL unit begins with the three bytes of its start code; zeros before them do not tell packets apart."""
+        if begin < carried:
+            return self._assembler.add(nal, self._rest_stamp, self._rest_first)
+        return self._assembler.add(nal, stamp, begin == carried)

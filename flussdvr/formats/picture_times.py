@@ -1,0 +1,259 @@
+"""
+Times of pictures that decoders and containers accept, from what a source states.
+
+    decoding order   I0   P3   B1   B2   P6      DTS must grow, and be no later than the PTS
+    stated PTS        80  200  120  (?)  300      missing, repeated or out of order
+    order count        0    6    2    4   12      says which picture is shown when (POC)
+
+What is stated is believed while it agrees with the order counts. Where it does not, the PTS is put on the line through
+its neighbours, and the DTS is rebuilt: the pictures' PTS in order, later by as many pictures as are reordered. So no
+picture is dropped for its time. A time that is far off is damaged, or of another clock: it is passed on as it is.
+
+ITU-T H.264 §8.2.1 and §C.4.5.3, ISO/IEC 13818-1 §2.4.3.7. Pure.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from fractions import Fraction
+
+from flussdvr.formats.video_syntax import Picture
+
+__all__ = ["PictureTimes"]
+
+FAR_MS = 300
+FAR_PICTURES = 8
+"""A time that is further from what is expected is not put right ..."""
+JUMP_S = 2
+"""... and if the next one is no further from it than this, the source's time has jumped."""
+RECENT = 17
+"""Pictures in decoding order that one can be shown before or behind: a decoder holds 16."""
+SURE = 3
+"""After so many pictures that were where they were expected, one that is not is wrong."""
+STUBBORN = 8
+"""After so many pictures that contradict the order counts, the counts are wrong."""
+_SCALE = 256
+
+
+class PictureTimes:
+    """
+    One track's. `reorder` is how many pictures can precede one in decoding order and follow it in output order, `None`
+    while the stream does not say. `repaired` counts the pictures whose stated times were not usable; it only grows.
+    """
+
+    def __init__(self, timescale: int, order_step: int) -> None:
+        """`order_step`: by how much the order counts of neighbours differ mostly, 2 in H.264, 1 in H.265."""
+        self.reorder: int | None = None
+        self.repaired = 0
+        self._timescale = timescale
+        self._order_step = order_step
+        self._declared = timescale // 25
+        self._durations: deque[int] = deque(maxlen=5)
+        self._units: deque[int] = deque(maxlen=5)
+        self._reset()
+
+    def declare(self, frame_rate: Fraction | None, reorder: int | None) -> None:
+        """What the parameter sets say."""
+        self.reorder = reorder
+        if frame_rate:
+            self._declared = max(1, int(self._timescale / frame_rate))
+
+    def _reset(self) -> None:
+        self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
+        self._shown: list[int] = []
+        """The PTS that no DTS has been made of yet, in order."""
+        self._top: int | None = None
+        self._before: int | None = None
+        """The latest PTS of all pictures, and of those in front of the running sequence."""
+        self._base: tuple[int, int] | None = None
+        """Order count and PTS of a picture on the line."""
+        self._sure = 0
+        """How many pictures were where they were expected."""
+        self._error: int | None = None
+        self._far: int | None = None
+        """The PTS of the picture before, if that was far away from all others."""
+        self._last_dts: int | None = None
+        self._seen_reorder = 0
+        self._contradictions = 0
+        self._trusted = True
+        """Whether the order counts are believed."""
+        self._rebuild = False
+        self._late_dts = 0
+        self._start: int | None = None
+        self._count = 0
+        """PTS of the picture that the running sequence began with, and how many have come since."""
+
+    @property
+    def _duration(self) -> int:
+        values = sorted(self._durations)
+        return values[len(values) // 2] if values else self._declared
+
+    def times(self, pts: int | None, dts: int | None, picture: Picture) -> tuple[int, int] | None:
+        """
+        (DTS, PTS) of the next picture in decoding order; `pts` and `dts` are what is stated of it.
+
+        DTS grow, but for jumps of the source's clock. `None` in front of the first time.
+        """
+        if pts is None and self._top is None:
+            return None
+        if pts is not None and self._top is not None:
+            far, self._far = self._far, None
+            limit = max(FAR_PICTURES * self._duration, self._timescale * FAR_MS // 1000)
+            if min(abs(pts - self._expected(picture)), abs(pts - self._top)) >= limit:
+                if far is None or abs(pts - far) >= JUMP_S * self._timescale:
+                    # One alone may be damaged: it is not ours to tell, and no reason to forget the others.
+                    self._far = pts
+                    return (pts if dts is None else dts), pts
+                self._reset()
+                if far < pts:
+                    self._durations.append(pts - far)
+        stated = pts is not None
+        fresh = self._top is None
+        if picture.begins_sequence:
+            self._begin_sequence(pts)
+        self._count += 1
+        shown, right = self._presentation(pts, picture)
+        if not right and self._sure < SURE:
+            # It may as well be the first ones that were damaged: begun anew, and passed on as it is.
+            assert pts is not None
+            self._reset()
+            self.times(pts, dts, picture)
+            self._last_dts = pts if dts is None else dts
+            return self._last_dts, pts
+        decoded = self._decoding(dts if stated else None, shown, picture, fresh)
+        if not right and stated:
+            self.repaired += 1
+        self._top = shown if self._top is None else max(self._top, shown)
+        return decoded, shown
+
+    def _begin_sequence(self, pts: int | None) -> None:
+        if pts is not None and self._start is not None and self._count and not self._durations:
+            duration = (pts - self._start) // self._count
+            if 0 < duration < JUMP_S * self._timescale:
+                self._durations.append(duration)
+        self._start, self._count = pts, 0
+        self._before = self._top
+        self._recent.clear()
+        self._base = None
+
+    # -- presentation -----------------------------------------------------------------------------------------
+
+    def _expected(self, picture: Picture) -> int:
+        """Where the line of the pictures before has this one."""
+        assert self._top is not None
+        if self._base is None or picture.order is None or picture.begins_sequence:
+            return self._top + self._duration
+        order, pts = self._base
+        return pts + (picture.order - order) * self._unit // _SCALE
+
+    @property
+    def _unit(self) -> int:
+        """Ticks that an order count of one stands for, times `_SCALE`."""
+        values = sorted(self._units)
+        return values[len(values) // 2] if values else self._duration * _SCALE // self._order_step
+
+    def _presentation(self, pts: int | None, picture: Picture) -> tuple[int, bool]:
+        """The picture's PTS, and whether that is what was stated."""
+        order = picture.order
+        if self._top is None:
+            assert pts is not None
+            self._remember(order, pts)
+            self._base = None if order is None else (order, pts)
+            return pts, True
+        expected = self._expected(picture)
+        if pts is None:
+            shown = self._between(expected, *self._bounds(order))
+            self._remember(order, shown)
+            self._base = self._base if order is None or self._base is not None else (order, shown)
+            return shown, True
+        low, high = self._bounds(order)
+        if high is not None and pts >= high and order is not None and all(order < one for one, _ in self._recent):
+            # The counts began anew without an IDR (memory_management_control_operation 5).
+            self._begin_sequence(pts)
+            low, high = self._bounds(order)
+            expected = self._expected(picture)
+        right = (low is None or pts > low) and (high is None or pts < high)
+        self._contradictions = 0 if right else self._contradictions + 1
+        if self._contradictions > STUBBORN:
+            self._trusted = False
+        self._follow(order, pts, expected, right)
+        shown = pts if right else self._between(expected, low, high)
+        self._remember(order, shown)
+        if self._base is None and order is not None:
+            self._base = order, shown
+        return shown, right
+
+    def _follow(self, order: int | None, pts: int, expected: int, right: bool) -> None:
+        """Move the line to where the source is, unless only this one picture is off it."""
+        error, before = pts - expected, self._error
+        near = abs(error) * 2 < self._duration
+        if order is not None and (near or (before is not None and abs(error - before) * 2 < self._duration)):
+            if self._base is not None and right and order != self._base[0]:
+                unit = (pts - self._base[1]) * _SCALE // (order - self._base[0])
+                if unit > 0:
+                    self._units.append(unit)
+            self._base = order, pts
+            self._sure += near
+            error = 0
+        self._error = error or None
+
+    def _bounds(self, order: int | None) -> tuple[int | None, int | None]:
+        """The PTS must be above the first, below the second."""
+        low, high = self._before, None
+        if order is None or not self._trusted:
+            return None, None
+        for other, pts in self._recent:
+            if other < order and (low is None or pts > low):
+                low = pts
+            elif other > order and (high is None or pts < high):
+                high = pts
+        return low, high
+
+    def _between(self, wanted: int, low: int | None, high: int | None) -> int:
+        """What is nearest to `wanted`, a little way from its neighbours."""
+        room = max(1, self._duration // 8)
+        if low is not None and high is not None:
+            room = max(1, min(room, (high - low) // 2))
+        if high is not None and wanted > high - room:
+            wanted = high - room
+        if low is not None and wanted < low + room:
+            wanted = low + room
+        return wanted
+
+    def _remember(self, order: int | None, pts: int) -> None:
+        if order is not None:
+            self._recent.append((order, pts))
+
+    # -- decoding ---------------------------------------------------------------------------------------------
+
+    def _decoding(self, dts: int | None, pts: int, picture: Picture, fresh: bool) -> int:
+        """A DTS that is later than the last one and, where possible, no later than `pts`."""
+        if picture.order is not None:
+            behind = sum(other > picture.order for other, _ in self._recent)
+            self._seen_reorder = max(self._seen_reorder, behind)
+        depth = self._seen_reorder if self.reorder is None else max(self.reorder, self._seen_reorder)
+        last = self._last_dts
+        insort(self._shown, pts)
+        rebuilt = self._shown[0] - max(0, depth + 1 - len(self._shown)) * self._duration
+        while len(self._shown) > depth:
+            rebuilt = self._shown.pop(0)
+        if fresh and dts == pts and depth and picture.begins_sequence:
+            self._rebuild = True  # pictures are reordered, and the first one has no delay: these are no DTS
+        if dts is not None and (dts > pts or (last is not None and last >= pts)):
+            self._late_dts += 1
+            self._rebuild = self._rebuild or self._late_dts > 1
+        most = max(RECENT * self._duration, self._timescale)
+        usable = dts is not None and pts - most <= dts <= pts and (last is None or dts > last)
+        if usable and not self._rebuild:
+            assert dts is not None
+            decoded = dts
+            if last is not None and dts - last < JUMP_S * self._timescale:
+                self._durations.append(dts - last)
+        else:
+            self.repaired += dts is not None and not usable
+            decoded = min(rebuilt, pts)
+            if last is not None and decoded <= last:
+                decoded = last + 1
+        self._last_dts = decoded
+        return decoded

@@ -1,0 +1,181 @@
+"""
+What NAL units of H.264 and H.265 do to access units, and what their slice headers say of a picture.
+
+    H.264   AUD SPS PPS SEI, types 14 to 18, or a slice that differs from the one before in what §7.4.1.2.4 lists
+    H.265   AUD VPS SPS PPS prefix SEI, reserved and unspecified types, or first_slice_segment_in_pic_flag
+
+ITU-T H.264 §7.4.1.2.3, H.265 §7.4.2.4.4. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flussdvr.errors import FormatError
+from flussdvr.formats import h264, h264_slice, h265, h265_slice
+from flussdvr.formats.access_unit import Role
+
+__all__ = ["H264Syntax", "H265Syntax", "Picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """
+    A picture, as its first slice describes it.
+
+    `order`: picture order count, `None` where it cannot be told; `begins_sequence`: the counts begin anew with it;
+    `reference`: others may refer to it; `intra`: its first slice is one.
+    """
+
+    order: int | None
+    begins_sequence: bool
+    reference: bool
+    intra: bool
+
+
+class H264Syntax:
+    """Knows the parameter sets that have come, and the slices of the picture that is being put together."""
+
+    def __init__(self) -> None:
+        self.sps: dict[int, h264.Sps] = {}
+        self._pps: dict[int, h264_slice.Pps] = {}
+        self._order = h264_slice.PictureOrder()
+        self._last: h264_slice.SliceHeader | None = None
+        self._mbs: set[int] = set()
+        self._parsed: tuple[bytes, h264_slice.SliceHeader | None] = (b"", None)
+
+    def role(self, nal: bytes) -> Role | None:
+        kind = nal[0] & 31
+        if nal[0] & 0x80:
+            return Role.OTHER
+        if kind in (1, 2, 5):
+            return self._slice_role(nal)
+        if kind in (6, 7, 8, 9, 15, 16, 17, 18):
+            return Role.OPENS
+        if kind in (3, 4):
+            return Role.SLICE
+        return Role.PREFIX if kind == 14 else Role.OTHER
+
+    def _slice_role(self, nal: bytes) -> Role | None:
+        header = self.header(nal)
+        if header is None:
+            if len(nal) < 2:
+                return None
+            return Role.PICTURE if nal[1] & 0x80 else Role.SLICE  # first_mb_in_slice, ue(v): 0
+        if self._last is None:
+            return Role.SLICE if header.first_mb else Role.PICTURE
+        # Beyond the standard: encoders that number nothing still begin a picture with its first macroblock.
+        again = header.first_mb in self._mbs and not header.redundant
+        return Role.PICTURE if again or h264_slice.begins_picture(self._last, header) else Role.SLICE
+
+    def accept(self, nal: bytes, role: Role) -> None:
+        kind = nal[0] & 31
+        if role is Role.PICTURE:
+            self._mbs.clear()
+            self._last = None
+        if kind in (1, 2, 5):
+            header = self.header(nal)
+            if header is not None:
+                self._last = header
+                self._mbs.add(header.first_mb)
+        elif kind == 7:
+            self._parsed = (b"", None)
+            try:
+                sps = h264.parse_sps(nal)
+            except FormatError:
+                return
+            self.sps[sps.id] = sps
+        elif kind == 8:
+            self._parsed = (b"", None)
+            try:
+                pps = h264_slice.parse_pps(nal)
+            except FormatError:
+                return
+            self._pps[pps.id] = pps
+
+    def lost(self) -> None:
+        self._last = None
+        self._mbs.clear()
+
+    def header(self, nal: bytes) -> h264_slice.SliceHeader | None:
+        """Of a slice; `None` without its parameter sets, or if it is damaged."""
+        if self._parsed[0] is not nal:
+            try:
+                header = h264_slice.parse_slice(nal, self._pps, self.sps)
+            except FormatError:
+                header = None
+            self._parsed = nal, header
+        return self._parsed[1]
+
+    def active_sps(self, nal: bytes) -> int | None:
+        """Id of the SPS that a picture's first slice refers to, if that is known."""
+        header = self.header(nal)
+        return None if header is None else header.sps_id
+
+    def picture(self, nal: bytes) -> Picture:
+        """What `nal`, a picture's first slice, says. To be called once for each picture, in decoding order."""
+        header = self.header(nal)
+        if header is None:
+            return Picture(None, nal[0] & 31 == 5, nal[0] & 0x60 != 0, False)
+        order = self._order.count(header, self.sps[header.sps_id].order)
+        return Picture(order, header.idr, header.ref_idc != 0, header.intra)
+
+
+class H265Syntax:
+    """Knows the parameter sets that have come. Layers above the base are of no picture of ours."""
+
+    def __init__(self) -> None:
+        self.sps: dict[int, h265.Sps] = {}
+        self._pps: dict[int, h265_slice.Pps] = {}
+        self._order = h265_slice.PictureOrder()
+
+    def role(self, nal: bytes) -> Role | None:
+        if len(nal) < 2:
+            return None
+        kind = nal[0] >> 1 & 63
+        if nal[0] & 1 or nal[1] & 0xF8:
+            return Role.OTHER
+        if kind < 32:
+            if len(nal) < 3:
+                return None
+            return Role.PICTURE if nal[2] & 0x80 else Role.SLICE
+        return Role.OPENS if kind in (32, 33, 34, 35, 39) or 41 <= kind <= 44 or 48 <= kind <= 55 else Role.OTHER
+
+    def accept(self, nal: bytes, role: Role) -> None:
+        kind = nal[0] >> 1 & 63
+        if role is not Role.OPENS or kind not in (33, 34):
+            return
+        try:
+            if kind == 33:
+                sps = h265.parse_sps(nal)
+                self.sps[sps.id] = sps
+            else:
+                pps = h265_slice.parse_pps(nal)
+                self._pps[pps.id] = pps
+        except FormatError:
+            return
+
+    def lost(self) -> None:
+        """A slice says itself whether it is the first."""
+
+    def header(self, nal: bytes) -> h265_slice.SliceHeader | None:
+        """Of a picture's first slice; `None` without its parameter sets, or if it is damaged."""
+        try:
+            return h265_slice.parse_slice(nal, self._pps, self.sps)
+        except FormatError:
+            return None
+
+    def active_sps(self, nal: bytes) -> int | None:
+        """Id of the SPS that a picture's first slice refers to, if that is known."""
+        header = self.header(nal)
+        return None if header is None else header.sps_id
+
+    def picture(self, nal: bytes) -> Picture:
+        """What `nal`, a picture's first slice, says. To be called once for each picture, in decoding order."""
+        kind = nal[0] >> 1 & 63
+        header = self.header(nal)
+        reference = kind >= 16 or bool(kind & 1)
+        if header is None:
+            return Picture(None, 16 <= kind <= 20, reference, False)
+        order = self._order.count(header, self.sps[header.sps_id].order_bits)
+        return Picture(order, header.begins_sequence, reference, header.intra)
