@@ -165,7 +165,7 @@ class Server(MultiService):
         self.events.emit({"event": "server_starting", "version": __version__})
         await self.clock_watch.load()
         await self.archive.open()
-        await self.events.apply(self.config.event_sinks)
+        await self.events.apply(self.config.told)
         await self.countries.apply(self.config.geoip)
         self.archive.startService()
         await self.administration.load()
@@ -266,7 +266,7 @@ class Server(MultiService):
             on_end=lambda one: viewers.withdraw(one.key),
         )
         root = Root(media.resource(), api, metrics, Pages(files, sender, gate.hides), session)
-        return Site(root, self._reactor, publishers, self.usage)
+        return Site(root, self._reactor, publishers, self.usage, lambda: self.config.access_log == "on")
 
     def _export_roots(self) -> list[Place | Bucket]:
         config = self.config
@@ -299,7 +299,7 @@ class Server(MultiService):
         for field in ("state_dir", "http", "https", "rtmp"):
             if getattr(before, field) != getattr(config, field):
                 self.log.warn("{field} has changed: that takes a restart", field=field)
-        await self.events.apply(config.event_sinks)
+        await self.events.apply(config.told)
         await self.countries.apply(config.geoip)
         await self.administration.reload(config)
         self.events.emit({"event": "config_reloaded", "path": self._path, "streams": len(config.streams)})

@@ -214,6 +214,10 @@ class AuthBackendSettings:
     allow_default: bool = False
 
 
+ACCESS_LOG = "@access_log"
+"""The name of the sink that `access_log PATH` makes; no sink of the file can be called so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole file with its `conf.d`. `warnings` are what `lenient;` passed over."""
@@ -233,6 +237,8 @@ class Config:
     no_auto_token: bool = False
     session_keys: tuple[str, ...] = ("name", "ip", "proto")
     geoip: str | None = None
+    access_log: str = "on"
+    """`on`: requests are in the log, `off`: they are not, else the path of a file for them."""
     dvrs: Mapping[str, DvrSettings] = field(default_factory=dict, hash=False)
     templates: Mapping[str, TemplateSettings] = field(default_factory=dict, hash=False)
     streams: Mapping[str, StreamSettings] = field(default_factory=dict, hash=False)
@@ -240,6 +246,14 @@ class Config:
     auth_backends: Mapping[str, AuthBackendSettings] = field(default_factory=dict, hash=False)
     lenient: bool = False
     warnings: tuple[ConfigError, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def told(self) -> Mapping[str, EventSinkSettings]:
+        """Who is told events: the sinks, and the file of requests, if there is one."""
+        if self.access_log in ("on", "off"):
+            return self.event_sinks
+        only = ({"event": ("web_request",)},)
+        return {**self.event_sinks, ACCESS_LOG: EventSinkSettings(ACCESS_LOG, f"log://{self.access_log}", only=only)}
 
     def stream_for(self, name: str) -> StreamSettings | None:
         """

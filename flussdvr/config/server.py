@@ -132,6 +132,16 @@ def _write_api_tokens(name: str, value: tuple[ApiToken, ...], writing: Writing) 
 
 _API_TOKEN = Rule("api_tokens", _read_api_token, _write_api_tokens, repeated=True)
 
+
+def _read_access_log(directive: Directive, reading: Reading) -> str:
+    word = the_word(directive, "on, off or a path")
+    if word.text in ("on", "off"):
+        return word.text
+    if "/" not in word.text or word.text.endswith("/"):
+        raise Misread(f"expected on, off or the path of a file, found {shown(word.text)}", word.place)
+    return reading.path(word.text)
+
+
 SERVER_RULES: dict[str, Rule] = {
     "lenient": flag("lenient"),
     "http": _listener("http"),
@@ -149,6 +159,7 @@ SERVER_RULES: dict[str, Rule] = {
     "no_auto_token": flag("no_auto_token"),
     "session_keys": listed("session_keys", doubt=doubts.session_key),
     "geoip": path("geoip"),
+    "access_log": Rule("access_log", _read_access_log, lambda name, value, writing: [line(name, quote(value))]),
 }
 
 BLOCKS = ("dvr", "template", "stream", "ondemand", "event_sink", "auth_backend")

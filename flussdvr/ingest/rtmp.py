@@ -28,6 +28,7 @@ from flussdvr.formats.flv_tag import UnsupportedCodec
 from flussdvr.formats.rtmp import Connected, Event, MediaTag, PublishRequested, RtmpServer, State, Unpublished
 from flussdvr.ingest.failures import why
 from flussdvr.ingest.publish import UNKNOWN_STREAM, PublishedInput, Publishers, PublishRefused
+from flussdvr.repeated import Repeated
 
 __all__ = ["ADMISSION_S", "Publisher", "PublisherFactory", "password_of", "stream_names"]
 
@@ -226,16 +227,21 @@ class PublisherFactory(Factory):
         self._clock = clock
         self._max_connections = max_connections
         self.connections: set[Publisher] = set()
+        self._troubles = Repeated(self.log, clock.seconds)
 
     def buildProtocol(self, addr: IAddress | None) -> Publisher | None:
         peer = f"{getattr(addr, 'host', '?')}:{getattr(addr, 'port', '?')}"
         if len(self.connections) >= self._max_connections:
-            self.log.warn("RTMP {peer} is dropped: {count} connections", peer=peer, count=len(self.connections))
+            self._troubles.warn(
+                "all", "RTMP {peer} is dropped: {count} connections", peer=peer, count=len(self.connections)
+            )
             return None
         host = peer.rpartition(":")[0]
         idle = sum(1 for one in self.connections if one.host == host and not one.publishes)
         if idle >= max(1, self._max_connections // SHARE):
-            self.log.warn("RTMP {peer} is dropped: {count} from there publish nothing", peer=peer, count=idle)
+            self._troubles.warn(
+                host, "RTMP {peer} is dropped: {count} from there publish nothing", peer=peer, count=idle
+            )
             return None
         publisher = Publisher(self._publishers, self._clock, peer, self.connections.discard)
         self.connections.add(publisher)

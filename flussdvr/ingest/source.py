@@ -41,6 +41,7 @@ from flussdvr.media import (
     TracksLeftOut,
 )
 from flussdvr.redaction import redact_url
+from flussdvr.repeated import Repeated
 
 DEFAULT_TIMEOUT_S = 10.0
 """Without media for this long an input is lost."""
@@ -170,6 +171,7 @@ class Input(Service):
         """Why it was lost, the last time; stays when it is back."""
         self.counters = Counters()
         self.last_media: float | None = None
+        self.troubles = Repeated(self.log, reactor.seconds)
         self.on_event: OnEvent = lambda event, **fields: None
         self._reactor = reactor
         self._backoff = backoffPolicy(1.0, self.longest_wait_s, 1.5)
@@ -267,13 +269,8 @@ class Input(Service):
             self.tell_closed(reason)
         self._untold = []
         self.reason = self.last_error = reason
-        self.log.info(
-            "{stream}: {url} is lost: {reason}; again in {delay:.0f} s",
-            stream=self.stream,
-            url=self.shown_url,
-            reason=reason,
-            delay=delay,
-        )
+        fields = {"stream": self.stream, "url": self.shown_url, "reason": reason, "delay": delay}
+        self.troubles.warn(reason, "{stream}: {url} is lost: {reason}; again in {delay:.0f} s", **fields)
         with self.log.failuresHandled("{stream}: closing {url}", stream=self.stream, url=self.shown_url):
             self.close()
         with self.log.failuresHandled("{stream}: ending what {url} sent", stream=self.stream, url=self.shown_url):
@@ -294,7 +291,9 @@ class Input(Service):
         """Lose the source for an internal error; called in an `except`, in the reactor."""
         self.counters.crashed += 1
         reason = internal_error(failure, self.position)
-        self.log.failure("{stream}: {url}: {reason}", failure, stream=self.stream, url=self.shown_url, reason=reason)
+        kind = type(failure.value), "crashed"  # the position in its reason is another every time
+        fields = {"stream": self.stream, "url": self.shown_url, "reason": reason}
+        self.troubles.failure(kind, "{stream}: {url}: {reason}", failure, **fields)
         if self._ending or self._is_over():
             return
         now = self._reactor.seconds()
@@ -390,6 +389,7 @@ class Input(Service):
             self.state = State.RECEIVING
             self.reason = None
             self._failures = 0
+            self.troubles.over("{stream}: {url} is received again", stream=self.stream, url=self.shown_url)
             self._tell_all()
             self.tell("source_started")
 

@@ -35,6 +35,7 @@ from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.shared import Shared
+from flussdvr.repeated import Repeated
 from flussdvr.threads import Busy, ThreadWorker, Worker
 from flussdvr.web.address import client_address, is_inside
 from flussdvr.web.attempts import Attempts, TooMany
@@ -102,6 +103,7 @@ class Gate:
         self._verified: dict[bytes, None] = {}
         self._checks: Shared[bytes, bool] = Shared()
         self._attempts = Attempts(clock)
+        self._troubles = Repeated(self.log, clock)
         self._guesses: Lru[bytes, bool] = Lru(REMEMBERED)
 
     async def admit(self, request: DvrRequest, edit: bool) -> Account:
@@ -165,7 +167,7 @@ class Gate:
             self._attempts.forget(address)
             raise
         if account is None:
-            self.log.warn("{address} has tried the API with wrong credentials", address=address)
+            self._troubles.warn(address, "{address} has tried the API with wrong credentials", address=address)
         else:
             self._attempts.forget(address)
         return account

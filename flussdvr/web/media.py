@@ -35,6 +35,7 @@ from flussdvr.playback.sources import NO_RECORDINGS, Source, Streams, source_of
 from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
 from flussdvr.redaction import redact_request
+from flussdvr.repeated import Repeated, where
 from flussdvr.threads import Busy, Worker
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.admission import Admission
@@ -144,6 +145,7 @@ class MediaSite:
         self.now_ms = now_ms
         self.cpu = cpu
         self.settings = settings
+        self._troubles = Repeated(self.log)
         self.pictures = pictures
         self.budget = Budget()
         self.lists = Slots("long playlists", 1, 50, 3)
@@ -215,7 +217,8 @@ class MediaSite:
 
     @_app.handle_errors(Exception)
     def crashed(self, request: Any, failure: Failure) -> bytes:
-        self.log.failure("{uri} failed", failure, uri=redact_request(request.uri))
+        fields = {"method": request.method.decode("latin-1"), "uri": redact_request(request.uri)}
+        self._troubles.failure(where(failure), "{method} {uri} failed", failure, **fields)
         if request.startedWriting:
             request.channel.transport.abortConnection()
             return b""

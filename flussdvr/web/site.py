@@ -387,7 +387,7 @@ class DvrRequest(Request):
 class Site(WebSite):
     """
     `resource` behind HTTP. `on_access(request, aborted)` is told of each request when it is over: what the usage
-    events are made of.
+    events are made of. `is_logged()`: whether each has a line in the log.
     """
 
     protocol = Channel  # type: ignore[assignment]
@@ -398,6 +398,7 @@ class Site(WebSite):
         reactor: Any,
         publishers: Publishers | None = None,
         on_access: Callable[[DvrRequest, bool], None] = lambda request, aborted: None,
+        is_logged: Callable[[], bool] = lambda: True,
     ) -> None:
         options: dict[str, Any] = {"requestFactory": DvrRequest, "reactor": reactor}
         if "parsePOSTFormSubmission" in inspect.signature(WebSite.__init__).parameters:  # newer than Twisted 24.10
@@ -408,6 +409,7 @@ class Site(WebSite):
         self.bodies = 0
         """Bytes of bodies that are kept, but for the `SMALL_BODY` of each."""
         self._on_access = on_access
+        self._is_logged = is_logged
         self._refused_s: float | None = None
 
     def refused_connection(self, peer: Any) -> None:
@@ -421,6 +423,11 @@ class Site(WebSite):
         request.log_access()
 
     def accessed(self, request: DvrRequest, aborted: bool) -> None:
+        if self._is_logged():
+            self._log_access(request, aborted)
+        self._on_access(request, aborted)
+
+    def _log_access(self, request: DvrRequest, aborted: bool) -> None:
         log.info(
             "{peer} {method} {uri} {status} {bytes} bytes (disk {disk}) in {ms} ms{end}",
             peer=getattr(request.getClientAddress(), "host", "-"),
@@ -435,4 +442,3 @@ class Site(WebSite):
             user_agent=(request.getHeader(b"user-agent") or b"").decode("latin-1"),
             end=", aborted" if aborted else "",
         )
-        self._on_access(request, aborted)

@@ -553,3 +553,15 @@ def test_any_bytes(data: bytes) -> None:
         parse_config(data.decode("latin-1"))
     except ConfigErrors as errors:
         assert errors.errors
+
+
+def test_the_access_log() -> None:
+    assert parse_config("").access_log == "on" and parse_config("").told == {}
+    assert parse_config("access_log off;").told == {}
+    config = parse_config("access_log /var/log/a.log; event_sink s { url http://h/; }")
+    assert list(config.told) == ["s", "@access_log"]
+    sink = config.told["@access_log"]
+    assert sink.url == "log:///var/log/a.log" and sink.only == ({"event": ("web_request",)},)
+    for wrong in ("yes", "/var/log/", ""):
+        with pytest.raises(ConfigErrors):
+            parse_config(f'access_log "{wrong}";')

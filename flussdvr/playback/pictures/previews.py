@@ -28,6 +28,7 @@ from flussdvr.playback.pictures.key_frame import KeyFrame
 from flussdvr.playback.pictures.moment import Moment
 from flussdvr.playback.reading import ReaderOf, read_extent
 from flussdvr.playback.shared import Shared
+from flussdvr.repeated import Repeated
 from flussdvr.threads import Busy, Worker
 
 CACHE_BYTES = 32 << 20
@@ -58,6 +59,7 @@ class Previews:
         self.decoded = 0
         self.refused = 0
         self.failed = 0
+        self._troubles = Repeated(self.log)
         self._codec = codec
         self._reader = reader
         self._on_event = on_event
@@ -93,7 +95,8 @@ class Previews:
             except DvrError as error:
                 if error.code == "undecodable_picture":
                     self.failed += 1
-                    self.log.warn("{stream} at {utc_ms}: {error}", stream=name, utc_ms=frame.at_ms, error=error)
+                    at = {"stream": name, "utc_ms": frame.at_ms}
+                    self._troubles.warn(name, "{stream} at {utc_ms}: {error}", error=str(error), **at)
                     self._on_event(
                         {"event": "thumbnail_failed", "media": name, "utc_ms": frame.at_ms, "reason": error.code}
                     )

@@ -22,6 +22,7 @@ from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
 from flussdvr.errors import DvrError
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
 from flussdvr.playback.pictures.key_frame import live_key_frame
+from flussdvr.repeated import Repeated, where
 from flussdvr.threads import Busy, Worker
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Thumbnailer:
         self._on_event = on_event
         self._under_way = 0
         self._failing = False
+        self._troubles = Repeated(self.log)
         self._unsubscribe = window.subscribe(self._received)
         if window.growing is not None and window.growing.fragments:
             self._take(window.growing.fragments[0])
@@ -109,7 +111,7 @@ class Thumbnailer:
             return
         self.failed += 1
         if not isinstance(error, DvrError):
-            self.log.failure("a thumbnail of {stream}", failure, stream=self.name)
+            self._troubles.failure(where(failure), "a thumbnail of {stream}", failure, stream=self.name)
         elif not self._failing:
             self.log.warn("{stream} at {utc_ms}: {error}", stream=self.name, utc_ms=at_ms, error=error)
             self._on_event({"event": "thumbnail_failed", "media": self.name, "utc_ms": at_ms, "reason": error.code})

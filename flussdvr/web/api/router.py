@@ -27,6 +27,7 @@ from werkzeug.exceptions import HTTPException
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.redaction import redact_request
+from flussdvr.repeated import Repeated, where
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.auth import Account, Gate
 from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
@@ -84,6 +85,7 @@ class Router:
         self.gate = gate
         self.schema = schema
         self.clock = clock
+        self._troubles = Repeated(self.log, clock.seconds)
         self.app = Klein()
         self.app.url_map.merge_slashes = False
         self.app.url_map.redirect_defaults = False
@@ -167,7 +169,8 @@ class Router:
     def _refused(self, request: Any, failure: Failure) -> bytes:
         assert isinstance(failure.value, DvrError)
         if failure.value.status >= 500:
-            self.log.error("{uri}: {error}", uri=redact_request(request.uri), error=failure.value)
+            fields = {"uri": redact_request(request.uri), "error": str(failure.value)}
+            self._troubles.error((failure.value.code, failure.value.title), "{uri}: {error}", **fields)
         return write_error(request, failure.value)
 
     def _unroutable(self, request: Any, failure: Failure) -> bytes:
@@ -178,7 +181,8 @@ class Router:
         return write_error(request, DvrError(Kind.NOT_FOUND, "not_found", "there is nothing here"))
 
     def _crashed(self, request: Any, failure: Failure) -> bytes:
-        self.log.failure("{method} {uri} failed", failure, method=request.method, uri=redact_request(request.uri))
+        fields = {"method": request.method.decode("latin-1"), "uri": redact_request(request.uri)}
+        self._troubles.failure(where(failure), "{method} {uri} failed", failure, **fields)
         return write_error(request, DvrError(Kind.INTERNAL, "internal_error", "internal error"))
 
 
