@@ -23,6 +23,12 @@ export function familyOf({ event }: ServerEvent): Family {
 export type Tone = "bad" | "warn" | "good" | "plain";
 
 const TONES: Record<string, Tone> = {
+  catalog_failed: "bad",
+  catalog_rebuilt: "bad",
+  catalog_recovered: "good",
+  catalog_rows_set_aside: "warn",
+  clock_held: "warn",
+  clock_stepped: "warn",
   config_reload_failed: "bad",
   dvr_drop_write: "bad",
   dvr_root_failed: "bad",

@@ -32,8 +32,27 @@ describe("sentences", () => {
     );
   });
 
+  it("say what became of the clock and the catalog", () => {
+    expect(told({ event: "clock_held", shift_ms: -7_200_000 })).toBe(
+      "The machine's clock is 2 h behind and is not followed",
+    );
+    expect(told({ event: "clock_stepped", from_ms: 5000, to_ms: 9000, doubtful_ms: 2000 })).toBe(
+      "The server's time has stepped from @5000 to @9000: what was recorded since @2000 has wrong dates",
+    );
+    expect(told({ event: "catalog_rows_set_aside", source: "blobs", count: 3, reason: "no time" })).toBe(
+      "3 rows of the catalog's blobs make no sense and are set aside: no time",
+    );
+    expect(
+      told({ event: "dvr_root_imported", path: "/s", found: 2, gone: 0, skipped: 1, reasons: ["x is a fifo"] }),
+    ).toBe("On /s something has changed without the server: 2 recordings found, 0 gone, 1 things skipped: x is a fifo");
+  });
+
   it("do with what is missing", () => {
     for (const event of [
+      "catalog_rows_set_aside",
+      "clock_held",
+      "clock_stepped",
+      "dvr_root_imported",
       "dvr_blob_closed",
       "dvr_blob_deleted",
       "dvr_drop_write",

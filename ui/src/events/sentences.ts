@@ -14,6 +14,27 @@ export type Part = string | { stream: string } | { moment: number };
 type Say = (event: ServerEvent) => (Part | Part[] | false | undefined)[];
 
 const SENTENCES: Record<string, Say> = {
+  catalog_failed: ({ error }) => ["The catalog can't be written", because(error)],
+  catalog_rebuilt: ({ error }) => ["The catalog was made anew", because(error)],
+  catalog_recovered: () => ["The catalog can be written again"],
+  catalog_rows_set_aside: ({ source, count, reason }) => [
+    counted(count, `# rows of the catalog's ${words(source)} make no sense and are set aside`),
+    because(reason),
+  ],
+  clock_held: ({ shift_ms: shift }) =>
+    typeof shift === "number"
+      ? [`The machine's clock is ${formatSpan(Math.abs(shift))} ${shift > 0 ? "ahead" : "behind"} and is not followed`]
+      : ["The machine's clock is where it is expected again, or is followed now"],
+  clock_stepped: (event) => [
+    "The server's time has stepped",
+    from(event.from_ms),
+    typeof event.to_ms === "number" && [" to ", { moment: event.to_ms }],
+    typeof event.doubtful_ms === "number" && [
+      ": what was recorded since ",
+      { moment: event.doubtful_ms },
+      " has wrong dates",
+    ],
+  ],
   config_reload_failed: ({ error }) => ["The configuration was not taken", because(error)],
   config_reloaded: ({ streams }) => ["The configuration was read again", counted(streams, ": # streams")],
   dvr_blob_closed: (event) => ["Recorded ", of(event), from(event.begin_ms), much(event.duration_ms, event.size)],
@@ -28,7 +49,7 @@ const SENTENCES: Record<string, Say> = {
     of(event),
     " was not written",
     at(event.begin_ms),
-    `: the disk of ${text(event.path)} is too slow`,
+    `: the disk of ${text(event.path)} ${DROPPED[text(event.reason)] ?? "does not keep up"}`,
   ],
   dvr_deleted_fragments: (event) => [
     "Deleted parts of ",
@@ -55,6 +76,13 @@ const SENTENCES: Record<string, Say> = {
     counted(event.uses, ", used # times"),
   ],
   dvr_root_failed: ({ path, error }) => [`Nothing can be recorded on ${text(path)}`, because(error)],
+  dvr_root_imported: (event) => [
+    `On ${text(event.path)} something has changed without the server`,
+    counted(event.found, ": # recordings found"),
+    counted(event.gone, ", # gone"),
+    counted(event.skipped, ", # things skipped"),
+    because(Array.isArray(event.reasons) ? event.reasons[0] : undefined),
+  ],
   dvr_root_recovered: ({ path }) => [`${text(path)} can be recorded on again`],
   dvr_write_failed: (event) => [of(event), ` can't be recorded on ${text(event.path)}`, because(event.error)],
   dvr_write_resumed: (event) => [of(event), ` is recorded on ${text(event.path)} again`],
@@ -86,6 +114,12 @@ const SENTENCES: Record<string, Say> = {
   stream_closed: (event) => [of(event), " was stopped", counted(event.bytes_in, " after #", formatBytes)],
   stream_opened: (event) => [of(event), " was started"],
   thumbnail_failed: (event) => ["No thumbnail of ", of(event), at(event.begin_ms), because(words(event.reason))],
+};
+
+const DROPPED: Record<string, string> = {
+  disk_failed: "fails",
+  disk_full: "is full",
+  disk_not_mounted: "is not mounted",
 };
 
 const DELETED: Record<string, string> = {
