@@ -50,6 +50,13 @@ _STREAM_TYPES = {
 _REGISTRATIONS = {Codec.AC3: b"AC-3", Codec.EAC3: b"EAC3"}
 
 
+class NotCarried(FormatError):
+    """MPEG-TS has no place for the codec."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__(f"{codec} has no place in MPEG-TS")
+
+
 @dataclass(slots=True)
 class TsRun:
     """
@@ -159,7 +166,7 @@ def open_output(track: Track, number: int) -> Output:
         return Output(track, pid, VIDEO_ID)
     if codec is Codec.OPUS:
         return Output(track, pid, PRIVATE_ID)
-    raise FormatError(f"{codec} has no place in MPEG-TS")
+    raise NotCarried(codec)
 
 
 def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:

@@ -28,6 +28,7 @@ from flussdvr.live.anchor import Anchor
 from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.lane import Lane, Verdict
+from flussdvr.live.track_change import TrackChange, TrackChanges, plan_change
 from flussdvr.media import Sample, Track
 from flussdvr.timeline import to_ms
 
@@ -98,21 +99,69 @@ class Segmenter:
         """Presentation minus decoding time of the latest sync sample, in the reference track's ticks."""
         self._sequence = 0
         self._end_ms = 0
+        self._changes = TrackChanges()
+        self._change: TrackChange | None = None
+        """Another set of tracks, which begins with the next sync sample."""
+        self._switched = False
+        """The run that begins now goes on from the one before: what its new tracks brought meanwhile belongs to it."""
 
     # -- what the source says ---------------------------------------------------------------------------------
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         """The source's tracks, at its start and whenever they change."""
         if self._source_tracks == tuple(tracks):
+            self._change = None
+            return
+        if self._plan(tracks):
             return
         self._settle()
         self._follow(self._jumped_at_us)
         self._flush()
         if self._active:
             self._stop("tracks_changed", keep_clock=True)
+        self._change = None
+        self._changes.note(self._now_us)
         self._source_tracks = tuple(tracks)
         ordered = sorted(tracks, key=lambda track: not track.is_video)
         self._lanes = {track.id: Lane(replace(track, id=number)) for number, track in enumerate(ordered, start=1)}
+
+    def _plan(self, tracks: Sequence[Track]) -> bool:
+        """Whether the running run can go on to the next sync sample before these tracks begin."""
+        reference = self._reference
+        if reference is None or not reference.track.is_video:
+            return False
+        change = plan_change(tracks, self._source_tracks, self._lanes, reference, self._now_us)
+        if change is None:
+            return False
+        if self._change is None or self._change.tracks != change.tracks:
+            self._change = change
+        return True
+
+    def _switch(self, flush: bool = False) -> None:
+        """Begin with the set that waits. `flush`: no sync sample came, what is pending ends the run before."""
+        if flush:
+            self._settle()
+            self._follow(self._jumped_at_us)
+        change, self._change = self._change, None
+        if change is None:
+            return
+        if flush:
+            self._flush()
+        kept = {key: self._lanes[key] for key in change.kept if key in self._lanes}
+        pending = {key: lane.pending[:] for key, lane in kept.items()}
+        self._stop("tracks_changed", keep_clock=True)
+        for key, before in kept.items():
+            lane = change.lanes[key]
+            lane.stamps, lane.usual_duration = before.stamps, before.usual_duration
+            for sample in pending[key]:
+                lane.put(sample)
+        self._lanes, self._source_tracks = change.lanes, change.tracks
+        self._jumped = {key: samples for key, samples in self._jumped.items() if key in self._lanes}
+        self.dropped_samples += change.dropped
+        self._changes.note(self._now_us)
+        self._switched = True
+        self._begin(patient=False)
+        self._switched = False
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         """The source itself states the UTC of its media time `dts`."""
@@ -126,6 +175,11 @@ class Segmenter:
 
     def samples_received(self, track_id: int, samples: Sequence[Sample], now_ms: int) -> None:
         """Samples of one track in decoding order, which came in at `now_ms`."""
+        if self._change is not None:
+            if self._changes.is_overdue(self._change, now_ms * 1000):
+                self._switch(flush=True)
+            elif self._change.hold(track_id, samples):
+                return
         lane = self._lanes.get(track_id)
         if lane is None or not samples:
             return
@@ -212,6 +266,8 @@ class Segmenter:
             shift = self._shift_at(reference.pending[0])
             last = max(reference.pending[-1].dts, reference.newest_pts - shift)
             self._emit(len(reference.pending), last + reference.usual_duration, shift)
+        if self._reference is not None and self._reference is not reference:
+            self._flush()  # another set of tracks has begun on the way, and none waits now
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
@@ -220,11 +276,22 @@ class Segmenter:
         self._flush()
         if not self.clock.exact:
             self._anchor.remember(self.clock, self._now_us)
+        self._adopt()
         self._stop(reason)
+
+    def _adopt(self) -> None:
+        """The source is gone, and a set of tracks still waited for its turn: it has none to wait for."""
+        change, self._change = self._change, None
+        if change is not None:
+            for lane in change.lanes.values():
+                self.dropped_samples += len(lane.take(len(lane.pending)))
+            self._restart_lanes()
+            self._lanes, self._source_tracks = change.lanes, change.tracks
 
     @property
     def pending_bytes(self) -> int:
-        return self._jumped_bytes + sum(lane.pending_bytes for lane in self._lanes.values())
+        held = 0 if self._change is None else sum(lane.pending_bytes for lane in self._change.lanes.values())
+        return self._jumped_bytes + held + sum(lane.pending_bytes for lane in self._lanes.values())
 
     # -- a run of media begins and ends -----------------------------------------------------------------------
 
@@ -272,7 +339,7 @@ class Segmenter:
         if self._skipping:
             return
         for lane in audio:
-            if lane is not reference:
+            if lane is not reference and not self._switched:
                 self._drop_old(lane, start_us)
         self._reference = reference
         used = [lane for lane in self._lanes.values() if lane is reference or lane in audio]
@@ -374,6 +441,10 @@ class Segmenter:
         if patient and not waited and not self._reached(reference.media_us(sample.dts + shift)):
             return False
         self._emit(index, sample.dts, shift)
+        if self._change is not None and self._reference is reference and sample.sync and reference.track.is_video:
+            if self._changes.is_due(self._change, self._now_us):
+                self._switch()
+                return False
         return True
 
     def _shift_at(self, sample: Sample) -> int:

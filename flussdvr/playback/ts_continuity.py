@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.formats.mpegts_lane import NotCarried
 from flussdvr.formats.mpegts_mux import program_of
 from flussdvr.formats.mpegts_packet import TICKS
 from flussdvr.formats.psi import VERSIONS, ProgramMap, content_version
@@ -128,7 +129,10 @@ def used_by_all(span: Span) -> dict[int, Used]:
 
 
 def corrupt(error: FormatError) -> DvrError:
-    """What is answered where a recording cannot be muxed."""
+    """What is answered where a recording cannot be muxed: it is damaged, or of a codec that MPEG-TS cannot carry."""
+    if isinstance(error, NotCarried):
+        title = f"{error}: ask for the stream as HLS with fMP4, or as MP4"
+        return DvrError(Kind.BAD_REQUEST, "codec_not_in_mpegts", title)
     return DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}")
 
 

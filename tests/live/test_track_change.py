@@ -1,0 +1,188 @@
+"""Tracks come, go and change while the video goes on: nothing of it is lost, and no blob is made for each time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from test_segmenter import AUDIO, VIDEO, Rig, tile
+
+from flussdvr.formats.fmp4 import parse_fragment
+from flussdvr.live.track_change import GONE_US, HELD_BYTES, OFTEN, WAIT_US
+from flussdvr.media import Codec, Sample, Track
+
+MONO = replace(AUDIO, channels=1, config=b"\x11\x88")
+SECOND = Track(3, Codec.AAC, 48_000, b"\x11\x90", "eng", channels=2, sample_rate=48_000)
+ENGLISH = replace(AUDIO, language="eng")
+
+
+class Source:
+    """25 pictures a second in groups of `gop`, and the sound of whatever tracks it has, each frame with a number."""
+
+    def __init__(self, gop: int = 50, tracks: Sequence[Track] = (VIDEO, AUDIO)) -> None:
+        self.rig = Rig(*tracks)
+        self.gop = gop
+        self.tracks = tuple(tracks)
+        self.pictures = 0
+        self.sent: dict[int, list[bytes]] = {}
+
+    def change(self, *tracks: Track) -> None:
+        self.tracks = tracks
+        self.rig.segmenter.tracks_received(tracks)
+
+    def run(self, seconds: float) -> None:
+        for _ in range(round(seconds * 25)):
+            number = self.pictures
+            self.pictures += 1
+            self.rig.now_ms += 40
+            if VIDEO in self.tracks:
+                data = b"v%06d" % number
+                self.sent.setdefault(1, []).append(data)
+                self.rig.put(VIDEO, Sample(number * 3600, data, number % self.gop == 0))
+            for track in self.tracks:
+                if not track.is_video:
+                    for frame in range(math.ceil(number * 1.875), math.ceil((number + 1) * 1.875)):
+                        data = b"%d %s %06d" % (track.id, track.language.encode(), frame)
+                        self.sent.setdefault(track.id, []).append(data)
+                        self.rig.put(track, Sample(frame * 1024, data))
+
+    def end(self) -> None:
+        self.rig.segmenter.lost("over")
+
+    @property
+    def recorded(self) -> bytes:
+        return b"".join(fragment.data for fragment in self.rig.fragments)
+
+    def lost(self, track_id: int) -> list[bytes]:
+        """What was sent and is in no fragment."""
+        recorded = self.recorded
+        return [data for data in self.sent.get(track_id, []) if data not in recorded]
+
+    @property
+    def changes(self) -> int:
+        return self.rig.gaps.count("tracks_changed")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((VIDEO,), (VIDEO, AUDIO)),
+        ((VIDEO, AUDIO), (VIDEO, AUDIO, SECOND)),
+        ((VIDEO, AUDIO), (VIDEO, MONO)),
+        ((VIDEO, AUDIO), (VIDEO, ENGLISH)),
+        ((VIDEO, AUDIO), (VIDEO, SECOND)),
+        ((VIDEO, AUDIO, SECOND), (VIDEO, SECOND, MONO)),
+    ],
+)
+@pytest.mark.parametrize("at_s", [3.0, 4.0, 4.44, 5.96])
+def test_a_change_within_a_group_of_pictures_loses_nothing(
+    before: Sequence[Track], after: Sequence[Track], at_s: float
+) -> None:
+    source = Source(tracks=before)
+    source.run(at_s)
+    source.change(*after)
+    source.run(7)
+    source.end()
+    assert source.lost(1) == []
+    assert [lost for track in after if track.id != 1 for lost in source.lost(track.id)] == []
+    assert source.changes == 1
+    assert tile(source.rig.fragments)
+    begins = [n for n, entry in enumerate(source.rig.log) if isinstance(entry, list)]
+    assert len(begins) == 2
+    first = next(entry for entry in source.rig.log[begins[1] :] if not isinstance(entry, (list, str)))
+    assert first.sync  # type: ignore[attr-defined]
+
+
+def test_what_comes_before_the_sync_sample_has_its_own_time() -> None:
+    """The sound of the new track begins where it came, before the pictures of its blob."""
+    source = Source(tracks=(VIDEO,))
+    source.run(4.4)
+    source.change(VIDEO, AUDIO)
+    source.run(5)
+    source.end()
+    runs = [run for fragment in source.rig.fragments for run in parse_fragment(fragment.data, {}).runs]
+    sound = [run for run in runs if run.track_id == 2]
+    video = [run for run in runs if run.track_id == 1]
+    assert sound[0].dts is not None and video[0].dts is not None
+    assert abs(sound[0].dts / 48_000 - video[0].dts / 90_000 - 4.4) < 0.03
+    for run, following in zip(sound, sound[1:], strict=False):
+        assert run.dts is not None and following.dts is not None
+        assert abs(run.dts + sum(row.duration for row in run.rows) - following.dts) <= 1
+
+
+def test_a_track_that_vanishes_and_comes_back_ends_nothing() -> None:
+    source = Source(tracks=(VIDEO, AUDIO, SECOND))
+    source.run(3)
+    for _ in range(30):
+        source.change(VIDEO, AUDIO)
+        source.run(1)
+        source.change(VIDEO, AUDIO, SECOND)
+        source.run(1)
+    source.end()
+    assert source.changes == 0
+    assert [source.lost(number) for number in (1, 2, 3)] == [[], [], []]
+
+
+def test_a_track_that_has_vanished_for_good_is_left_out_in_time() -> None:
+    source = Source(tracks=(VIDEO, AUDIO, SECOND))
+    source.run(3)
+    source.change(VIDEO, AUDIO)
+    source.run(GONE_US / 1e6 - 1)
+    assert source.changes == 0
+    source.run(4)
+    assert source.changes == 1
+    source.end()
+    assert [source.lost(number) for number in (1, 2)] == [[], []]
+
+
+def test_two_sets_that_alternate_each_second_make_few_blobs() -> None:
+    source = Source(gop=25)
+    source.run(3)
+    for _ in range(60):
+        source.change(VIDEO, MONO)
+        source.run(1)
+        source.change(VIDEO, AUDIO)
+        source.run(1)
+    assert source.changes <= OFTEN + 120 // 20
+    source.change(VIDEO, MONO)
+    source.run(25)
+    source.end()
+    assert source.lost(1) == []
+    assert [track.channels for track in source.rig.segmenter._source_tracks] == [0, 1]
+
+
+def test_a_sync_sample_that_never_comes_is_not_waited_for() -> None:
+    source = Source(gop=10_000, tracks=(VIDEO,))
+    source.run(3)
+    source.change(VIDEO, AUDIO)
+    source.run(WAIT_US / 1e6 - 1)
+    assert source.changes == 0
+    source.run(2)
+    assert source.changes == 1
+
+
+def test_what_waits_is_bounded() -> None:
+    source = Source(gop=10_000, tracks=(VIDEO,))
+    source.run(3)
+    source.change(VIDEO, AUDIO)
+    for number in range(2000):
+        source.rig.put(AUDIO, Sample(number * 1024, bytes(10_000)))
+    assert source.rig.segmenter.pending_bytes < HELD_BYTES + 20_000
+
+
+def test_a_source_that_ends_while_tracks_wait() -> None:
+    source = Source(tracks=(VIDEO,))
+    source.run(3)
+    source.change(VIDEO, AUDIO)
+    source.run(0.4)
+    source.end()
+    assert source.lost(1) == []
+    source.rig.segmenter.tracks_received((VIDEO, AUDIO))
+    source.pictures = 0
+    source.rig.now_ms += 60_000
+    source.run(3)
+    source.end()
+    assert source.rig.log[-1] == "over"
+    assert any(run.track_id == 2 for run in parse_fragment(source.rig.fragments[-1].data, {}).runs)
