@@ -70,4 +70,4 @@ async def storage_stats(archive: Archive, path: str) -> Document:
         usage: DiskUsage = await root.reader.do(disk_usage, path)
     except (OSError, DvrError):
         return stats
-    return stats | {"size": usage.total, "usage": round(usage.used * 100 / max(1, usage.total), 2)}
+    return stats | {"size": usage.total, "usage": round(usage.used * 100 / max(1, usage.total))}

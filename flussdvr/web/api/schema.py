@@ -3,6 +3,8 @@ The schema of the API (OpenAPI 3.1): a file, served as it is, and what requests 
 
     schema.json   paths./streams/{name}.put   parameters: query    requestBody: JSON     components.schemas
 
+`x-also` beside a type names further types that older clients send; only requests may have them.
+
 Paths of routes are those of the schema with `<path:name>` for `{name}`. OpenAPI 3.1 schemas are JSON Schema 2020-12.
 """
 
@@ -20,6 +22,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from flussdvr.errors import DvrError, Kind
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+ALSO = "x-also"
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
@@ -29,6 +32,7 @@ class Schema:
     def __init__(self, data: bytes | None = None) -> None:
         self.data = data if data is not None else files("flussdvr.web.api").joinpath("schema.json").read_bytes()
         self.document: dict[str, Any] = json.loads(self.data)
+        self._components = _tolerant(self.document["components"])
         self._bodies: dict[tuple[str, str], tuple[Draft202012Validator | None, bool]] = {}
         self._queries: dict[tuple[str, str], dict[str, tuple[Draft202012Validator, bool, str]]] = {}
         for path, item in self.document["paths"].items():
@@ -61,7 +65,7 @@ class Schema:
         return self._resolved(found)
 
     def _validator(self, schema: Mapping[str, Any]) -> Draft202012Validator:
-        return Draft202012Validator({**schema, "components": self.document["components"]})
+        return Draft202012Validator({**_tolerant(schema), "components": self._components})
 
     def check(self, route: str, method: str, query: Mapping[str, str], body: Any) -> None:
         """
@@ -94,6 +98,26 @@ class Schema:
             if error is not None:
                 title = f"{name}: {error.message[:200]}"
                 raise DvrError(Kind.BAD_REQUEST, "invalid_parameter", title, {"parameter": name})
+
+
+def _tolerant(schema: Any) -> Any:
+    """
+    What requests are checked against: the document, with `x-also` taken for further types.
+
+    The document itself says one type for each value: generators of clients make nothing good of unions.
+    """
+    if isinstance(schema, list):
+        return [_tolerant(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    also = schema.get(ALSO)
+    wide = {key: _tolerant(value) for key, value in schema.items() if key != ALSO}
+    if not isinstance(also, list):
+        return wide
+    if "$ref" in wide:
+        return {"anyOf": [wide, {"type": also}]}
+    types = wide["type"]
+    return {**wide, "type": [*(types if isinstance(types, list) else [types]), *also]}
 
 
 def _typed(text: str, kind: str) -> Any:
