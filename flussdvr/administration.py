@@ -23,8 +23,11 @@ from flussdvr.config.dvr_overrides import apply_storage_patch, apply_storage_pat
 from flussdvr.config.model import Config, DvrSettings
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.errors import DvrError, Kind
+from flussdvr.json_text import parse_json
 from flussdvr.streams import Streams
 
+MAX_PATCH = 16 << 20
+"""Characters of a patch in the catalog."""
 T = TypeVar("T")
 
 
@@ -53,11 +56,23 @@ class Administration:
 
     async def load(self) -> None:
         """The patches of the catalog over the file, and everything that follows from them."""
-        for name, patch in (await self._archive.catalog.dvr_overrides()).items():
-            self.storage_patches[name] = json.loads(patch)
-        for name, patch in (await self._archive.catalog.overrides()).items():
-            self.patches[name] = json.loads(patch)
+        catalog = self._archive.catalog
+        self.storage_patches = await self._read("dvr_override", await catalog.dvr_overrides())
+        self.patches = await self._read("stream_override", await catalog.overrides())
         await self.reload(self.file)
+
+    async def _read(self, table: str, texts: Mapping[str, str]) -> dict[str, Document]:
+        """The patches that are some; what else stands there is set aside, and keeps nobody from starting."""
+        patches: dict[str, Document] = {}
+        for name, text in texts.items():
+            try:
+                patch = parse_json(text, MAX_PATCH)
+                if not isinstance(patch, dict):
+                    raise ValueError("it is no object")
+                patches[name] = patch
+            except ValueError as error:
+                await self._archive.catalog.set_aside(table, (name,), str(error)[:200])
+        return patches
 
     async def reload(self, file: Config) -> None:
         await self._alone(lambda: self._reload(file))

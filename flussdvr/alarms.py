@@ -7,8 +7,8 @@ What is wrong now, as sentences for those who are on duty.
     state of streams, roots, sinks, reactor --look, each 5 s--> findings --hysteresis--> alarms
 
     recording_stopped  gap  source_lost  track_left_out  writes_dropped      of a stream
-    root_failed  root_full  root_soon_full  root_short  writes_slow      of a disk
-    sink_failed  server_busy  clock_stepped  clock_unproven
+    root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
+    catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed  server_busy  clock_stepped  clock_unproven
 
 A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
 what comes and goes is one alarm. One trouble is one alarm: a stream whose source is lost is not recorded, and that it
@@ -26,6 +26,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from flussdvr.archive.archive import Archive
+from flussdvr.archive.catalog import CatalogState
 from flussdvr.archive.forecast import Forecast, forecast
 from flussdvr.archive.root import Root
 from flussdvr.archive.schedule import scheduled_since
@@ -175,6 +176,7 @@ class Alarms(Service):
         now_ms = self._now_ms()
         for root in self._archive.roots.values():
             yield from self._of_root(root)
+        yield from _of_catalog(self._archive.catalog.state())
         for name in self._streams.names():
             if (entry := self._streams.entry(name)) is not None:
                 yield from self._of_stream(name, entry, now_ms)
@@ -270,6 +272,9 @@ class Alarms(Service):
             why = "it does not answer" if root.error is None else root.error.title
             yield Finding("root_failed", CRITICAL, f"Nothing can be recorded on {path}: {why}", root=path, after_s=10)
             return
+        if root.step is not None:
+            title = f"Not all that is recorded on {path} is listed yet: {root.step}"
+            yield Finding("root_joining", WARNING, title, root=path, after_s=10)
         if root.queued_bytes > root.limit_bytes // SLOW_SHARE:
             title = f"The disk of {path} is too slow: {size(root.queued_bytes)} wait to be written"
             yield Finding("writes_slow", WARNING, title, root=path, hold_s=10)
@@ -322,6 +327,27 @@ def _of_clock(clock: UtcClock) -> Iterator[Finding]:
     if not clock.trusted_for_expiry:
         title = "The clock has stepped: nothing is deleted for its age until the clock is proven or confirmed"
         yield Finding("clock_unproven", WARNING, title)
+
+
+def _of_catalog(state: CatalogState) -> Iterator[Finding]:
+    if state.refused is not None:
+        title = (
+            f"The catalog can't be written: {state.refused}. Recording and playback go on, what must be kept is refused"
+        )
+        if state.unreadable:
+            title += "; jobs, links and sign-outs can't be read either, until the server is started again"
+        yield Finding("catalog_failed", CRITICAL, title, hold_s=10)
+    elif state.copy_refused is not None:
+        title = f"What the API has changed has no copy beside the catalog: {state.copy_refused}"
+        yield Finding("catalog_failed", WARNING, title, hold_s=10)
+    if state.moved_aside is not None:
+        yield Finding(
+            "catalog_rebuilt", WARNING, f"The catalog was made anew when the server started: {state.moved_aside}"
+        )
+    if state.aside:
+        parts = [f"{one.count} of {one.source} ({one.reason})" for one in state.aside]
+        title = f"Rows of the catalog make no sense and are set aside: {', '.join(parts)}"
+        yield Finding("catalog_nonsense", WARNING, title[:1000])
 
 
 def is_unpublished(entry: Running) -> bool:

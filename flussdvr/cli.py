@@ -2,8 +2,9 @@
 `flussdvr`: the operator's tools. They work without the server.
 
     flussdvr check-config FILE                           is the configuration right, and what does it amount to
-    flussdvr reindex ROOT                                rebuild what can be rebuilt from the blobs
-    flussdvr fsck ROOT [--repair]                        is the archive whole
+    flussdvr reindex ROOT [--state-dir DIR]              rebuild what can be rebuilt from the blobs
+    flussdvr fsck ROOT [--repair] [--state-dir DIR]      is the archive whole
+    flussdvr rename OLD NEW [--config FILE]              give a stream and its recordings another name
     flussdvr cut ROOT STREAM FROM DURATION OUT.mp4       a window of the archive as one MP4 file
 
 0: done, nothing wrong. 1: something is wrong, said in one line (of a configuration: each thing in its own). 2: usage.
@@ -24,10 +25,13 @@ from typing import Protocol, cast
 from flussdvr import __version__
 from flussdvr.config import ConfigErrors, load_config, write_config
 from flussdvr.config.errors import Misread
+from flussdvr.config.names import stream_name_problem
+from flussdvr.config.overrides import check_neighbours
 from flussdvr.config.values import read_duration
 from flussdvr.errors import DvrError, FormatError
 from flussdvr.timeline import MILLISECOND_DIGITS
 
+DEFAULT_CONFIG = "/etc/flussdvr/flussdvr.conf"
 _NUMBER = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?")
 
 
@@ -85,9 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     reindex = commands.add_parser(
         "reindex",
         help="rebuild indexes from the recordings",
-        description="Walks the recordings under ROOT and rebuilds what is derived from them.",
+        description="Walks the recordings under ROOT and rebuilds what is derived from them: their indexes, and with "
+        "--state-dir the catalog of the server that is stopped meanwhile.",
     )
     reindex.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
+    reindex.add_argument("--state-dir", metavar="DIR", help="the state_dir whose catalog is repaired too")
     reindex.set_defaults(run=_reindex)
 
     fsck = commands.add_parser(
@@ -97,7 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     fsck.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
     fsck.add_argument("--repair", action="store_true", help="repair what can be repaired")
+    fsck.add_argument("--state-dir", metavar="DIR", help="the state_dir whose catalog is compared too")
     fsck.set_defaults(run=_fsck)
+
+    rename = commands.add_parser(
+        "rename",
+        help="give a stream and its recordings another name",
+        description="Moves the recordings of the stream OLD, its locks and what the API has changed of it to the name "
+        "NEW, on all DVR roots. The server must be stopped. If it is interrupted, run it again.",
+    )
+    rename.add_argument("old", metavar="OLD")
+    rename.add_argument("new", metavar="NEW")
+    rename.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}")
+    rename.set_defaults(run=_rename)
 
     cut = commands.add_parser(
         "cut",
@@ -169,8 +187,8 @@ def _check_config(arguments: argparse.Namespace) -> int:
 class Tools(Protocol):
     """What `flussdvr.archive.tools` offers. A report is printed; one whose `ok` is False is the exit code 1."""
 
-    def reindex(self, root: str) -> object: ...
-    def fsck(self, root: str, repair: bool) -> object: ...
+    def reindex(self, root: str, state_dir: str | None) -> object: ...
+    def fsck(self, root: str, repair: bool, state_dir: str | None) -> object: ...
     def cut(self, root: str, stream: str, from_ms: int, duration_ms: int, out_path: str) -> object: ...
 
 
@@ -181,12 +199,31 @@ def _tools() -> Tools:
 
 def _reindex(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
-    return _report(_tools().reindex(root))
+    return _report(_tools().reindex(root, _state_dir(arguments)))
 
 
 def _fsck(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
-    return _report(_tools().fsck(root, arguments.repair))
+    return _report(_tools().fsck(root, arguments.repair, _state_dir(arguments)))
+
+
+def _state_dir(arguments: argparse.Namespace) -> str | None:
+    return None if arguments.state_dir is None else _directory(arguments.state_dir)
+
+
+def _rename(arguments: argparse.Namespace) -> int:
+    try:
+        config = load_config(arguments.config)
+    except ConfigErrors as errors:
+        return _fail(str(errors.errors[0]))
+    if problem := stream_name_problem(arguments.new):
+        return _fail(problem)
+    check_neighbours(arguments.new, set(config.streams) - {arguments.old})
+    renaming = import_module("flussdvr.archive.renaming")
+    print(renaming.rename_stream(config.roots, config.state_dir, arguments.old, arguments.new))
+    if arguments.old in config.streams:
+        print(f"{arguments.config} still has a stream {arguments.old}: rename it there too, before the server starts")
+    return 0
 
 
 def _cut(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,8 @@ from flussdvr.archive.catalog import Catalog
 from flussdvr.callbacks import background
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Canceled, Order
-from flussdvr.timeline import Range
+from flussdvr.json_text import parse_json
+from flussdvr.timeline import MAX_MS, Range
 
 KEPT = 10_000
 
@@ -51,6 +52,37 @@ class Job:
     def order(self) -> Order:
         window = Range(self.from_ms, self.from_ms + self.duration_ms)
         return Order(self.name, window, self.path, self.meta, self.packing == "fragmented")
+
+
+STATUSES = ("running", "succeeded", "failed", "canceled")
+MAX_JOB = 1 << 20
+"""Characters of a job in the catalog."""
+
+
+def read_job(id: str, text: str) -> Job:
+    """The job of a row. ValueError where it is none."""
+    fields = parse_json(text, MAX_JOB)
+    if not isinstance(fields, dict) or fields.get("id") != id:
+        raise ValueError("it is not the job of its id")
+    numbers = [fields.get(key) for key in ("from_ms", "duration_ms")]
+    if not all(type(value) is int and 0 <= value <= MAX_MS for value in numbers):
+        raise ValueError("it exports no span")
+    if (
+        not all(isinstance(fields.get(key), str) for key in ("name", "path", "packing"))
+        or type(fields.get("meta")) is not bool
+    ):
+        raise ValueError("it lacks name, path, packing or meta")
+    if fields.get("status") not in STATUSES or not isinstance(fields.get("error"), str | None):
+        raise ValueError("its status is none")
+    if type(fields.get("progress")) not in (int, float) or not 0 <= fields["progress"] <= 100:
+        raise ValueError("its progress is none")
+    moments = [fields.get(key) for key in ("started_at", "finished_at", "size")]
+    if not all(value is None or (type(value) is int and 0 <= value < 1 << 53) for value in moments):
+        raise ValueError("its times or its size are none")
+    try:
+        return Job(**fields)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 Export = Callable[[Order, Callable[[int, int], None]], Awaitable[int]]
@@ -84,7 +116,11 @@ class ExportJobs:
 
     async def load(self) -> None:
         for id, text in (await self._catalog.export_jobs()).items():
-            job = self.jobs[id] = Job(**json.loads(text))
+            try:
+                job = self.jobs[id] = read_job(id, text)
+            except ValueError as error:
+                await self._catalog.set_aside("export_job", (id,), str(error)[:200])
+                continue
             if job.status == "running":
                 self._begin(self._settle(job), job)
 
@@ -135,7 +171,14 @@ class ExportJobs:
             self._finish(job, "succeeded" if done else "failed", None if done else "interrupted")
         self._canceled.discard(job.id)
         self._tell(job.order, job.status, job.error, job.size)
-        await self._save(job)
+        await self._save_end(job)
+
+    async def _save_end(self, job: Job) -> None:
+        """Where that is refused, the next start finds out again how the job has ended."""
+        try:
+            await self._save(job)
+        except DvrError as error:
+            self.log.warn("the end of job {id} is not kept: {error}", id=job.id, error=error)
 
     async def _run(self, job: Job) -> None:
         def copied(done: int, total: int) -> None:  # in the writing thread
@@ -156,7 +199,7 @@ class ExportJobs:
             job.progress = 100.0
             self._finish(job, "succeeded", None)
         self._canceled.discard(job.id)
-        await self._save(job)
+        await self._save_end(job)
 
     def _finish(self, job: Job, status: str, error: str | None) -> None:
         job.status, job.error, job.finished_at = status, error, self._now_ms()

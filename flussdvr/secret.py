@@ -44,6 +44,11 @@ class Secret:
             raise DvrError(Kind.CORRUPT, "bad_secret", f"{path} does not hold {SIZE} bytes; delete it to have it made")
         return cls(key)
 
+    @classmethod
+    def passing(cls) -> Secret:
+        """One that is nowhere kept, where no file can be: what it signs is worth nothing after this process."""
+        return cls(secrets.token_bytes(SIZE))
+
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one purpose: one block of HKDF-Expand (RFC 5869)."""
         return hmac.digest(self.key, purpose.encode() + b"\x01", "sha256")

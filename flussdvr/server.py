@@ -29,6 +29,7 @@ from flussdvr import __version__
 from flussdvr.administration import Administration
 from flussdvr.alarms import Alarms
 from flussdvr.archive.archive import Archive
+from flussdvr.archive.hold import Hold, hold_made
 from flussdvr.clock_watch import ClockWatch
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
@@ -97,6 +98,7 @@ class Server(MultiService):
         self._ports: list[IListeningPort] = []
         self.listeners = Listeners()
         self._starting: Deferred[None] | None = None
+        self._held: Hold | None = None
         self._reloads = Reloads(self.reload)
         self._sessions: Sessions | None = None
         self.clock = UtcClock()
@@ -164,6 +166,7 @@ class Server(MultiService):
         self._warn(self.config)
         self.events.emit({"event": "server_starting", "version": __version__})
         await self.clock_watch.load()
+        await self._hold_state()
         await self.archive.open()
         await self.events.apply(self.config.told)
         await self.countries.apply(self.config.geoip)
@@ -181,6 +184,21 @@ class Server(MultiService):
         self.events.emit({"event": "server_started", "version": __version__})
         notify("READY=1")
         self._reloads.started()
+
+    async def _hold_state(self) -> None:
+        """
+        No other server uses the same `state_dir`. DvrError CONFLICT.
+
+        Where it can't be held, because the disk is full or read-only or knows no locks, the server starts all the same.
+        """
+        state_dir = self.config.state_dir
+        try:
+            self._held = await self.cpu.do(hold_made, state_dir, "a server")
+        except OSError as error:
+            self.log.error("{path} can't be held, another server may use it too: {error}", path=state_dir, error=error)
+        else:
+            if not self._held.real:
+                self.log.warn("{path} knows no locks: another server may use it too", path=state_dir)
 
     def _start_failed(self, failure: Failure) -> None:
         if isinstance(failure.value, OSError | CannotListenError | DvrError):
@@ -217,7 +235,7 @@ class Server(MultiService):
         self.streams.bytes_out = sessions.bytes_out
         self.metrics.sessions = sessions
         self.streams.permit = PublishersGate(lambda: self.config, backend, self.clock.now_ms, self.countries.of).permit
-        secret: Secret = await self.cpu.do(Secret.load, self.config.state_dir)
+        secret = await self._secret()
         sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, self.clock.now_ms)
         await sign_ins.load()
         gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds, self.listeners)
@@ -267,6 +285,15 @@ class Server(MultiService):
         )
         root = Root(media.resource(), api, metrics, Pages(files, sender, gate.hides), session)
         return Site(root, self._reactor, publishers, self.usage, lambda: self.config.access_log == "on")
+
+    async def _secret(self) -> Secret:
+        try:
+            return await self.cpu.do(Secret.load, self.config.state_dir)
+        except OSError as error:
+            self.log.error(
+                "no secret can be read or kept: sign-ins and links end with this server: {error}", error=error
+            )
+            return Secret.passing()
 
     def _export_roots(self) -> list[Place | Bucket]:
         config = self.config
@@ -334,6 +361,8 @@ class Server(MultiService):
         await self.events.stop()  # before the archive: it closes the database
         await self.clock_watch.stop()
         await self.archive.stopService()
+        if self._held is not None:
+            await self.cpu.do(self._held.release)
         await self.cpu.stop()
         await self._senders.stop()
         await self._writers.stop()

@@ -150,6 +150,16 @@ class InlineWorker:
         return succeed(None)
 
 
+def result_of(deferred: Deferred[T]) -> T:
+    """The result of a Deferred that an `InlineWorker` has fired; raises its failure."""
+    results: list[T | Failure] = []
+    deferred.addBoth(results.append)
+    (result,) = results
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result
+
+
 class MemoryWorker:
     """Keeps the work until a test steps it: no thread, no surprise."""
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from flussdvr.alarms import Alarms, Finding, Hysteresis, size, span
+from flussdvr.archive.catalog import CatalogState
 from flussdvr.archive.forecast import Forecast
 from flussdvr.archive.retention import DiskUsage
 from flussdvr.config.model import DvrSettings, EventSinkSettings, InputSettings, StreamSettings
+from flussdvr.database.aside import Aside
 from flussdvr.errors import DvrError, Kind
 from flussdvr.media import LeftOut
 
@@ -27,7 +29,9 @@ class Situation:
 
     def __init__(self) -> None:
         self.now_ms = 1_795_194_000_000
-        self.root = SimpleNamespace(path="/storage", uuid="u", error=None, queued_bytes=0, limit_bytes=256 << 20)
+        self.root = SimpleNamespace(
+            path="/storage", uuid="u", error=None, step=None, queued_bytes=0, limit_bytes=256 << 20
+        )
         self.recorder = SimpleNamespace(error=None, root=self.root, fragments_dropped=0)
         self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"})
         self.stream = SimpleNamespace(
@@ -42,7 +46,9 @@ class Situation:
             stream=lambda name: self.recorded,
             streams_of=lambda path: [self.recorded],
             retention=SimpleNamespace(policies={"cam7": settings.dvr}),
+            catalog=SimpleNamespace(state=lambda: self.catalog),
         )
+        self.catalog = CatalogState()
         self.streams = SimpleNamespace(names=lambda: ["cam7"], entry=lambda name: self.entry)
         self.events = SimpleNamespace(sinks={})
         self.latency = SimpleNamespace(worst_s=0.0)
@@ -75,6 +81,27 @@ def test_what_the_source_has_and_is_not_recorded(there: Situation) -> None:
     assert there.after(9.9)[0][0] == "track_left_out"  # it is held for a moment
     there.recorded.end_ms = there.now_ms
     assert there.after(1) == []
+
+
+def test_a_root_that_joins(there: Situation) -> None:
+    there.root.step = "what is recorded on it is looked for"
+    assert there.after(0) == []
+    title = "Not all that is recorded on /storage is listed yet: what is recorded on it is looked for"
+    assert ("root_joining", title) in there.after(11)
+
+
+def test_the_catalog(there: Situation) -> None:
+    there.disk(500 * GB)
+    there.catalog = CatalogState("disk full", "it was broken", True, None, (Aside("link", 2, "uses is -1"),))
+    found = dict(there.after(0))
+    assert "disk full" in found["catalog_failed"] and "can't be read either" in found["catalog_failed"]
+    assert found["catalog_rebuilt"] == "The catalog was made anew when the server started: it was broken"
+    nonsense = "Rows of the catalog make no sense and are set aside: 2 of link (uses is -1)"
+    assert found["catalog_nonsense"] == nonsense
+    there.catalog = CatalogState(copy_refused="Is a directory")
+    assert ("catalog_failed", "What the API has changed has no copy beside the catalog: Is a directory") in there.after(
+        11
+    )
 
 
 def test_a_gap_becomes_a_recording_that_has_stopped(there: Situation) -> None:

@@ -89,13 +89,13 @@ def test_archive_tools(calls: list[tuple[object, ...]], tmp_path: Path, capsys: 
     root, out = str(tmp_path), str(tmp_path / "o.mp4")
     assert main(["reindex", root]) == 0
     assert main(["fsck", root]) == 1
-    assert main(["fsck", root, "--repair"]) == 1
+    assert main(["fsck", root, "--repair", "--state-dir", root]) == 1
     assert main(["cut", root, "a/b", "2026-11-20T17:00:00Z", "1h30m", out]) == 0
     assert capsys.readouterr() == ("2 blobs\n1 blob is broken\n1 blob is broken\n", "")
     assert calls == [
-        ("reindex", root),
-        ("fsck", root, False),
-        ("fsck", root, True),
+        ("reindex", root, None),
+        ("fsck", root, False, None),
+        ("fsck", root, True, root),
         ("cut", root, "a/b", 1_795_194_000_000, 5_400_000, out),
     ]
 
@@ -133,7 +133,7 @@ def test_help_names_every_command(capsys: Out) -> None:
         main(["--help"])
     assert caught.value.code == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ("check-config", "reindex", "fsck", "cut"))
+    assert all(name in out for name in ("check-config", "reindex", "fsck", "rename", "cut"))
 
 
 @pytest.mark.parametrize(

@@ -325,8 +325,11 @@ class Archive(Service):
             return
         self._recovering.add(root.path)
         try:
-            root.step = "what is recorded on it is looked for"
-            await self.joining.import_all(root)
+            if root.path in self.joining.unknown:
+                root.step = "what is recorded on it is looked for"
+                await self.joining.import_newest(root)
+                await self._recover(root)
+                await self.joining.import_all(root)
             root.step = "what was left open on it is looked into"
             await self._recover(root)
             if root.path not in self._surveyed:

@@ -243,6 +243,10 @@ class SqliteCatalog:
         """Fails with UNAVAILABLE `catalog_too_new` only: whatever else is wrong, there is a catalog then."""
         return self.worker.do(self._open)
 
+    def look(self) -> Deferred[None]:
+        """Instead of `open`: read a copy, change nothing."""
+        return self.worker.do(self.file.look)
+
     def close(self) -> Deferred[None]:
         return self.worker.do(self.file.close)
 
@@ -452,6 +456,22 @@ class SqliteCatalog:
 
     def replace_dvr_override(self, dvr: str, patch: str | None) -> Deferred[None]:
         return self.worker.do(self._replace_override, "dvr_override", "dvr", dvr, patch)
+
+    def rename_stream(self, old: str, new: str) -> Deferred[int]:
+        """Everything but its links, whose tokens are signed with the name. How many rows. CONFLICT."""
+        return self.worker.do(self._rename_stream, old, new)
+
+    def _rename_stream(self, old: str, new: str) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            tables = ("blob", "lock", "deletion", "stream_override")
+            updates = [f"UPDATE {table} SET stream = ? WHERE stream = ?" for table in tables]
+            count = sum(connection.execute(update, (new, old)).rowcount for update in updates)
+            self._text.count(connection)
+            return count
+
+        count = self.run(work, True)
+        self._write_text()
+        return count
 
     def _replace_override(self, table: str, key: str, name: str, patch: str | None) -> None:
         def work(connection: sqlite3.Connection) -> None:

@@ -21,7 +21,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -29,6 +29,7 @@ from threading import Lock
 from flussdvr.archive.blob import stream_directory
 from flussdvr.archive.durable import make_directories, open_regular
 from flussdvr.archive.files import FILES, Files
+from flussdvr.archive.marker import holders_of
 from flussdvr.errors import DvrError, Kind
 from flussdvr.json_text import parse_json
 
@@ -132,6 +133,12 @@ def hold(directory: str, what: str, flock: Flock = fcntl.flock) -> Hold:
     raise DvrError(Kind.CONFLICT, "in_use", f"{directory} is in use: {path} is made and removed by others")
 
 
+def hold_made(directory: str, what: str) -> Hold:
+    """`hold` of a directory that is made if it is missing."""
+    os.makedirs(directory, exist_ok=True)
+    return hold(directory, what)
+
+
 class _Void(Exception):
     """The lock belongs to a process that has been killed and can't end."""
 
@@ -157,7 +164,7 @@ def _lock(fd: int, path: str, flock: Flock) -> bool:
         holder = read_holder(fd)
         if holder is not None and holder.is_dead:
             raise _Void from None
-        raise in_use(path, holder) from None
+        raise in_use(path, holder, holders_of(fd)) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
@@ -171,9 +178,10 @@ def _lock(fd: int, path: str, flock: Flock) -> bool:
     return False
 
 
-def in_use(path: str, holder: Holder | None) -> DvrError:
-    """The refusal that names the holder."""
-    who = "another process" if holder is None else str(holder)
+def in_use(path: str, holder: Holder | None, pids: Sequence[int] = ()) -> DvrError:
+    """The refusal that names the holder: as the file says, or at least as the kernel does."""
+    unnamed = f"process {', '.join(map(str, pids))}" if pids else "another process"
+    who = unnamed if holder is None else str(holder)
     return DvrError(Kind.CONFLICT, "in_use", f"{os.path.dirname(path)} is in use by {who}")
 
 

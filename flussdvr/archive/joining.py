@@ -24,7 +24,7 @@ from flussdvr.archive.retention import is_closed
 from flussdvr.archive.root import OnEvent, Root
 from flussdvr.archive.scan import Scanned, Skipped, scan
 from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.survey import Surveyed, survey
+from flussdvr.archive.survey import Surveyed, newest, survey
 from flussdvr.timeline import RangeSet
 
 SHOWN = 20
@@ -59,16 +59,23 @@ class Joining:
         self._find = find or scan_checked
 
     async def import_all(self, root: Root) -> None:
-        """Rows for all that is on a root, if that is not known. DvrError UNAVAILABLE, OSError: it is still unknown."""
-        if root.path not in self.unknown:
-            return
+        """Rows for all that is on a root. DvrError UNAVAILABLE, OSError: it is still unknown."""
         found: Scanned = await root.reader.do(self._find, root.path, root.uuid or "")
-        merged = {name: self._with(name, locks) for name, locks in found.locks.items()}
-        ids = await self._host.catalog.import_blobs(root.path, found.blobs, merged, not found.unread)
+        new = await self._insert(root, found, not found.unread)
         self.unknown.discard(root.path)
+        self.tell(root, new, 0, found.skipped)
+
+    async def import_newest(self, root: Root) -> None:
+        """Rows for the newest day of every stream, and the locks. As `import_all`, which does the rest."""
+        await self._insert(root, await root.reader.do(newest, root.path, root.uuid or ""), False)
+
+    async def _insert(self, root: Root, found: Scanned, whole: bool) -> int:
+        """In one transaction; how many blobs had no row."""
+        merged = {name: self._with(name, locks) for name, locks in found.locks.items()}
+        ids = await self._host.catalog.import_blobs(root.path, found.blobs, merged, whole)
         new = self._list(found.blobs, ids)
         await self._protect(found.locks)
-        self.tell(root, len(new), 0, found.skipped)
+        return len(new)
 
     async def survey(self, root: Root) -> None:
         """Bring list and catalog to what is on the root. DvrError UNAVAILABLE, OSError."""

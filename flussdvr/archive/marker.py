@@ -79,11 +79,26 @@ def lock_marker(root: str, exclusive: bool) -> int:
     try:
         fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
+        pids = holders_of(fd)
         os.close(fd)
         user = "a server" if exclusive else "a repair"
-        raise DvrError(Kind.CONFLICT, "root_in_use", f"{root} is in use by {user}") from None
+        who = f" (process {', '.join(map(str, pids))})" if pids else ""
+        raise DvrError(Kind.CONFLICT, "root_in_use", f"{root} is in use by {user}{who}") from None
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             os.close(fd)
             raise
     return fd
+
+
+def holders_of(fd: int) -> list[int]:
+    """The processes of this host that hold a flock(2) on an open file, as far as /proc/locks (proc(5)) says."""
+    about = os.fstat(fd)
+    wanted = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+    try:
+        with open("/proc/locks", encoding="ascii", errors="replace") as file:
+            fields = [line.split() for line in file]
+    except OSError:
+        return []
+    held = [one for one in fields if len(one) >= 6 and one[1] == "FLOCK" and one[5] == wanted]
+    return sorted({int(one[4]) for one in held if one[4].isdigit() and int(one[4])})

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from flussdvr.archive.blob import Blob, BlobState, stream_directory
 from flussdvr.archive.locks import NAME, read_locks
 from flussdvr.archive.marker import MARKER, check_marker
-from flussdvr.archive.scan import Skipped, blob_name, is_utf8
+from flussdvr.archive.scan import Scanned, Skipped, blob_name, is_utf8
 from flussdvr.timeline import RangeSet
 
 _PARTS = (re.compile(r"[0-9]{4}"), *(re.compile(r"[0-9]{2}"),) * 3)
@@ -77,6 +77,27 @@ def survey(root: str, uuid: str, known: Iterable[Blob]) -> Surveyed:
     return found
 
 
+def newest(root: str, uuid: str) -> Scanned:
+    """
+    The newest day of every stream, and all locks: what a viewer asks for first, long before a large root is scanned.
+
+    DvrError UNAVAILABLE, OSError.
+    """
+    check_marker(root, uuid)
+    found = Scanned()
+    streams = set()
+    for stream, hour in _hours(root, Skipped(), newest_only=True):
+        streams.add(stream)
+        begins = _begins(root, hour, found.skipped) or ()
+        found.blobs += [Blob(stream, root, begin_ms, begin_ms, state=BlobState.SUSPECT) for begin_ms in begins]
+    for stream in sorted(streams):
+        path = f"{stream_directory(root, stream)}/{NAME}"
+        if os.path.lexists(path):
+            found.locks[stream] = read_locks(path).locks
+    check_marker(root, uuid)
+    return found
+
+
 def _is_gone(path: str) -> bool:
     """Certainly: neither unreadable nor behind a link."""
     try:
@@ -88,8 +109,8 @@ def _is_gone(path: str) -> bool:
     return False
 
 
-def _hours(root: str, skipped: Skipped) -> Iterator[tuple[str, str]]:
-    """Every directory of an hour, with the stream that it belongs to."""
+def _hours(root: str, skipped: Skipped, newest_only: bool = False) -> Iterator[tuple[str, str]]:
+    """Every directory of an hour, or those of the newest day, with the stream that it belongs to."""
     pending = [(root, "", 0)]
     while pending:
         directory, stream, depth = pending.pop()
@@ -99,6 +120,9 @@ def _hours(root: str, skipped: Skipped) -> Iterator[tuple[str, str]]:
         below, nested = _below(directory, skipped)
         if nested and directory != root:
             continue
+        dated = [name for name in below if stream and _PARTS[depth].fullmatch(name)]
+        if newest_only and depth < len(_PARTS) - 1 and dated:
+            below = [name for name in below if name not in dated] + [max(dated)]
         for name in below:
             path = f"{directory.rstrip('/')}/{name}"
             if stream and _PARTS[depth].fullmatch(name):

@@ -18,23 +18,22 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState, blob_stem, stream_directory
 from flussdvr.archive.body import Body, Extent
 from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.archive.copying import write_body
+from flussdvr.archive.hold import StreamHolds, hold
 from flussdvr.archive.holes import holes_of
 from flussdvr.archive.marker import lock_marker, make_marker, read_marker
-from flussdvr.archive.recovery import Examined, examine, read_index, recover
-from flussdvr.archive.scan import find_files, find_locks
+from flussdvr.archive.recovery import LONGEST_BLOB_MS, ROUNDING_MS, Examined, examine, read_index, recover
+from flussdvr.archive.scan import Scanned, Skipped, find_files, find_locks, printable
 from flussdvr.archive.trim import freed_by
 from flussdvr.archive.walk import reader_of, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.mp4 import Piece, head
-from flussdvr.threads import InlineWorker
+from flussdvr.threads import InlineWorker, result_of
 from flussdvr.timeline import HOUR_MS, Range
 
 CATALOG = "catalog.sqlite"
@@ -43,20 +42,28 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Report:
-    """`problems` that are left, `repaired` ones; `print` shows it."""
+    """`problems` that are left, `repaired` ones, what was `skipped` because it is none of ours; `print` shows it."""
 
     blobs: int = 0
     duration_ms: int = 0
     size: int = 0
     problems: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
+    skipped: Skipped = field(default_factory=Skipped)
+    catalog: bool = True
+    """Whether the catalog was looked at, too."""
 
     @property
     def ok(self) -> bool:
         return not self.problems
 
     def __str__(self) -> str:
-        lines = [f"repaired: {line}" for line in self.repaired] + [f"problem: {line}" for line in self.problems]
+        lines = [f"skipped: {line}" for line in self.skipped.lines]
+        if (more := self.skipped.count - len(self.skipped.lines)) > 0:
+            lines.append(f"skipped: {more} more")
+        lines += [f"repaired: {line}" for line in self.repaired] + [f"problem: {line}" for line in self.problems]
+        if not self.catalog:
+            lines.append("the catalog was not looked at: --state-dir DIR says where it is")
         hours, size = self.duration_ms / HOUR_MS, self.size / (1 << 30)
         counts = f"{len(self.repaired)} repaired, {len(self.problems)} problems"
         return "\n".join([*lines, f"{self.blobs} blobs, {hours:.2f} h, {size:.2f} GiB: {counts}"])
@@ -73,19 +80,23 @@ def fsck(root: str, repair: bool = False, state_dir: str | None = None) -> Repor
 
 
 def _check(root: str, repair: bool, state_dir: str | None) -> Report:
-    root, report = os.path.abspath(root), Report()
+    root, report = os.path.abspath(root), Report(catalog=state_dir is not None)
     if read_marker(root) is None:
         if repair:
             make_marker(root, _known_uuid(root, state_dir))
         (report.repaired if repair else report.problems).append(f"{root} has no marker")
-    held = lock_marker(root, exclusive=True) if repair else -1
+    state = hold(os.path.abspath(state_dir), "repairing the catalog") if repair and state_dir is not None else None
+    held = -1
     try:
+        held = lock_marker(root, exclusive=True) if repair else -1
         found = _check_files(root, repair, report)
         if state_dir is not None:
             _check_catalog(root, repair, os.path.join(state_dir, CATALOG), found, report)
     finally:
         if held >= 0:
             os.close(held)
+        if state is not None:
+            state.release()
     return report
 
 
@@ -94,29 +105,62 @@ def _check(root: str, repair: bool, state_dir: str | None) -> Report:
 
 def _check_files(root: str, repair: bool, report: Report) -> list[Blob]:
     kinds: dict[tuple[str, int], set[str]] = {}
-    for _, stream, begin_ms, kind in find_files(root):
+    scanned = Scanned(skipped=report.skipped)
+    for _, stream, begin_ms, kind in find_files(root, scanned):
         kinds.setdefault((stream, begin_ms), set()).add(kind)
-    blobs = []
-    for (stream, begin_ms), present in sorted(kinds.items()):
-        stem = blob_stem(root, stream, begin_ms)
-        if "idx.new" in present:
-            _remove(stem + ".idx.new", "a draft that was left behind", repair, report)
-        if "mp4" not in present:
-            if "idx" in present:
-                _remove(stem + ".idx", "an index without a blob", repair, report)
-            continue
-        found = _check_blob(stem + ".mp4", stem + ".idx", repair, report)
-        if found is not None:
-            table, info = found, found.info
-            end_ms, index_size = int(table.end_ms[-1]), table.consumed
-            blob = Blob(stream, root, begin_ms, end_ms, table.blob_size, index_size, BlobState.CLOSED, info.segment_ms)
-            blob.sequence, blob.after, blob.discontinuity = info.sequence, info.after, info.discontinuity
-            blob.holes, blob.freed = holes_of(table, blob.range), freed_by(stem + ".idx")
-            blobs.append(blob)
-            report.blobs += 1
-            report.duration_ms += blob.end_ms - blob.begin_ms
-            report.size += blob.size + blob.index_size
+    report.problems += [f"{printable(path)}: can't be listed" for path in scanned.unread]
+    blobs: list[Blob] = []
+    holds = StreamHolds(root)
+    try:
+        held: dict[str, bool] = {}
+        for (stream, begin_ms), present in sorted(kinds.items()):
+            if repair and stream not in held:
+                held[stream] = _take(holds, stream, report)
+            _check_one(root, stream, begin_ms, present, repair and held[stream], report, blobs)
+    finally:
+        holds.release()
     return blobs
+
+
+def _take(holds: StreamHolds, stream: str, report: Report) -> bool:
+    """Whether the stream's files may be changed; one that is recorded is only looked at."""
+    try:
+        holds.take(stream)
+    except DvrError as error:
+        report.problems.append(f"{error.title}: it is not repaired")
+        return False
+    return True
+
+
+def _check_one(
+    root: str, stream: str, begin_ms: int, present: set[str], repair: bool, report: Report, blobs: list[Blob]
+) -> None:
+    stem = blob_stem(root, stream, begin_ms)
+    if "idx.new" in present:
+        _remove(stem + ".idx.new", "a draft that was left behind", repair, report)
+    if "mp4" not in present:
+        if "idx" in present:
+            _remove(stem + ".idx", "an index without a blob", repair, report)
+        return
+    try:
+        table = _check_blob(stem + ".mp4", stem + ".idx", repair, report)
+        freed = freed_by(stem + ".idx") if table is not None else 0
+    except OSError as error:
+        report.problems.append(f"{stem}.mp4: {error.strerror or error}")
+        return
+    if table is None:
+        return
+    info, first_ms, end_ms = table.info, int(table.begin_ms[0]), int(table.end_ms[-1])
+    if not begin_ms - ROUNDING_MS <= first_ms <= end_ms <= begin_ms + LONGEST_BLOB_MS:
+        report.problems.append(f"{stem}.mp4: what is in it is dated {first_ms} to {end_ms}")
+        return
+    blob = Blob(stream, root, begin_ms, end_ms, table.blob_size, table.consumed, BlobState.CLOSED, info.segment_ms)
+    blob.sequence, blob.after, blob.discontinuity = info.sequence, info.after, info.discontinuity
+    blob.holes, blob.freed = holes_of(table, blob.range), freed
+    blobs.append(blob)
+    report.blobs += 1
+    report.duration_ms += blob.end_ms - blob.begin_ms
+    report.size += blob.size + blob.index_size
 
 
 def _remove(path: str, what: str, repair: bool, report: Report) -> None:
@@ -174,11 +218,16 @@ def _difference(found: Examined) -> str:
 
 def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report: Report) -> None:
     catalog = SqliteCatalog(path, InlineWorker())
-    _now(catalog.open())
+    result_of(catalog.open() if repair else catalog.look())
     try:
+        if repair and (refused := catalog.state().refused) is not None:
+            report.problems.append(f"{path} can't be written: {refused}")
+            return
+        if (moved := catalog.state().moved_aside) is not None:
+            report.repaired.append(moved)
         if repair:
-            _now(catalog.adopt_root(root, read_marker(root) or ""))
-        rows = {(row.stream, row.begin_ms): row for row in _now(catalog.blobs()) if row.root == root}
+            result_of(catalog.adopt_root(root, read_marker(root) or ""))
+        rows = {(row.stream, row.begin_ms): row for row in result_of(catalog.blobs()) if row.root == root}
         missing, wrong = [], []
         notes: list[str] = []
         for blob in found:
@@ -191,21 +240,24 @@ def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report
                 wrong.append(blob)
                 notes.append(f"{blob.path}: the catalog has other sizes")
         notes += [f"{row.path}: in the catalog, not on the disk" for row in rows.values()]
-        locks = _now(catalog.locks())
+        locks = result_of(catalog.locks())
         for stream, found_locks in find_locks(root):
             if locks.get(stream) != found_locks:
                 notes.append(f"{root}/{stream}/locks.json: the catalog has other locks")
                 if repair:
-                    _now(catalog.replace_locks(stream, found_locks))
+                    result_of(catalog.replace_locks(stream, found_locks))
         if repair:
-            ids: list[int] = _now(catalog.insert_blobs(missing))
+            ids: list[int] = result_of(catalog.import_blobs(root, missing, {}, True))
             for blob, id in zip(missing, ids, strict=True):
                 blob.id = id
-            _now(catalog.update_blobs(missing + wrong))
-            _now(catalog.delete_blobs([row.id for row in rows.values()]))
+            result_of(catalog.update_blobs(missing + wrong))
+            result_of(catalog.delete_blobs([row.id for row in rows.values()]))
         (report.repaired if repair else report.problems).extend(notes)
+        for aside in catalog.state().aside:
+            line = f"{path}: {aside.count} rows of {aside.source} make no sense: {aside.reason}"
+            (report.repaired if repair else report.problems).append(line)
     finally:
-        _now(catalog.close())
+        result_of(catalog.close())
 
 
 def _known_uuid(root: str, state_dir: str | None) -> str | None:
@@ -213,25 +265,15 @@ def _known_uuid(root: str, state_dir: str | None) -> str | None:
     if state_dir is None or not os.path.exists(os.path.join(state_dir, CATALOG)):
         return None
     catalog = SqliteCatalog(os.path.join(state_dir, CATALOG), InlineWorker())
-    _now(catalog.open())
+    result_of(catalog.look())
     try:
-        return next((row.uuid for row in _now(catalog.roots()) if row.path == root), None)
+        return next((row.uuid for row in result_of(catalog.roots()) if row.path == root), None)
     finally:
-        _now(catalog.close())
+        result_of(catalog.close())
 
 
 def _sizes(blob: Blob) -> tuple[object, ...]:
     return blob.end_ms, blob.size, blob.index_size, blob.holes, blob.freed
-
-
-def _now(deferred: Deferred[T]) -> T:
-    """The result of a Deferred that an `InlineWorker` has fired; raises its failure."""
-    results: list[T | Failure] = []
-    deferred.addBoth(results.append)
-    (result,) = results
-    if isinstance(result, Failure):
-        result.raiseException()
-    return result
 
 
 # -- cut ----------------------------------------------------------------------------------------------------------

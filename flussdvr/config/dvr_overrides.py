@@ -58,6 +58,14 @@ def apply_storage_patches(file: Config, patches: Mapping[str, Mapping[str, Any]]
             dvrs[name] = apply_storage_patch(name, patch, file)
         except DvrError as error:
             problems.append(f"dvr {name}: what the API changed does not fit the file any more: {error.title}")
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as error:  # a patch that no API has let in
+            problems.append(f"dvr {name}: what is kept of the API's changes makes no sense: {error!r}"[:500])
     if dvrs == file.dvrs:
         return file, problems
     streams = {name: replace(stream, dvr=_follow(stream.dvr, file.dvrs, dvrs)) for name, stream in file.streams.items()}

@@ -71,6 +71,14 @@ def apply_overrides(file: Config, patches: Mapping[str, Mapping[str, Any]]) -> t
             streams[name] = apply_patch(name, patch, file)
         except DvrError as error:
             problems.append(f"stream {name}: what the API changed does not fit the file any more: {error.title}")
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as error:  # a patch that no API has let in
+            problems.append(f"stream {name}: what is kept of the API's changes makes no sense: {error!r}"[:500])
     return replace(file, streams=streams), problems
 
 

@@ -103,6 +103,10 @@ class DatabaseFile:
         except (sqlite3.Error, OSError) as error:
             self._stand_in(str(error))
 
+    def look(self) -> None:
+        """Open a copy in RAM of what can be read; the file stays as it is, whatever is done."""
+        self._stand_in("it is only looked at")
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -113,14 +117,16 @@ class DatabaseFile:
         if self.path == ":memory:":
             return _empty()
         existed = os.path.lexists(self.path)
+        beside = [os.path.join(os.path.dirname(self.path), name) for name in ("overrides.json", "secret.key")]
         try:
             if existed and not stat.S_ISREG(os.stat(self.path).st_mode):
                 raise Broken("it is not a regular file")
             connection, version = self._connect()
         except Broken as error:
             return self._replace(str(error))
-        if existed and not version:
-            self.moved_aside = MovedAside("it was empty", None, lost=tuple(NAMED.values()))
+        if not version and (existed or any(map(os.path.lexists, beside))):
+            reason = "it was empty" if existed else "it was missing"
+            self.moved_aside = MovedAside(reason, None, lost=tuple(NAMED.values()))
         return connection
 
     def _connect(self) -> tuple[sqlite3.Connection, int]:

@@ -167,3 +167,32 @@ def test_cut_of_nothing(recorded: Path, stream: str, begin_ms: int) -> None:
     assert not out.exists()
     with pytest.raises(DvrError, match="bad_stream_name"):
         tools.cut(str(recorded / "disk"), "../cam", UTC_MS, 3000, str(out))
+
+
+def test_the_catalog_that_it_is_told_of_is_repaired(recorded: Path) -> None:
+    """Lost, broken or behind: what is on the disk is in it afterwards."""
+    whole = Store(recorded).open()
+    names = whole.archive.streams()
+    whole.stop()
+    for path in (recorded / "state").glob("catalog.sqlite*"):
+        path.write_bytes(b"garbage" * 1000)
+    report = tools.reindex(str(recorded / "disk"), str(recorded / "state"))
+    assert report.ok and any("kept as" in line for line in report.repaired)
+    assert check(recorded).ok
+    store = Store(recorded).open()
+    assert store.archive.streams() == names and "dvr_root_imported" not in store.kinds()
+
+
+def test_a_look_changes_no_catalog(recorded: Path) -> None:
+    catalog = recorded / "state" / "catalog.sqlite"
+    catalog.write_bytes(b"garbage" * 1000)
+    assert not check(recorded).ok
+    assert catalog.read_bytes() == b"garbage" * 1000 and list(catalog.parent.glob("*broken*")) == []
+
+
+def test_foreign_things_are_named_and_no_problem(recorded: Path) -> None:
+    (recorded / "disk" / "readme.txt").write_text("x")
+    (recorded / "disk" / "loop").symlink_to(recorded / "disk")
+    report = check(recorded)
+    assert report.ok and report.skipped.count == 2
+    assert "skipped: " in str(report) and "readme.txt: not a recording" in str(report)
