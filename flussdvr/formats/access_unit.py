@@ -166,8 +166,8 @@ class ByteStream:
     def __init__(self, assembler: Assembler) -> None:
         self._assembler = assembler
         self._rest = b""
-        self._rest_stamp: Stamp | None = None
-        self._rest_first = False
+        self._begins: list[tuple[int, Stamp | None]] = []
+        """Where in the rest, or before it, packets begin, as far as a NAL unit can begin in them."""
 
     def feed(self, payload: bytes, pts: int | None, dts: int | None) -> list[AccessUnit]:
         """
@@ -175,9 +175,10 @@ class ByteStream:
 
         Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
         """
-        stamp = None if pts is None or dts is None else Stamp(pts, dts)
-        carried = len(self._rest)
-        data = self._rest + payload if carried else payload
+        data = self._rest + payload if self._rest else payload
+        if self._begins and self._begins[-1][0] == len(self._rest):
+            self._begins.pop()  # a packet without payload
+        self._begins.append((len(self._rest), None if pts is None or dts is None else Stamp(pts, dts)))
         try:
             units = split_annexb(data)
             if len(data) - (units[-1][0] if units else 0) > UNIT_MAX:
@@ -185,17 +186,15 @@ class ByteStream:
         except FormatError:
             self.lost()
             raise
-        found = []
-        for start, stop in units[:-1]:
-            unit = self._add(data[start:stop], start - 3, carried, stamp)
-            if unit is not None:
-                found.append(unit)
+        found = [unit for start, stop in units[:-1] if (unit := self._add(data[start:stop], start - 3)) is not None]
         begin = units[-1][0] - 3 if units else data.rfind(_CODE)
         if begin < 0:  # what may be the beginning of a start code
             begin = max(len(data.rstrip(b"\0")), len(data) - 3)
-        if begin >= carried:
-            self._rest_stamp, self._rest_first = stamp, begin == carried
         self._rest = data[begin:]
+        # A NAL unit may begin at the beginning of the rest, and with a start code that is not whole yet at its end.
+        first = max((at for at, _ in self._begins if at <= begin), default=0)
+        last = len(data) - 3
+        self._begins = [(at - begin, stamp) for at, stamp in self._begins if at == first or at > last]
         return found
 
     def peek(self, head: bytes) -> list[AccessUnit]:
@@ -209,7 +208,7 @@ class ByteStream:
 
     def lost(self) -> None:
         """Bytes are missing."""
-        self._rest = b""
+        self._rest, self._begins = b"", []
         self._assembler.lost()
 
     def flush(self) -> list[AccessUnit]:
@@ -221,15 +220,16 @@ class ByteStream:
     def _finish(self) -> list[AccessUnit]:
         """The NAL unit that was begun is over."""
         rest, self._rest = self._rest, b""
-        found = []
-        for start, stop in split_annexb(rest):
-            unit = self._assembler.add(rest[start:stop], self._rest_stamp, self._rest_first)
-            if unit is not None:
-                found.append(unit)
+        units = split_annexb(rest)
+        found = [unit for start, stop in units if (unit := self._add(rest[start:stop], start - 3)) is not None]
+        self._begins = []
         return found
 
-    def _add(self, nal: bytes, begin: int, carried: int, stamp: Stamp | None) -> AccessUnit | None:
-        """A NAL unit begins with the three bytes of its start code; zeros before them do not tell packets apart."""
-        if begin < carried:
-            return self._assembler.add(nal, self._rest_stamp, self._rest_first)
-        return self._assembler.add(nal, stamp, begin == carried)
+    def _add(self, nal: bytes, code: int) -> AccessUnit | None:
+        """
+        A NAL unit whose start code begins at `code`, in the packet that this byte is in.
+
+        Zeros in front of the three bytes of the start code do not tell packets apart.
+        """
+        at, stamp = max((one for one in self._begins if one[0] <= code), key=lambda one: one[0], default=(-1, None))
+        return self._assembler.add(nal, stamp, at == code)
