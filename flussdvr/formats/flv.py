@@ -122,7 +122,8 @@ class FlvDemuxer:
         if packet.type != PacketType.CODED_FRAMES:
             return []
         sample = self._video.sample(packet, timestamp)
-        return self._samples(VIDEO_TRACK_ID, [sample] if sample else [], timestamp)
+        losses: list[MediaEvent] = [DataLost(reason, count) for reason, count in self._video.take_losses().items()]
+        return losses + self._samples(VIDEO_TRACK_ID, [sample] if sample else [], timestamp)
 
     def _feed_audio(self, timestamp: int, body: bytes) -> list[MediaEvent]:
         packet = parse_audio(body)

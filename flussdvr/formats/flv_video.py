@@ -4,9 +4,9 @@ The video half of an FLV demultiplexer: configuration records and pictures to a 
     avcC / hvcC   -> Track                     av1C, vpcC likewise
     (length NAL)* -> Sample, without the NAL units that a sample does not keep: parameter sets, AUD, filler
 
-Parameter sets inside of pictures that the configuration record has not replace it: encoders that change their
-resolution announce it either way. The track's `config` is always our own record of the parameter sets, so the same
-ones give the same track, whatever container they came in.
+Parameter sets inside of pictures count as those of the configuration record do: encoders that change their resolution
+announce it either way. The track's `config` is always our own record of the parameter sets, so the same ones give the
+same track, whatever container they came in.
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ from fractions import Fraction
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import av1, h264, h265, vp9
+from flussdvr.formats.access_unit import Role
 from flussdvr.formats.flv_tag import VideoPacket
 from flussdvr.formats.flv_time import VIDEO_TIMESCALE, VideoClock
 from flussdvr.formats.nal import annexb_to_lengths, is_annexb, split_lengths
+from flussdvr.formats.picture_reader import PictureReader
 from flussdvr.media import Codec, Sample, Track
 
 __all__ = ["VideoTrack"]
-
-H264_SETS = (h264.NalType.SPS, h264.NalType.PPS)
-H265_SETS = (h265.NalType.VPS, h265.NalType.SPS, h265.NalType.PPS)
-H264_DROPPED = frozenset({h264.NalType.AUD, h264.NalType.FILLER})
-H265_DROPPED = frozenset({h265.NalType.AUD, h265.NalType.FILLER})
 
 
 class VideoTrack:
@@ -36,7 +33,8 @@ class VideoTrack:
         self.track: Track | None = None
         self._id = track_id
         self._length_size = 4
-        self._sets: list[list[bytes]] = []
+        self._reader: PictureReader | None = None
+        """Of H.264 and H.265."""
         self._clock = VideoClock()
         self._hint: Fraction | None = None
         self._pending: tuple[Codec, bytes] | None = None
@@ -67,18 +65,24 @@ class VideoTrack:
 
     def sample(self, packet: VideoPacket, timestamp: int) -> Sample | None:
         """The picture of a packet, or None if it has none. Raises `FormatError`."""
-        data: bytes | None
         if packet.codec in (Codec.AV1, Codec.VP9):
             data = self._obus(packet)
-        elif is_annexb(packet.data):
-            data = self._from_annexb(packet)
-        else:
-            self._expect(packet.codec)
-            data = self._stripped(packet.data)
-        if data is None:
-            return None
-        dts, cto = self._clock.times(timestamp, packet.composition)
-        return Sample(dts, data, packet.key, cto)
+            if data is None:
+                return None
+            dts, cto = self._clock.times(timestamp, packet.composition)
+            return Sample(dts, data, packet.key, cto)
+        if is_annexb(packet.data):
+            return self._picture(packet, timestamp, self._from_annexb(packet), 4)
+        self._expect(packet.codec)
+        return self._picture(packet, timestamp, packet.data, self._length_size)
+
+    def take_losses(self) -> dict[str, int]:
+        """Pictures that something was wrong with, by reason, since the last call."""
+        if self._reader is None or not self._reader.losses:
+            return {}
+        losses = dict(self._reader.losses)
+        self._reader.losses.clear()
+        return losses
 
     def _expect(self, codec: Codec) -> None:
         if self.track is None or self.track.codec is not codec:
@@ -114,13 +118,12 @@ class VideoTrack:
             self._clock = VideoClock(self._hint)
         self.track = Track(self._id, codec, VIDEO_TIMESCALE, config, width=width, height=height, frame_rate=self._hint)
 
-    def _from_annexb(self, packet: VideoPacket) -> bytes | None:
+    def _from_annexb(self, packet: VideoPacket) -> bytes:
         """A picture with start codes where lengths belong, as some encoders send; it may bring its parameter sets."""
         if self.track is None or self.track.codec is not packet.codec:
             self._use_annexb(packet.codec, packet.data)
         self._expect(packet.codec)
-        self._length_size = 4
-        return self._stripped(annexb_to_lengths(packet.data))
+        return annexb_to_lengths(packet.data)
 
     def _use_annexb(self, codec: Codec, data: bytes) -> None:
         if codec is Codec.H264:
@@ -133,57 +136,48 @@ class VideoTrack:
             raise FormatError(f"{codec.value} picture before its configuration")
         self._use(codec, sets)
 
-    def _stripped(self, data: bytes) -> bytes | None:
-        """The picture as a sample keeps it. Parameter sets in it that are new are taken over."""
-        assert self.track is not None
-        is_h264 = self.track.codec is Codec.H264
-        set_types, dropped = (H264_SETS, H264_DROPPED) if is_h264 else (H265_SETS, H265_DROPPED)
-        kept, found, size, coded = [], [[] for _ in set_types], 0, False  # type: ignore[var-annotated]
-        for start, stop in split_lengths(data, self._length_size):
-            kind = data[start] & 31 if is_h264 else data[start] >> 1 & 63
-            if kind in set_types:
-                found[set_types.index(kind)].append(data[start:stop])
-            elif kind not in dropped:
-                kept.append((start, stop))
-                size += 4 + stop - start
-                coded = coded or (1 <= kind <= 5 if is_h264 else kind < 32)
-        if any(nal not in known for nals, known in zip(found, self._sets, strict=True) for nal in nals):
-            both = zip(found, self._sets, strict=True)
-            self._use(self.track.codec, [new or known for new, known in both])
-        if not coded:
+    def _picture(self, packet: VideoPacket, timestamp: int, data: bytes, length_size: int) -> Sample | None:
+        """The sample of NAL units with lengths."""
+        assert self._reader is not None
+        syntax = self._reader.syntax
+        nals = [data[start:stop] for start, stop in split_lengths(data, length_size)]
+        picture = b""
+        for nal in nals:
+            role = syntax.role(nal)
+            if role is not None:
+                syntax.accept(nal, role)
+            if not picture and role in (Role.PICTURE, Role.SLICE):
+                picture = nal
+        if not picture:
+            self._reader.sample(nals, b"", None, None, hint=self._hint)
+            self._take_track()
             return None
-        if size == len(data) and self._length_size == 4:
-            return data
-        return b"".join((stop - start).to_bytes(4, "big") + data[start:stop] for start, stop in kept)
+        dts, cto = self._clock.times(timestamp, packet.composition)
+        sample = self._reader.sample(nals, picture, dts + cto, dts, packet.key, self._hint)
+        self._take_track()
+        return sample
 
     def _use(self, codec: Codec, sets: Sequence[list[bytes]]) -> None:
-        config, sps = _h264_record(*sets) if codec is Codec.H264 else _h265_record(*sets)
-        self._sets = list(sets)
-        if self.track is not None and (self.track.codec, self.track.config) == (codec, config):
+        # Damaged sets are told of here; the reader passes them over.
+        if codec is Codec.H264:
+            h264.build_avcc(*sets)
+        else:
+            vps, sps, pps = sets
+            h265.build_hvcc(vps, sps, pps)
+        if self._reader is None or self._reader.codec is not codec:
+            self._reader = PictureReader(codec, self._id, VIDEO_TIMESCALE)
+        self._reader.configure(sets, self._hint)
+        self._take_track()
+
+    def _take_track(self) -> None:
+        track = None if self._reader is None else self._reader.track
+        if track is None or track == self.track:
             return
-        rate = sps.frame_rate or self._hint
-        if rate != self._clock.frame_rate:
-            self._clock = VideoClock(rate)
-        self.track = Track(
-            self._id,
-            codec,
-            VIDEO_TIMESCALE,
-            config,
-            width=sps.width,
-            height=sps.height,
-            sample_aspect_ratio=sps.sample_aspect_ratio,
-            frame_rate=rate,
-        )
+        if track.frame_rate != self._clock.frame_rate:
+            self._clock = VideoClock(track.frame_rate)
+        self.track = track
 
 
 def _av1_record(record: bytes) -> bytes:
     av1.check_av1c(record)
     return record
-
-
-def _h264_record(sps: list[bytes], pps: list[bytes]) -> tuple[bytes, h264.Sps]:
-    return h264.build_avcc(sps, pps), h264.parse_sps(sps[0])
-
-
-def _h265_record(vps: list[bytes], sps: list[bytes], pps: list[bytes]) -> tuple[bytes, h265.Sps]:
-    return h265.build_hvcc(vps, sps, pps), h265.parse_sps(sps[0])

@@ -59,6 +59,10 @@ class PictureTimes:
         if frame_rate:
             self._declared = max(1, int(self._timescale / frame_rate))
 
+    def lost(self) -> None:
+        """Pictures are missing in front of the next one."""
+        self._gaps = -1
+
     def _reset(self) -> None:
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
         self._shown: list[int] = []
@@ -80,6 +84,7 @@ class PictureTimes:
         """Whether the order counts are believed."""
         self._rebuild = False
         self._late_dts = 0
+        self._gaps = 0
         self._start: int | None = None
         self._count = 0
         """PTS of the picture that the running sequence began with, and how many have come since."""
@@ -109,7 +114,6 @@ class PictureTimes:
                 if far < pts:
                     self._durations.append(pts - far)
         stated = pts is not None
-        fresh = self._top is None
         if picture.begins_sequence:
             self._begin_sequence(pts)
         self._count += 1
@@ -121,7 +125,7 @@ class PictureTimes:
             self.times(pts, dts, picture)
             self._last_dts = pts if dts is None else dts
             return self._last_dts, pts
-        decoded = self._decoding(dts if stated else None, shown, picture, fresh)
+        decoded = self._decoding(dts if stated else None, shown, picture)
         if not right and stated:
             self.repaired += 1
         self._top = shown if self._top is None else max(self._top, shown)
@@ -227,7 +231,21 @@ class PictureTimes:
 
     # -- decoding ---------------------------------------------------------------------------------------------
 
-    def _decoding(self, dts: int | None, pts: int, picture: Picture, fresh: bool) -> int:
+    def _leaves_room(self, picture: Picture) -> bool:
+        """
+        Whether its order count says that pictures will be shown between this one and those before.
+
+        Twice running: a gap may also be of pictures that were lost.
+        """
+        if picture.order is None or picture.begins_sequence or not self._trusted or len(self._recent) < 2:
+            return False
+        *others, _ = self._recent
+        gap = picture.order - max(order for order, _ in others)
+        if gap > 0:
+            self._gaps = self._gaps + 1 if gap > self._order_step else 0
+        return self._gaps > 1
+
+    def _decoding(self, dts: int | None, pts: int, picture: Picture) -> int:
         """A DTS that is later than the last one and, where possible, no later than `pts`."""
         if picture.order is not None:
             behind = sum(other > picture.order for other, _ in self._recent)
@@ -238,8 +256,10 @@ class PictureTimes:
         rebuilt = self._shown[0] - max(0, depth + 1 - len(self._shown)) * self._duration
         while len(self._shown) > depth:
             rebuilt = self._shown.pop(0)
-        if fresh and dts == pts and depth and picture.begins_sequence:
-            self._rebuild = True  # pictures are reordered, and the first one has no delay: these are no DTS
+        if dts == pts and self.reorder != 0 and self._leaves_room(picture):
+            # Pictures that come later are shown before this one, and it has no delay: these are no DTS.
+            self._rebuild = True
+            self._seen_reorder = max(self._seen_reorder, 1)
         if dts is not None and (dts > pts or (last is not None and last >= pts)):
             self._late_dts += 1
             self._rebuild = self._rebuild or self._late_dts > 1

@@ -13,14 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from flussdvr.formats import h264, h265
 from flussdvr.formats.access_unit import AccessUnit, Assembler, ByteStream
 from flussdvr.formats.mpegts_packet import TICKS
-from flussdvr.formats.picture_times import PictureTimes
-from flussdvr.formats.random_access import Access, SyncChooser
-from flussdvr.formats.video_config import VideoConfig
-from flussdvr.formats.video_syntax import H264Syntax, H265Syntax
-from flussdvr.media import Codec, PictureTrouble, Sample, Track
+from flussdvr.formats.picture_reader import PictureReader
+from flussdvr.formats.video_syntax import H264Syntax
+from flussdvr.media import Codec, Sample, Track
 
 __all__ = ["Batch", "H264Stream", "H265Stream"]
 
@@ -32,32 +29,19 @@ class Batch(NamedTuple):
     samples: list[Sample]
 
 
-class _Coded(NamedTuple):
-    """An access unit as a sample keeps it: `sets` are its parameter sets by kind, SPS and PPS last."""
-
-    data: bytes
-    sets: tuple[list[bytes], ...]
-    access: Access
-
-
 class VideoStream:
     """What both have in common. `losses`: pictures that are missing or damaged by reason, for the caller to empty."""
 
-    def __init__(self, codec: Codec, syntax: H264Syntax | H265Syntax, pid: int, language: str, order_step: int) -> None:
-        self.losses: dict[str, int] = {}
-        self._syntax = syntax
-        self._assembler = Assembler(syntax)
+    def __init__(self, codec: Codec, pid: int, language: str) -> None:
+        self._reader = PictureReader(codec, pid, TICKS, language)
+        self.losses = self._reader.losses
+        self._assembler = Assembler(self._reader.syntax)
         self._bytes = ByteStream(self._assembler)
-        self._config = VideoConfig(pid, codec, TICKS, language)
-        self._times = PictureTimes(TICKS, order_step)
-        self._sync = SyncChooser()
-        self._at_s = 0.0
-        self._damaged = False
         self._dropped = 0
 
     @property
     def track(self) -> Track | None:
-        return self._config.track
+        return self._reader.track
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
         return self._batches(self._bytes.feed(payload, pts, dts))
@@ -73,21 +57,14 @@ class VideoStream:
         self._note_dropped()
 
     def _note_dropped(self) -> None:
-        """Pictures that were begun are dropped: what refers to them is damaged."""
-        count = self._assembler.dropped - self._dropped
-        self._dropped = self._assembler.dropped
-        self._damaged = True
-        self._lose(PictureTrouble.INCOMPLETE, count)
-
-    def _lose(self, reason: PictureTrouble, count: int) -> None:
-        if count and self.track is not None:
-            self.losses[reason] = self.losses.get(reason, 0) + count
+        count, self._dropped = self._assembler.dropped - self._dropped, self._assembler.dropped
+        self._reader.incomplete(count)
 
     def _batches(self, units: Iterable[AccessUnit]) -> list[Batch]:
         batches: list[Batch] = []
         for unit in units:
             before = self.track
-            sample = self._sample(unit)
+            sample = self._reader.sample(unit.nals, unit.picture, unit.pts, unit.dts)
             track = self.track
             if track is None or (sample is None and track is before):
                 continue
@@ -99,44 +76,12 @@ class VideoStream:
             self._note_dropped()
         return batches
 
-    def _sample(self, unit: AccessUnit) -> Sample | None:
-        """The sample of an access unit, if it has a picture and there is a time for it."""
-        coded = self._read(unit)
-        before = self.track
-        header_id = self._syntax.active_sps(unit.picture) if unit.picture else None
-        change = self._config.update(coded.sets, header_id, self._at_s)
-        if self.track is not before and self.track is not None:
-            self._times.declare(self.track.frame_rate, self._config.reorder)
-        if not unit.picture:
-            return None
-        picture = self._syntax.picture(unit.picture)
-        repaired = self._times.repaired
-        times = self._times.times(unit.pts, unit.dts, picture)
-        if times is None or self.track is None:
-            return None
-        self._lose(PictureTrouble.RETIMED, min(1, self._times.repaired - repaired))
-        dts, pts = times
-        self._at_s = dts / TICKS
-        access = coded.access
-        if access is Access.NONE and (picture.intra or coded.sets[-2]):
-            access = Access.LIKELY
-        sync = self._sync.is_sync(access, self._at_s)
-        if sync:
-            self._damaged = False
-        elif self._damaged:
-            self._lose(PictureTrouble.DAMAGED, 1)
-        return Sample(dts, self._config.carried_sets(coded.sets, change, sync) + coded.data, sync, pts - dts)
-
-    def _read(self, unit: AccessUnit) -> _Coded:
-        raise NotImplementedError
-
 
 class H264Stream(VideoStream):
     """To samples of `avc1` or `avc3`. Pictures in front of the first parameter sets are of no use and left out."""
 
     def __init__(self, pid: int, language: str) -> None:
-        self._h264 = H264Syntax()
-        super().__init__(Codec.H264, self._h264, pid, language, 2)
+        super().__init__(Codec.H264, pid, language)
         self._field: AccessUnit | None = None
         """The first field of a frame, which waits for the second."""
 
@@ -154,11 +99,13 @@ class H264Stream(VideoStream):
 
     def _frames(self, units: Iterable[AccessUnit]) -> Iterator[AccessUnit]:
         """The access units, with the two fields of a frame made one."""
+        syntax = self._reader.syntax
+        assert isinstance(syntax, H264Syntax)
         for unit in units:
             first, self._field = self._field, None
-            header = self._h264.header(unit.picture) if unit.picture else None
+            header = syntax.header(unit.picture) if unit.picture else None
             if first is not None:
-                before = self._h264.header(first.picture)
+                before = syntax.header(first.picture)
                 if header is not None and before is not None and header.completes(before):
                     pts, dts = (unit.pts, unit.dts) if first.pts is None else (first.pts, first.dts)
                     yield AccessUnit(first.nals + unit.nals, pts, dts, first.picture)
@@ -169,24 +116,9 @@ class H264Stream(VideoStream):
             else:
                 yield unit
 
-    def _read(self, unit: AccessUnit) -> _Coded:
-        coded = h264.access_unit(unit.nals)
-        access = Access.NONE
-        if coded.sync or (coded.intra and coded.sps):
-            # An encoder that repeats its SPS in front of an I picture wants it to be a place to begin.
-            access = Access.EXACT
-        elif coded.recovery is not None:
-            access = Access.GRADUAL
-        return _Coded(coded.sample, (coded.sps, coded.pps), access)
-
 
 class H265Stream(VideoStream):
     """The same for `hvc1` or `hev1`."""
 
     def __init__(self, pid: int, language: str) -> None:
-        super().__init__(Codec.H265, H265Syntax(), pid, language, 1)
-
-    def _read(self, unit: AccessUnit) -> _Coded:
-        coded = h265.access_unit(unit.nals)
-        access = Access.EXACT if coded.sync else Access.NONE if coded.recovery is None else Access.GRADUAL
-        return _Coded(coded.sample, (coded.vps, coded.sps, coded.pps), access)
+        super().__init__(Codec.H265, pid, language)
