@@ -47,7 +47,20 @@ STARTED = 3
 """How many segments before the end of a list that slides a player begins (RFC 8216 section 6.3.3)."""
 MEASURED = 48
 """Blobs of a window that a multivariant playlist looks at to tell the peak of its bandwidth."""
+PAUSED_MS = 8_000
+"""Players ask again for a list that slides at least this often, or once in two target durations."""
 LOOK_BACK_MS = 120_000
+
+
+@dataclass(slots=True)
+class Following:
+    """
+    A viewer of a `timeshift_rel`: the last request, and the beginning of the first list: none of the later ones, which
+    are longer, begins before that.
+    """
+
+    seen_ms: int = 0
+    from_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +101,21 @@ class Hls:
             raise no_recordings()
         return self._sliding(source, _last(pieces, max(inside, _enough(pieces, self._target(source, pieces)))))
 
-    async def timeshift_rel(self, source: Source, delay_ms: int, view: View) -> MediaPlaylist:
+    async def timeshift_rel(self, source: Source, delay_ms: int, view: View, following: Following) -> MediaPlaylist:
+        """`following`: what the viewer has been given so far."""
         edge_ms = self.now_ms() - delay_ms
         pieces = await self._at(source, edge_ms, view)
-        ahead_ms = edge_ms + (STARTED - 1) * self._target(source, pieces)
-        return self._timeshift(source, _begun(pieces, ahead_ms), edge_ms)
+        target_ms = self._target(source, pieces)
+        now_ms = self.now_ms()
+        begins = now_ms - following.seen_ms > max(PAUSED_MS, 2 * target_ms)
+        following.seen_ms = now_ms
+        ahead_ms = edge_ms + (STARTED - 1) * target_ms
+        pieces = _begun(pieces, ahead_ms)
+        if begins:  # with as few as possible: GStreamer begins four segments before the end, if there are as many
+            playlist = self._timeshift(source, pieces, edge_ms, STARTED)
+            following.from_ms = playlist.pieces[0].begin_ms
+            return playlist
+        return self._timeshift(source, _ending_after(pieces, following.from_ms) or pieces, edge_ms)
 
     async def timeshift_abs(self, source: Source, from_ms: int, opened_ms: int, view: View) -> MediaPlaylist:
         """`opened_ms`: when the viewer's session began to watch this."""
@@ -210,11 +233,11 @@ class Hls:
 
     # -- presenting them ----------------------------------------------------------------------------------------------
 
-    def _timeshift(self, source: Source, pieces: Sequence[Piece], edge_ms: int) -> MediaPlaylist:
-        """The list of a viewer who is at `edge_ms` of `pieces`."""
+    def _timeshift(self, source: Source, pieces: Sequence[Piece], edge_ms: int, count: int = SHOWN) -> MediaPlaylist:
+        """The list of a viewer who is at `edge_ms` of `pieces`, of `count` segments or more."""
         begun = _count(_begun(pieces, edge_ms))
         shown = _first(pieces, max(begun, 1) - 1 + STARTED)
-        shown = _last(shown, max(SHOWN, _enough(shown, self._target(source, pieces))))
+        shown = _last(shown, max(count, _enough(shown, self._target(source, pieces))))
         passed = [int((np.minimum(ends, edge_ms) - begins).clip(0).sum()) for begins, ends in map(_bounds, shown)]
         return replace(self._sliding(source, shown), start_ms=sum(passed))
 

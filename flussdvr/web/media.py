@@ -26,7 +26,7 @@ from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.arrivals import is_coming_up, next_arrival
 from flussdvr.playback.fragments import live_segment
-from flussdvr.playback.hls import MEASURED
+from flussdvr.playback.hls import MEASURED, Following
 from flussdvr.playback.limits import SMALL_SEGMENTS, segment_count
 from flussdvr.playback.playback import Playback
 from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
@@ -340,7 +340,8 @@ class MediaSite:
                     opened = session.timeshift_opened(parsed.from_ms, now, parsed.opening)
                 return await hls.timeshift_abs(source, parsed.from_ms, opened, view)
             case TimeshiftRelPlaylist() if parsed.delay_ms:
-                return await hls.timeshift_rel(source, parsed.delay_ms, view)
+                following = session.followed(parsed.delay_ms) if opens else Following()
+                return await hls.timeshift_rel(source, parsed.delay_ms, view, following)
             case _:
                 return await hls.live(source, view)
 

@@ -19,6 +19,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from flussdvr.playback.hls import Following
 from flussdvr.playback.lru import Lru
 from flussdvr.rate import Rate
 from flussdvr.redaction import LONGEST, redact_request, redact_url
@@ -79,6 +80,7 @@ class Session:
     dvr: bool = False
     answering: dict[Any, Callable[[], None]] | None = None
     timeshifts: dict[tuple[int, str], int] | None = None
+    followings: dict[int, Following] | None = None
     pass_key: str | None = None
     started_ms: int | None = None
     told_s: float = 0.0
@@ -91,6 +93,14 @@ class Session:
         if len(self.timeshifts) >= TIMESHIFTS and key not in self.timeshifts:
             self.timeshifts.pop(next(iter(self.timeshifts)))
         return self.timeshifts.setdefault(key, now_ms)
+
+    def followed(self, delay_ms: int) -> Following:
+        """Where this viewer is in `timeshift_rel-N` of this N."""
+        if self.followings is None:
+            self.followings = {}
+        if len(self.followings) >= TIMESHIFTS and delay_ms not in self.followings:
+            self.followings.pop(next(iter(self.followings)))
+        return self.followings.setdefault(delay_ms, Following())
 
     def document(self, secrets: bool) -> Document:
         """As the API and events show it; the token only with `secrets`."""
