@@ -9,6 +9,7 @@ Seconds, as the clients of both expect; flussonic-compat §3.6, §2.5.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,15 +24,20 @@ ALIVE_MS = 12_000
 def recording_status(
     source: Source, window: Range, requested: frozenset[str], thumbnails: Sequence[int] = ()
 ) -> list[dict[str, Any]]:
-    """The array that `recording_status.json` is; what is not `requested` is left out."""
+    """The array that `recording_status.json` is, for `write_status`; what is not `requested` is left out."""
     status: dict[str, Any] = {"stream": source.name}
     if "ranges" in requested:
-        status["ranges"] = seconds(source.archive.ranges(window)) if source.archive is not None else []
+        status["ranges"] = source.archive.ranges(window) if source.archive is not None else []
     if "locks" in requested:
-        status["locks"] = seconds(source.archive.locks.within(window)) if source.archive is not None else []
+        status["locks"] = source.archive.locks.within(window) if source.archive is not None else []
     if "brief_thumbnails" in requested:
         status["brief_thumbnails"] = list(thumbnails)
     return [status]
+
+
+def write_status(value: Any) -> bytes:
+    """As JSON. In any thread: 10 000 ranges take 10 ms."""
+    return json.dumps(value, default=seconds).encode() + b"\n"
 
 
 def seconds(ranges: Iterable[Range]) -> list[dict[str, int]]:
@@ -53,7 +59,7 @@ def seconds(ranges: Iterable[Range]) -> list[dict[str, int]]:
 
 
 def media_info(source: Source, tracks: tuple[Track, ...], title: str | None, provider: str | None, now_ms: int) -> Any:
-    """The public description of a stream; `tracks` are its newest."""
+    """The public description of a stream, for `write_status`; `tracks` are its newest."""
     window = source.window
     newest = window.segments[-1].end_ms if window is not None and window.segments else None
     alive = newest is not None and now_ms - newest < ALIVE_MS + (window.segment_ms if window else 0)
@@ -73,7 +79,7 @@ def media_info(source: Source, tracks: tuple[Track, ...], title: str | None, pro
                 "from": begin,
                 "depth": -(-bounds.end_ms // 1000) - begin,
                 "duration": ranges.duration_ms // 1000,
-                "ranges": seconds(ranges),
+                "ranges": ranges,
             }
     return {"name": source.name, "title": title, "provider": provider, "stats": stats}
 

@@ -10,7 +10,6 @@ docs/api.md tells the URLs, headers and statuses.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import singledispatchmethod
 from typing import Any, Protocol, TypeVar
@@ -32,7 +31,7 @@ from flussdvr.playback.playback import Playback
 from flussdvr.playback.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
 from flussdvr.playback.slots import Slots
 from flussdvr.playback.sources import NO_RECORDINGS, Source, Streams, source_of
-from flussdvr.playback.status import media_info, newest_tracks, recording_status
+from flussdvr.playback.status import media_info, newest_tracks, recording_status, write_status
 from flussdvr.playback.view import View
 from flussdvr.redaction import redact_request
 from flussdvr.repeated import Repeated, where
@@ -447,7 +446,7 @@ class MediaSite:
         thumbnails: list[int] = []
         if self.pictures is not None and "brief_thumbnails" in parsed.requested:
             thumbnails = await self.pictures.stored(source, window)
-        await self._write_json(recording_status(source, window, parsed.requested, thumbnails), request)
+        await self._write_status(recording_status(source, window, parsed.requested, thumbnails), source, request)
 
     @answer.register
     async def _ranges(self, parsed: RangeList, source: Source, request: DvrRequest, session: Session) -> None:
@@ -464,7 +463,7 @@ class MediaSite:
         settings = self.settings(parsed.name)
         title, provider = (settings.title, settings.provider) if settings is not None else (None, None)
         info = media_info(source, await newest_tracks(source), title, provider, self.now_ms())
-        await self._write_json(info, request)
+        await self._write_status(info, source, request)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -488,9 +487,11 @@ class MediaSite:
         await self.sender.send(Body((data,)), request)
         request.responseHeaders.removeHeader(b"accept-ranges")
 
-    async def _write_json(self, value: Any, request: DvrRequest) -> None:
+    async def _write_status(self, value: Any, source: Source, request: DvrRequest) -> None:
         request.setHeader(b"cache-control", b"no-cache")
-        await self._write(json.dumps(value).encode() + b"\n", b"application/json", request)
+        many = source.archive is not None and len(source.archive) > MANY_RANGES
+        data = await self.cpu.do(write_status, value) if many else write_status(value)
+        await self._write(data, b"application/json", request)
 
     async def _stream(self, chunks: AsyncIterator[bytes], request: DvrRequest) -> None:
         request.setHeader(b"content-type", MPEG_TS)

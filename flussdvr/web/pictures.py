@@ -51,6 +51,7 @@ SETTLED = b"public, max-age=86400"
 """For what will not change: the picture of a moment that is recorded."""
 WIDTHS = range(16, 3841)
 RETRY_AFTER_S = 2
+MAX_BLOBS = 800
 
 Permitted = Callable[[int], bool]
 
@@ -92,7 +93,10 @@ class PictureSite:
             raise
 
     async def stored(self, source: Source, window: Range) -> list[int]:
-        """When thumbnails were stored, in whole seconds: their names."""
+        """When thumbnails were stored, in whole seconds: their names. DvrError TOO_LARGE for more than a month."""
+        if source.archive is not None and len(source.archive.blobs(window)) > MAX_BLOBS:
+            title = f"thumbnails are listed of at most {MAX_BLOBS} hours or parts of them"
+            raise DvrError(Kind.TOO_LARGE, "window_too_long", title, {"parameter": "from"})
         thumbs = await self._pictures.stored.within(source, window)
         return list(dict.fromkeys(thumb.at_ms // 1000 for thumb in thumbs))
 

@@ -10,8 +10,13 @@ from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
+from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.playback.exports import Exports
 from flussdvr.playback.limits import HEAD_BYTES, SEGMENTS, index_bytes, segment_count
+from flussdvr.playback.pictures.decoder import Box
+from flussdvr.playback.pictures.previews import Previews
+from flussdvr.playback.pictures.sprite import Grid, Sprites
+from flussdvr.playback.pictures.stored import LOOKED_AT, StoredPictures
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range
@@ -82,3 +87,36 @@ def test_nothing_is_read_for_a_file_that_is_too_long(archive: StreamArchive) -> 
             exports.mp4(source, 0, duration_ms, None, False).send(None)
         assert refused.value.code == "window_too_long"
     assert exports.is_long(source, Range(0, 1 << 60)) and not exports.is_long(source, Range(0, 20 * HOUR_MS))
+
+
+class Silent(IndexCache):
+    """Indexes of sound only, counted."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda blob: InlineWorker())
+        self.reads = 0
+
+    async def table(self, blob: Blob) -> Any:
+        self.reads += 1
+        return FragmentTable()
+
+
+class Disk(InlineWorker):
+    reads = 0
+
+    def do(self, f: Any, *args: Any) -> Any:
+        self.reads += 1
+        return super().do(f, *args)
+
+
+def test_a_sprite_of_all_time_looks_at_some_blobs_of_each_tile(archive: StreamArchive) -> None:
+    indexes, disk = Silent(), Disk()
+    archive = StreamArchive("cam", indexes, None, archive.blobs())  # type: ignore[arg-type]
+    stored = StoredPictures(lambda path: disk, lambda: 1 << 60)
+    sprites = Sprites(Previews(disk, lambda path: disk), stored, disk)
+    grid = Grid(Range(HOUR_MS, YEAR * HOUR_MS), 12, 12, Box(160, 90))
+    with pytest.raises(DvrError) as refused:
+        sprites.find(Source("cam", None, archive), grid).send(None)
+    assert refused.value.code == "no_recordings"
+    assert disk.reads <= 144 * LOOKED_AT
+    assert indexes.reads <= 144 * (LOOKED_AT + 30), "forwards, and back from where a tile begins"

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 NEAR_MS = 600_000
 """Further away than this nothing is a picture of that moment."""
+LOOKED_AT = 30
+"""Blobs that are looked at for one picture."""
 MAX_SAMPLE_BYTES = 32 << 20
 
 
@@ -97,10 +99,12 @@ async def named_key_frame(source: Source, utc_ms: int) -> KeyFrame | None:
     return await key_frame_after(source, utc_ms, 1000 if utc_ms % 1000 == 0 else 1)
 
 
-async def key_frame_after(source: Source, utc_ms: int, within_ms: int = NEAR_MS) -> KeyFrame | None:
-    """The first one shown in `[utc_ms, utc_ms + within_ms)`."""
+async def key_frame_after(
+    source: Source, utc_ms: int, within_ms: int = NEAR_MS, blobs: int = LOOKED_AT
+) -> KeyFrame | None:
+    """The first one shown in `[utc_ms, utc_ms + within_ms)`, if it is in one of the first `blobs` blobs there."""
     if source.archive is not None:
-        for blob in source.archive.blobs(Range(utc_ms, utc_ms + within_ms)):
+        for blob in source.archive.blobs(Range(utc_ms, utc_ms + within_ms))[:blobs]:
             table = await table_of(source.archive, blob)
             if table is not None and (row := first_sync(table, utc_ms)) is not None:
                 found = _of_blob(table, blob, row)
@@ -118,7 +122,7 @@ async def key_frame_before(source: Source, utc_ms: int) -> KeyFrame | None:
     if live:
         return live_key_frame(live[-1][0].init, live[-1][1])
     if source.archive is not None:
-        for blob in reversed(source.archive.blobs(Range(begin_ms, max(begin_ms, utc_ms)))):
+        for blob in reversed(source.archive.blobs(Range(begin_ms, max(begin_ms, utc_ms)))[-LOOKED_AT:]):
             table = await table_of(source.archive, blob)
             if table is not None and (row := last_sync(table, utc_ms)) is not None:
                 found = _of_blob(table, blob, row)

@@ -30,7 +30,7 @@ from flussdvr.playback.pictures.decoder import QUALITY, VERSION, Box, be_nice
 from flussdvr.playback.pictures.key_frame import KeyFrame, key_frame_after, key_frame_before
 from flussdvr.playback.pictures.previews import Previews
 from flussdvr.playback.pictures.snapshot import DAMAGED
-from flussdvr.playback.pictures.stored import StoredPictures, Thumb
+from flussdvr.playback.pictures.stored import LOOKED_AT, StoredPictures, Thumb
 from flussdvr.playback.shared import Shared
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.threads import Busy, Worker
@@ -101,19 +101,13 @@ class Sprites:
         Which pictures there are, of moments (UTC ms) that are `permitted`: what was on when the window began is of
         before. None is decoded yet. Raises `DvrError` NOT_FOUND where there are none at all.
         """
-        stored: list[Thumb] = []
+        parts = [grid.part(number) for number in range(grid.columns * grid.rows)]
+        stored: list[Thumb | None] = [None] * len(parts)
         if grid.tile.width <= STORED_WIDTH:
-            stored = await self._stored.within(source, grid.window)
+            stored = await self._stored.first_of(source, parts)
         tiles: list[Thumb | KeyFrame | None] = []
-        at = 0
-        for number in range(grid.columns * grid.rows):
-            part = grid.part(number)
-            while at < len(stored) and stored[at].at_ms < part.begin_ms:
-                at += 1
-            if at < len(stored) and stored[at].at_ms < part.end_ms:
-                tiles.append(stored[at])
-            else:
-                tiles.append(await _key_frame_in(source, part))
+        for one, part in zip(stored, parts, strict=True):
+            tiles.append(one if one is not None else await _key_frame_in(source, part))
         tiles = [tile if tile is not None and permitted(tile.at_ms) else None for tile in tiles]
         first = next((tile for tile in tiles if isinstance(tile, KeyFrame)), None)
         if first is None:
@@ -186,7 +180,7 @@ def compose(tiles: Sequence[bytes | None], columns: int, width: int, height: int
 
 async def _key_frame_in(source: Source, part: Range) -> KeyFrame | None:
     """The first one in `part`; if there is none, that which was on when it began."""
-    found = await key_frame_after(source, part.begin_ms, max(1, part.duration_ms))
+    found = await key_frame_after(source, part.begin_ms, max(1, part.duration_ms), LOOKED_AT)
     if found is None and source.archive is not None:
         first = Range(part.begin_ms, part.begin_ms + 1)
         if source.archive.ranges(first):

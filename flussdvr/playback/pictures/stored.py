@@ -12,8 +12,9 @@ has no thumbnails any more, though their bytes go only with the blob.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
     from flussdvr.archive.blob import Blob
+    from flussdvr.archive.stream_archive import StreamArchive
 
 CACHE_BYTES = 16 << 20
 MAX_INDEX = 8 << 20
@@ -38,6 +40,8 @@ MAX_INDEX = 8 << 20
 MAX_JPEG = 16 << 20
 FINAL_MS = 60_000
 """So long after a blob's end its last thumbnail has been written, or never will be."""
+LOOKED_AT = 2
+"""Blobs of a part of a window that are looked at for a picture of it."""
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -88,6 +92,29 @@ class StoredPictures:
                 if at_ms in recorded:
                     found.append(Thumb(at_ms, Extent(path, offset, size)))
         return found
+
+    async def first_of(self, source: Source, parts: Sequence[Range]) -> list[Thumb | None]:
+        """
+        The first one taken in each of `parts`, if it is in one of the first `LOOKED_AT` blobs there: a part may be
+        years. Raises `DvrError` UNAVAILABLE.
+        """
+        known: dict[Blob, Thumbs] = {}
+        return [await self._first(source.archive, part, known) if source.archive else None for part in parts]
+
+    async def _first(self, archive: StreamArchive, part: Range, known: dict[Blob, Thumbs]) -> Thumb | None:
+        for blob in islice(archive.onward(part.begin_ms), LOOKED_AT):
+            if blob.begin_ms >= part.end_ms:
+                return None
+            thumbs = known.get(blob)
+            if thumbs is None:
+                thumbs = known[blob] = await self._of(blob)
+            first, stop = np.searchsorted(thumbs.at_ms, [part.begin_ms, part.end_ms]).tolist()
+            for index in range(first, stop):
+                at_ms = int(thumbs.at_ms[index])
+                if not any(at_ms in hole for hole in blob.holes):
+                    extent = Extent(thumbs_paths(blob)[0], int(thumbs.offsets[index]), int(thumbs.sizes[index]))
+                    return Thumb(at_ms, extent)
+        return None
 
     async def read(self, thumb: Thumb) -> bytes | None:
         """The JPEG; `None` if it has gone or is not whole."""
