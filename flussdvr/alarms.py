@@ -9,6 +9,7 @@ What is wrong now, as sentences for those who are on duty.
     recording_stopped  gap  source_lost  track_left_out  writes_dropped      of a stream
     root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
     catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed  server_busy  clock_stepped  clock_unproven
+    recordings_misdated
 
 A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
 what comes and goes is one alarm. One trouble is one alarm: a stream whose source is lost is not recorded, and that it
@@ -30,6 +31,7 @@ from flussdvr.archive.catalog import CatalogState
 from flussdvr.archive.forecast import Forecast, forecast
 from flussdvr.archive.root import Root
 from flussdvr.archive.schedule import scheduled_since
+from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
 from flussdvr.events.events import Events
 from flussdvr.metrics import ReactorLatency
@@ -216,6 +218,8 @@ class Alarms(Service):
                 return
         else:
             archive = self._archive.stream(name)
+            if archive is not None and archive.misdated:
+                yield _of_misdated(name, archive)
             recorded_ms = archive.end_ms if archive is not None else 0
             since_ms = max(stream.opened_at_ms, opened_ms, recorded_ms)
             age_ms, why = now_ms - since_ms, self._why_not_recorded(name, entry)
@@ -316,6 +320,16 @@ class Alarms(Service):
             elif not policy.storage_limit and not policy.disk_usage_limit:
                 return None
         return longest
+
+
+def _of_misdated(name: str, archive: StreamArchive) -> Finding:
+    count, shifts = len(archive.misdated), {aside.shift_ms for aside in archive.misdated.values()}
+    seconds = sum(blob.end_ms - blob.begin_ms for blob in archive.misdated) // 1000
+    shift_ms = shifts.pop() if len(shifts) == 1 else None
+    by = "" if shift_ms is None else f" by {span(abs(shift_ms))}"
+    files = "1 file" if count == 1 else f"{count} files"
+    title = f"{files} of {name} ({span(seconds * 1000)}) are misdated{by}: see flussdvr redate"
+    return Finding("recordings_misdated", WARNING, title, media=name)
 
 
 def _of_clock(clock: UtcClock) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ from flussdvr.secret import Secret
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, watchdog_interval_s
 from flussdvr.threads import Pool
-from flussdvr.utc_clock import UtcClock
+from flussdvr.utc_clock import Step, UtcClock
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate, password_worker
 from flussdvr.web.listeners import BACKLOG, Listeners
@@ -120,6 +120,7 @@ class Server(MultiService):
         )
         self.events: Events = Events(reactor, self.clock.now_ms, Spool(cast(Any, self.archive.catalog)))
         self.usage = WebRequests(self.events.emit, self.clock.now_ms, lambda: self.config.trusted_proxies)
+        self.clock_watch.subscribers.append(self._clock_stepped)
         self.administration = Administration(config, self.archive)
         self.streams = Streams(
             self.archive,
@@ -146,6 +147,10 @@ class Server(MultiService):
         self.addService(TimerService(TRIM_INTERVAL_S, lambda: self.cpu.do(trim)))
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
+
+    def _clock_stepped(self, step: Step) -> None:
+        self.archive.clock_stepped(step, proven=not self.clock.doubtful)
+        self.streams.clock_stepped(step)
 
     @property
     def config(self) -> Config:

@@ -19,6 +19,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from flussdvr.archive.misdated import FUTURE_MS
 from flussdvr.archive.numbering import first_discontinuity
 from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.stream_archive import StreamArchive
@@ -31,6 +32,7 @@ from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint
 from flussdvr.live.stream import Recorder, Stream
 from flussdvr.live.window import LiveWindow
 from flussdvr.timeline import Range
+from flussdvr.utc_clock import Step
 
 NEVER_S = 365 * 86_400.0
 UPDATE_S = 60
@@ -54,6 +56,8 @@ class Archive(Protocol):
     def stream(self, name: str) -> StreamArchive | None: ...
 
     def streams(self) -> Iterable[str]: ...
+
+    def set_aside_future(self, name: str) -> None: ...
 
     def recorder(self, name: str, settings: DvrSettings) -> ClosingRecorder: ...
 
@@ -225,6 +229,7 @@ class Streams(Service):
             self._on_event,
         )
         stream.window.discontinuity_sequence = self._next_discontinuity(name)
+        stream.floor_ms = lambda: self._floor_ms(name)
         stream.window.is_recorded = lambda range: self._is_recorded(name, range)
         inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name, on_event=self._on_event)
         recorder = self._recorder(settings)  # not before the inputs: they may turn out to be impossible
@@ -242,6 +247,20 @@ class Streams(Service):
         archive, before = self._archive.stream(name), self._discontinuities.get(name, 0)
         recorded = archive.discontinuity + 1 if archive is not None and archive.discontinuity else 0
         return max(before, recorded) or first_discontinuity(self._utc_ms())
+
+    def _floor_ms(self, name: str) -> int:
+        """The end of what is recorded. One far in the future is a fault that is set aside, and no floor."""
+        archive = self._archive.stream(name)
+        if archive is None:
+            return 0
+        if archive.end_ms > self._utc_ms() + FUTURE_MS:
+            self._archive.set_aside_future(name)
+        return archive.end_ms
+
+    def clock_stepped(self, step: Step) -> None:
+        """The server's time has stepped."""
+        for running in self._streams.values():
+            running.stream.clock_stepped(step.shift_ms)
 
     def _is_recorded(self, name: str, range: Range) -> bool:
         archive = self._archive.stream(name)

@@ -43,8 +43,8 @@ SYNCHRONISED_MS = 3_600_000
 """Expiry believes a step that NTP says is right after this long."""
 UNPROVEN_MS = 24 * 3_600_000
 """Expiry, and everything else, believes any step that has lasted for a day."""
-EARLIEST_MS = 1_767_225_600_000
-"""2026-01-01: no recording of this software is older. An earlier clock has lost its battery."""
+EARLIEST_MS = 1_735_689_600_000
+"""2025-01-01: no recording of this software is older. An earlier clock has lost its battery."""
 RESTART_SLACK_MS = 5_000
 """How far a restart may move the clock within the same boot, besides a thousandth of the time in between."""
 

@@ -33,7 +33,7 @@ class Situation:
             path="/storage", uuid="u", error=None, step=None, queued_bytes=0, limit_bytes=256 << 20
         )
         self.recorder = SimpleNamespace(error=None, root=self.root, fragments_dropped=0)
-        self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"})
+        self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"}, misdated={})
         self.stream = SimpleNamespace(
             opened_at_ms=self.now_ms - 10**7, alive=True, last_fragment_ms=self.now_ms, left_out=()
         )

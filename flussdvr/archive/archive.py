@@ -36,6 +36,7 @@ from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.joining import Joining
 from flussdvr.archive.locks import write_locks
 from flussdvr.archive.marker import MARKER
+from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated, read_misdated, write_misdated
 from flussdvr.archive.placement import place
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.recovery import Recovered, is_none_of_ours, recover_some, take_over
@@ -47,6 +48,7 @@ from flussdvr.callbacks import Periodic
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.timeline import Range, RangeSet
+from flussdvr.utc_clock import Step
 
 __all__ = ["Archive", "StreamArchive"]
 
@@ -63,6 +65,8 @@ SWEEP_S = 5
 ROOT_RETRY_S = 5
 RECOVERY_RETRY_S = 60
 CATALOG_RETRY_S = 5
+SLACK_MS = 2_000
+"""A run may be dated back by a little: the first of a time that was wrong, too."""
 CATALOG = "catalog.sqlite"
 
 
@@ -101,6 +105,7 @@ class Archive(Service):
         self._sql = ThreadWorker(reactor, "sql", 100_000) if catalog is None else None
         self.catalog: Catalog = catalog or SqliteCatalog(os.path.join(state_dir, CATALOG), self._sql)  # type: ignore[arg-type]
         self._workers = workers or partial(root_threads, reactor)
+        self.misdated = Misdated(utc_ms)
         self._streams: dict[str, StreamArchive] = {}
         self._left_open: dict[str, list[Blob]] = {}
         self._recovering: set[str] = set()
@@ -302,6 +307,7 @@ class Archive(Service):
             silent.discard(path)
             if uuid is not None:
                 found[path] = uuid
+                await self._read_misdated(self.root(path))
 
         await self._patiently([look(path) for path in paths], LOOK_S)
         placement = place(dict(found), frozenset(silent), self._uuids, self._configured)
@@ -325,6 +331,7 @@ class Archive(Service):
             return
         self._recovering.add(root.path)
         try:
+            await self._read_misdated(root)
             if root.path in self.joining.unknown:
                 root.step = "what is recorded on it is looked for"
                 await self.joining.import_newest(root)
@@ -460,12 +467,78 @@ class Archive(Service):
             self.archive_of(blob.stream).add(blob)
         return again
 
+    # -- dates that are wrong ---------------------------------------------------------------------------------
+
+    async def _read_misdated(self, root: Root) -> None:
+        """What was set aside on a root before."""
+        try:
+            entries = await root.reader.do(read_misdated, root.path)
+        except (DvrError, OSError) as error:
+            self.log.warn("{path}: what is misdated can't be read: {error}", path=root.path, error=error)
+            return
+        self.misdated.load(root.path, entries.items())
+        if not entries:
+            return
+        for archive in self.streams_of(root.path):
+            for blob in archive.blobs():
+                if blob.root == root.path and (aside := entries.get((blob.stream, blob.begin_ms))) is not None:
+                    archive.set_aside(blob, aside)
+
+    def clock_stepped(self, step: Step, proven: bool) -> None:
+        """
+        The server's time has stepped: what was recorded in a time that was wrong, or lies in the future now, is set
+        aside. `proven`: the new time is known to be right; else what is set aside for its sake comes back with it.
+        """
+        changed: set[str] = set()
+        for archive in self._streams.values():
+            changed |= self._restore(archive) if step.doubtful_ms is not None else set()
+            for blob in archive.blobs():
+                aside = misdated_by(blob, step, proven)
+                if aside is not None:
+                    self._set_aside(archive, blob, aside)
+                    changed.add(blob.root)
+        for path in changed:
+            self._behind(self._write_misdated(self.root(path)))
+
+    def set_aside_future(self, name: str) -> None:
+        """What is recorded of a stream ends in the future, which no clock explains: it is set aside."""
+        archive = self._streams.get(name)
+        before = archive.blobs(Range(0, 1 << 53)) if archive is not None else []
+        for blob in before:
+            if archive is not None and (aside := self.misdated.of(blob)) is not None:
+                self._set_aside(archive, blob, aside)
+                self._behind(self._write_misdated(self.root(blob.root)))
+
+    def _restore(self, archive: StreamArchive) -> set[str]:
+        back = [blob for blob, aside in archive.misdated.items() if aside.provisional]
+        for blob in back:
+            self.misdated.forget(blob)
+            archive.restore(blob)
+        return {blob.root for blob in back}
+
+    def _set_aside(self, archive: StreamArchive, blob: Blob, aside: Aside) -> None:
+        self.misdated.set(blob, aside)
+        archive.set_aside(blob, aside)
+        about = {"media": blob.stream, "path": blob.root, "begin_ms": blob.begin_ms}
+        self.log.warn("{path} is misdated", path=blob.path)
+        duration_ms = blob.end_ms - blob.begin_ms
+        self._event({"event": "dvr_misdated", **about, "duration_ms": duration_ms, "shift_ms": aside.shift_ms})
+
+    async def _write_misdated(self, root: Root) -> None:
+        """Behind; a disk that refuses it keeps what is set aside only until the server ends."""
+        try:
+            await root.ready()
+            entries = self.misdated.entries(root.path)
+            await root.syncer.do(write_misdated, root.path, root.uuid or "", entries, root.files)
+        except (DvrError, OSError) as error:
+            self.log.error("{path}: what is misdated can't be noted: {error}", path=root.path, error=error)
+
     # -- the rest ---------------------------------------------------------------------------------------------
 
     def archive_of(self, name: str) -> StreamArchive:
         """What is recorded of a stream, made known if it was not."""
         if name not in self._streams:
-            self._streams[name] = StreamArchive(name, self.indexes, self.read)
+            self._streams[name] = StreamArchive(name, self.indexes, self.read, misdating=self.misdated.of)
         return self._streams[name]
 
     def _all_blobs(self) -> Iterable[Blob]:
@@ -505,6 +578,17 @@ class Archive(Service):
     def _event(self, event: dict[str, Any]) -> None:
         with self.log.failuresHandled("event {event}", event=event.get("event")):
             self._on_event(event)
+
+
+def misdated_by(blob: Blob, step: Step, proven: bool) -> Aside | None:
+    """Whether a step of the server's time shows that a blob is misdated."""
+    if step.doubtful_ms is not None and abs(step.shift_ms) > FUTURE_MS:
+        if step.doubtful_ms - SLACK_MS <= blob.begin_ms <= step.from_ms + FUTURE_MS:
+            return Aside(step.shift_ms)
+    if blob.end_ms > step.to_ms + FUTURE_MS:
+        whole = proven and blob.begin_ms > step.to_ms and step.shift_ms < 0
+        return Aside(step.shift_ms if whole else None, not proven)
+    return None
 
 
 def differences(before: RangeSet, after: RangeSet) -> tuple[list[Range], list[Range]]:

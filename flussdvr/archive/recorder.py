@@ -112,7 +112,6 @@ class Recorder:
         self._unfinished: set[_Recording] = set()
         self._after: str | None = "restart" if len(archive) else None
         self._discontinuity = archive.discontinuity
-        self._end_ms = archive.end_ms
         self._retry_at: float | None = None
         self._closed = False
         self._holding = False
@@ -123,8 +122,9 @@ class Recorder:
 
     @property
     def end_ms(self) -> int:
-        """End of what has been accepted for recording: nothing before it is taken."""
-        return max(self._end_ms, self.archive.end_ms)
+        """End of what has been accepted for recording: nothing before it is taken. What is misdated does not count."""
+        accepted = [one.end_ms for one in self._unfinished if one.blob not in self.archive.misdated]
+        return max([self.archive.end_ms, *accepted])
 
     def opens_blob(self, fragment: Fragment, init: bytes, segment_ms: int) -> bool:
         """Whether `write` of this fragment, now, begins a blob: hence a segment too."""
@@ -169,7 +169,7 @@ class Recorder:
             duration_ms = fragment.end_ms - fragment.begin_ms
             self._event("dvr_drop_write", reason="disk", begin_ms=fragment.begin_ms, duration=duration_ms)
             return
-        current.end_ms = self._end_ms = fragment.end_ms
+        current.end_ms = fragment.end_ms
         if current.writer is None:
             current.waiting.append(fragment)
         else:

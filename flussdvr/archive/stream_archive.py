@@ -19,6 +19,7 @@ from operator import attrgetter
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.body import Extent
 from flussdvr.archive.index_cache import IndexCache
+from flussdvr.archive.misdated import Aside
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
 
@@ -30,10 +31,19 @@ _end = attrgetter("end_ms")
 
 
 class StreamArchive:
-    """What is recorded of the stream `name`; `locks` are the ranges that expiry leaves alone."""
+    """
+    What is recorded of the stream `name`; `locks` are the ranges that expiry leaves alone.
+
+    `misdating` says of a blob that is to be listed whether its date is wrong: then it is set aside.
+    """
 
     def __init__(
-        self, name: str, indexes: IndexCache, read: Callable[[Extent], Awaitable[bytes]], blobs: Iterable[Blob] = ()
+        self,
+        name: str,
+        indexes: IndexCache,
+        read: Callable[[Extent], Awaitable[bytes]],
+        blobs: Iterable[Blob] = (),
+        misdating: Callable[[Blob], Aside | None] = lambda blob: None,
     ) -> None:
         self.name = name
         self.read = read
@@ -48,6 +58,9 @@ class StreamArchive:
         self.trims = 0
         """How often parts of blobs were deleted."""
         self._indexes = indexes
+        self.misdated: dict[Blob, Aside] = {}
+        """What is set aside: kept, and not listed."""
+        self._misdating = misdating
         self._blobs: list[Blob] = []
         self._roots: Counter[str] = Counter()
         self._ranges: RangeSet | None = None
@@ -157,7 +170,10 @@ class StreamArchive:
         """List many blobs, without telling anybody."""
         self.additions += 1
         for blob in blobs:
-            self._blobs.append(blob)
+            if (aside := self._misdating(blob)) is not None:
+                self.misdated[blob] = aside
+            else:
+                self._blobs.append(blob)
             self._roots[blob.root] += 1
             self.size += blob.disk_size
             self.discontinuity = max(self.discontinuity, blob.discontinuity)
@@ -167,6 +183,12 @@ class StreamArchive:
     def add(self, blob: Blob) -> None:
         """List a blob."""
         self.additions += 1
+        aside = self.misdated.get(blob) or (self._misdating(blob) if blob.closed else None)
+        if aside is not None:
+            self.misdated[blob] = aside
+            self._roots[blob.root] += 1
+            self.size += blob.disk_size
+            return
         insort(self._blobs, blob, key=_begin)
         self._roots[blob.root] += 1
         self.size += blob.disk_size
@@ -181,6 +203,8 @@ class StreamArchive:
         """More of a blob has been written; O(log n)."""
         self.size += size + index_size - blob.size - blob.index_size
         blob.end_ms, blob.size, blob.index_size = end_ms, size, index_size
+        if blob in self.misdated:
+            return
         if self._ranges is not None:
             if blob is self._blobs[-1]:
                 self._list(len(self._blobs) - 1)
@@ -199,13 +223,28 @@ class StreamArchive:
         self._ranges = None
         self._indexes.forget([blob])
 
+    def set_aside(self, blob: Blob, aside: Aside) -> None:
+        """A blob's date is wrong: it is listed no more, and stays where it is."""
+        self.misdated[blob] = aside
+        if blob in self._blobs:
+            self._blobs.remove(blob)
+            self._ranges = None
+
+    def restore(self, blob: Blob) -> None:
+        """A blob's date was right: it is listed again."""
+        if self.misdated.pop(blob, None) is not None:
+            insort(self._blobs, blob, key=_begin)
+            self._ranges = None
+
     def closed(self, blob: Blob) -> None:
         """The blob will not grow any more."""
         self._tell(blob)
 
     def remove(self, blobs: Sequence[Blob]) -> None:
         """Take blobs off the list; their files may then be deleted."""
-        gone = set(blobs).intersection(self._blobs)
+        gone = set(blobs).intersection([*self._blobs, *self.misdated])
+        for blob in gone.intersection(self.misdated):
+            del self.misdated[blob]
         self.size -= sum(blob.disk_size for blob in gone)
         self._roots -= Counter(blob.root for blob in gone)
         self._blobs = [blob for blob in self._blobs if blob not in gone]

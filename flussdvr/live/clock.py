@@ -38,7 +38,7 @@ LOOK_S = 12
 STEADY_S = 5
 CATCH_UP_PPM = 20_000
 """Arrivals that come nearer at least this fast will be there: a source sends what it owes."""
-AHEAD_US = 10_000_000
+AHEAD_US = 20_000_000
 """A run that had to be dated after what is recorded may be ahead of UTC by this much."""
 
 

@@ -11,8 +11,8 @@ is unusual waits for the next ones: for one where the step is small, for `JUMP_S
 usual does not wait.
 
 Composition offsets have bounds: a decoder holds 16 pictures (ITU-T H.264 §A.3.1, H.265 §A.4.1) and a coded picture
-waits 10 s in its buffer at most (ISO/IEC 13818-1 §2.4.2.6). Sync samples have the same offset as the one before, unless
-two of them say otherwise. Pure.
+waits 10 s in its buffer at most (ISO/IEC 13818-1 §2.4.2.6). Sync samples have the offset of the one before, or one that
+other pictures have, unless two of them say otherwise. Pure.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Stamps:
         self._last: int | None = None
         self._held: list[Sample] = []
         self._recent: deque[int] = deque(maxlen=REORDER_MAX)
+        self._offsets: deque[int] = deque([0], maxlen=REORDER_MAX)
+        """Of the last pictures that are no sync samples: those of open GOPs have the same as the others."""
         self._sync_offset: int | None = None
         self._odd_offset: int | None = None
         self._odd = 0
@@ -201,6 +203,8 @@ class Stamps:
             offset += moved  # the time of presentation was right
         if sample.sync:
             return self._sync(offset)
+        if self._is_possible(offset):
+            self._offsets.append(offset)
         if self._is_possible(offset) or self._odd >= STUBBORN:
             self._odd = 0 if self._is_possible(offset) else self._odd
             return offset
@@ -212,7 +216,7 @@ class Stamps:
         known, near = self._sync_offset, 2 * self._usual
         if known is None and self._is_possible(offset):
             self._sync_offset = offset
-        elif known is None or abs(offset - known) > near:
+        elif known is None or not min(known, *self._offsets) - near <= offset <= max(known, *self._offsets) + near:
             odd, self._odd_offset = self._odd_offset, offset
             if odd is None or abs(offset - odd) > near:
                 self.repaired += 1

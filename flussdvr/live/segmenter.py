@@ -34,7 +34,7 @@ from flussdvr.timeline import to_ms
 
 FRAGMENT_US = 1_000_000
 PATIENCE_US = 700_000
-OWN_AHEAD_US = 3 * AHEAD_US
+OWN_AHEAD_US = 2 * AHEAD_US
 """No source is further ahead of its arrival than this: an end that is belongs to a clock that has stepped."""
 SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""

@@ -21,6 +21,8 @@ from flussdvr.rate import Rate
 
 KEPT = 3
 """Segments that a stream which is not recorded keeps beyond its playlist."""
+STATED_MS = 60_000
+"""A source that states another UTC than ours by more than this is not believed."""
 ALIVE_MS = 12_000
 """A stream whose newest fragment is older than this is not alive (compat notes §2.5, `ts_delay`)."""
 
@@ -66,14 +68,16 @@ class Stream:
         self.left_out: tuple[LeftOut, ...] = ()
         """What the source has and that is not recorded."""
         self._utc_ms = utc_ms
-        self._floor_ms = floor_ms
+        self.floor_ms: Callable[[], int] = lambda: floor_ms
+        """The end of what is recorded."""
         self._flowing = False
+        self._disbelieved = False
         self._on_event = on_event
         self._end_ms = 0
         self.segmenter = self._make_segmenter()
 
     def _make_segmenter(self) -> Segmenter:
-        return Segmenter(self._open, self._append, self._gap, lambda: self._floor_ms)
+        return Segmenter(self._open, self._append, self._gap, lambda: self.floor_ms())
 
     @property
     def recorder(self) -> Recorder | None:
@@ -94,7 +98,11 @@ class Stream:
         self.segmenter.samples_received(track_id, samples, self._utc_ms())
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
-        self.segmenter.utc_received(utc_ms, dts, timescale)
+        if abs(utc_ms - self._utc_ms()) <= STATED_MS:
+            self.segmenter.utc_received(utc_ms, dts, timescale)
+        elif not self._disbelieved:
+            self._disbelieved = True
+            self.log.warn("{stream}: its source says {utc} ms UTC, which is not believed", stream=self.name, utc=utc_ms)
 
     def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
         self.left_out = tuple(left_out)
@@ -103,13 +111,21 @@ class Stream:
         if not isinstance(reason, PictureTrouble):
             self.losses.add(count)
 
+    def clock_stepped(self, shift_ms: int) -> None:
+        """The server's clock is later by this from now on."""
+        self.segmenter.clock_stepped(shift_ms * 1000)
+        if self.last_fragment_ms is not None:
+            self.last_fragment_ms += shift_ms
+        self.opened_at_ms += shift_ms
+
     def source_lost(self, reason: str) -> None:
         self.left_out = ()
         try:
             self.segmenter.lost(reason)
         except Exception:  # what it holds made it fail, and would again: the source begins anew without it
             self.log.failure("{stream}: what was left of its source is lost", stream=self.name)
-            self._floor_ms = max(self._floor_ms, self._end_ms)
+            floor_ms, end_ms = self.floor_ms, self._end_ms
+            self.floor_ms = lambda: max(floor_ms(), end_ms)
             self.segmenter = self._make_segmenter()
             self._gap(reason)
 

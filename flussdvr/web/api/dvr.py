@@ -39,6 +39,11 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
         found = recorded(name)
         ranges = found.ranges() if found is not None else RangeSet()
         answer = range_page(ranges, call.query, other=("gaps",)).document("ranges")
+        if found is not None and found.misdated:
+            answer["misdated"] = [
+                {**document(blob.range), "bytes": blob.disk_size, "shift": aside.shift_ms}
+                for blob, aside in sorted(found.misdated.items(), key=lambda pair: pair[0].begin_ms)
+            ]
         if call.query.get("gaps") == "true":
             gaps = found.gaps() if found is not None else []
             answer["gaps"] = [{**document(gap), "reason": reason_of(reason)} for gap, reason in gaps]
