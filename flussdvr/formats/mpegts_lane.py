@@ -47,6 +47,8 @@ _STREAM_TYPES = {
     Codec.AC3: 0x81,
     Codec.EAC3: 0x87,
 }
+CARRIED = frozenset({*_STREAM_TYPES, Codec.MP2, Codec.MP3})
+"""The codecs that MPEG-TS has a place for."""
 _REGISTRATIONS = {Codec.AC3: b"AC-3", Codec.EAC3: b"EAC3"}
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flussdvr.formats.codec_string import codec_string
+from flussdvr.formats.mpegts_lane import CARRIED, NotCarried
 from flussdvr.media import Track
 from flussdvr.playback.blocks import Blocks
 from flussdvr.playback.discontinuities import Discontinuities
@@ -38,6 +39,7 @@ from flussdvr.playback.playlist import (
 )
 from flussdvr.playback.selection import selected, spell_selection, track_names
 from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.ts_continuity import corrupt
 from flussdvr.playback.view import View
 from flussdvr.timeline import Range, RangeSet
 
@@ -78,6 +80,7 @@ class Hls:
         pieces = list(self._live_pieces(source, view))
         if window is None or not pieces:
             raise no_recordings()
+        _require_carried(pieces, view)
         return MediaPlaylist(pieces, target_ms=window.target_ms, discontinuity_sequence=window.discontinuity_sequence)
 
     async def archive(
@@ -87,6 +90,7 @@ class Hls:
         now = self.now_ms()
         end_ms = now if duration_ms is None else begin_ms + duration_ms
         pieces = await self._pieces(source, begin_ms, end_ms, view)
+        _require_carried(pieces, view)
         grows = duration_ms is None or (event and end_ms > now)
         playlist = self._playlist(source, pieces, "EVENT" if grows else "VOD", not grows)
         # Without it, players begin near the end of what still grows.
@@ -152,6 +156,7 @@ class Hls:
             peak = max(peak, source.window.peak_bps)
         if view.container == "ts":
             peak, average = ts_bandwidth(peak), ts_bandwidth(average)
+        _require_carried(pieces, view)
         tracks = selected(pieces[-1].block.tracks, view.selection)
         names = track_names(pieces[-1].block.tracks)
         video = next((track for track in tracks if track.is_video), None)
@@ -263,6 +268,15 @@ class Hls:
         """Of the blobs, not of the segments shown, so that it stays as the list slides."""
         longest = max(piece.block.longest_ms for piece in pieces)
         return longest if source.window is None else max(longest, source.window.target_ms)
+
+
+def _require_carried(pieces: Sequence[Piece], view: View) -> None:
+    """Raises `DvrError` where the container has no place for a track: a list without it would hide that."""
+    if view.container != "ts":
+        return
+    for track in selected(pieces[-1].block.tracks, view.selection):
+        if track.codec not in CARRIED:
+            raise corrupt(NotCarried(track.codec))
 
 
 def _moment(ranges: RangeSet, begin_ms: int, age_ms: int) -> int:

@@ -71,7 +71,10 @@ def test_against_ffmpeg() -> None:
         (0x06, ((REGISTRATION, b"AC-3"),), Framing.AC3),
         (0x06, ((REGISTRATION, b"HEVC"),), Framing.H265),
         (0x06, ((0x56, b""),), None),
-        (0x02, (), None),
+        (0x01, (), Framing.MPEG_VIDEO),
+        (0x02, (), Framing.MPEG_VIDEO),
+        (0x06, ((REGISTRATION, b"Opus"),), Framing.OPUS),
+        (0x06, (), None),
         (0x86, (), None),
     ],
 )
