@@ -4,6 +4,7 @@
     flussdvr check-config FILE                           is the configuration right, and what does it amount to
     flussdvr reindex ROOT [--state-dir DIR]              rebuild what can be rebuilt from the blobs
     flussdvr fsck ROOT [--repair] [--state-dir DIR]      is the archive whole
+    flussdvr redate ROOT [STREAM] [--by SECONDS]         date anew what was recorded while the clock was wrong
     flussdvr rename OLD NEW [--config FILE]              give a stream and its recordings another name
     flussdvr cut ROOT STREAM FROM DURATION OUT.mp4       a window of the archive as one MP4 file
 
@@ -96,6 +97,24 @@ def _parser() -> argparse.ArgumentParser:
     reindex.add_argument("--state-dir", metavar="DIR", help="the state_dir whose catalog is repaired too")
     reindex.set_defaults(run=_reindex)
 
+    redate = commands.add_parser(
+        "redate",
+        help="date anew what was recorded while the clock was wrong",
+        description="Dates anew the recordings under ROOT (of STREAM) that were set aside because the clock was wrong. "
+        "The server must not be running; it finds them at their new place when it starts.",
+        epilog="Example: flussdvr redate /storage cam7 --by=-86400",
+    )
+    redate.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
+    redate.add_argument("stream", metavar="STREAM", nargs="?")
+    redate.add_argument("--list", action="store_true", help="only print what is set aside, and by how much it is wrong")
+    redate.add_argument(
+        "--by", dest="by_ms", metavar="SECONDS", type=shift_ms, help="what to add to the dates, where it is not known"
+    )
+    redate.add_argument(
+        "--begin", dest="begin_ms", metavar="TIME", type=utc_ms, help="only the recording of STREAM that begins then"
+    )
+    redate.set_defaults(run=_redate)
+
     fsck = commands.add_parser(
         "fsck",
         help="check the recordings",
@@ -156,6 +175,15 @@ def utc_ms(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def shift_ms(text: str) -> int:
+    """Seconds, perhaps negative, of the command line in milliseconds; ArgumentTypeError where it is none."""
+    found = _NUMBER.fullmatch(text.lstrip("+-"))
+    if found is None or len(text) > len(text.lstrip("+-")) + 1:
+        raise argparse.ArgumentTypeError(f"expected seconds such as -86400 or 12.5: {text!r}")
+    value = int(found[1]) * 1000 + int((found[2] or "").ljust(3, "0")[:3])
+    return -value if text.startswith("-") else value
+
+
 def duration_ms(text: str) -> int:
     """A positive duration of the command line in milliseconds; ArgumentTypeError where it is none."""
     try:
@@ -200,6 +228,17 @@ def _tools() -> Tools:
 def _reindex(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
     return _report(_tools().reindex(root, _state_dir(arguments)))
+
+
+def _redate(arguments: argparse.Namespace) -> int:
+    root = _directory(arguments.root)
+    redating = import_module("flussdvr.archive.redate")
+    if arguments.list:
+        print(redating.list_misdated(os.path.abspath(root)))
+        return 0
+    if arguments.begin_ms is not None and arguments.stream is None:
+        return _fail("--begin needs STREAM", 2)
+    return _report(redating.redate(root, arguments.stream, arguments.by_ms, arguments.begin_ms))
 
 
 def _fsck(arguments: argparse.Namespace) -> int:

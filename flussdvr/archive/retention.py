@@ -229,8 +229,8 @@ class Retention:
         taken: list[Blob] = []
         if excess <= 0:
             return taken
-        by_age = heapq.merge(*([(b, a) for b in a.blobs()] for a in archives), key=lambda pair: pair[0].end_ms)
-        for blob, archive in by_age:
+        by_age = heapq.merge(*([(at, b.id, b, a) for at, b in a.by_age()] for a in archives), key=lambda one: one[:2])
+        for _, _, blob, archive in by_age:
             if root in (None, blob.root) and self._deletable(archive, blob):
                 taken.append(blob)
                 share = unlocked(archive, blob).duration_ms / max(1, blob.end_ms - blob.begin_ms)

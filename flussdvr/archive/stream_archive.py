@@ -119,6 +119,13 @@ class StreamArchive:
         """End of what is recorded; 0 if nothing is."""
         return self._blobs[-1].end_ms if self._blobs else 0
 
+    def by_age(self) -> list[tuple[int, Blob]]:
+        """(when it was recorded, blob) of all, oldest first; of what is misdated as far as the true time is known."""
+        if not self.misdated:
+            return [(blob.end_ms, blob) for blob in self._blobs]
+        aside = [(blob.end_ms + (one.shift_ms or 0), blob) for blob, one in self.misdated.items()]
+        return sorted([*aside, *((blob.end_ms, blob) for blob in self._blobs)], key=lambda pair: pair[0])
+
     @property
     def roots(self) -> set[str]:
         """Where its blobs are: more than one after its DVR root was changed."""

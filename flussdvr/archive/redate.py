@@ -1,0 +1,213 @@
+# -*- test-case-name: tests.archive.test_redate -*-
+"""
+Redating: a recording whose date is wrong is dated anew.
+
+    <stream>/2026/11/29/12/1795953600000.mp4  --copy, add the shift to each tfdt-->  .../28/12/1795867200000.mp4.new
+      .idx .thumbs.mp4 .thumbs.idx                                                     sync, rename, then delete the old
+
+`tfdt` is UTC (ISO/IEC 14496-12 §8.8.12), so every fragment is changed, and nothing else. Crash-safe: the old files are
+deleted when the new ones are on the disk; what is left half done is done by the next call. Blocks on the disk; the root
+must not be in use.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flussdvr.archive.blob import Blob, blob_stem, delete_files, stream_directory
+from flussdvr.archive.files import sync_directory
+from flussdvr.archive.marker import lock_marker
+from flussdvr.archive.misdated import Aside, Key, read_misdated, write_entries
+from flussdvr.archive.recovery import read_index
+from flussdvr.archive.scan import find_files
+from flussdvr.archive.walk import read_head, reader_of, walk_blob, walk_index
+from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.formats.boxes import U32, U64, boxes, child, children, full_box_header, unpack
+from flussdvr.formats.fmp4 import parse_init
+from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.timeline import Range
+
+DRAFT = ".new"
+LATEST_MS = 1 << 50
+
+
+@dataclass(slots=True)
+class Redated:
+    """What was done, a line each; `problems` are what was not."""
+
+    done: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def __str__(self) -> str:
+        count = len(self.done)
+        summary = f"{count} {'recording is' if count == 1 else 'recordings are'} dated anew"
+        return "\n".join([*self.done, *self.problems, summary])
+
+
+def list_misdated(root: str) -> str:
+    """What is set aside on a root, a line each."""
+    lines = []
+    for (stream, begin_ms), aside in sorted(read_misdated(root).items(), key=lambda entry: entry[0]):
+        shift = "unknown" if aside.shift_ms is None else f"{aside.shift_ms / 1000:+.3f} s"
+        lines.append(f"{blob_stem(root, stream, begin_ms)}.mp4  shift {shift}")
+    return "\n".join(lines) or "nothing is misdated"
+
+
+def redate(root: str, stream: str | None = None, by_ms: int | None = None, begin_ms: int | None = None) -> Redated:
+    """
+    Date anew what is set aside on a root (of a stream), by `by_ms` or by what is known of each.
+
+    `begin_ms` names one recording of `stream`, set aside or not. DvrError CONFLICT while the root is in use; OSError.
+    """
+    root, report = os.path.abspath(root), Redated()
+    if stream is not None:
+        stream_directory(root, stream)
+    held = lock_marker(root, exclusive=True)
+    try:
+        entries = read_misdated(root)
+        for key, aside in _wanted(entries, stream, begin_ms):
+            shift_ms = aside.shift_ms if by_ms is None else by_ms
+            path = blob_stem(root, *key) + ".mp4"
+            try:
+                if shift_ms is None:
+                    report.problems.append(f"{path}: by how much is not known; say it with --by")
+                    continue
+                report.done.append(f"{path} -> {_redate(root, key, shift_ms)}")
+            except (FormatError, DvrError) as error:
+                report.problems.append(f"{path}: {error}")
+                continue
+            entries.pop(key, None)
+            write_entries(root, entries)
+    finally:
+        os.close(held)
+    return report
+
+
+def _wanted(entries: dict[Key, Aside], stream: str | None, begin_ms: int | None) -> list[tuple[Key, Aside]]:
+    if stream is not None and begin_ms is not None:
+        return [((stream, begin_ms), entries.get((stream, begin_ms), Aside()))]
+    found = [entry for entry in entries.items() if stream in (None, entry[0][0])]
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _redate(root: str, key: Key, shift_ms: int) -> str:
+    """Of one blob: the new path. `FormatError`, DvrError CONFLICT, NOT_FOUND; OSError."""
+    stream, begin_ms = key
+    if not 0 <= begin_ms + shift_ms <= LATEST_MS:
+        raise FormatError(f"{begin_ms + shift_ms} ms is no date")
+    old, new = blob_stem(root, stream, begin_ms), blob_stem(root, stream, begin_ms + shift_ms)
+    if not os.path.exists(old + ".mp4"):
+        if os.path.exists(new + ".mp4"):
+            return new + ".mp4"  # a call before this one was interrupted
+        raise DvrError(Kind.NOT_FOUND, "blob_gone", "there is no such recording")
+    if shift_ms and not os.path.exists(new + ".mp4"):
+        _check_room(root, stream, begin_ms, shift_ms)
+        _copy(old, new, shift_ms)
+    if shift_ms:
+        delete_files(Blob(stream, root, begin_ms, begin_ms))
+    return new + ".mp4"
+
+
+def _check_room(root: str, stream: str, begin_ms: int, shift_ms: int) -> None:
+    """DvrError CONFLICT where something else is recorded."""
+    own = _range(blob_stem(root, stream, begin_ms))
+    moved = Range(own.begin_ms + shift_ms, own.end_ms + shift_ms)
+    aside = read_misdated(root)
+    for _, other, at_ms, kind in find_files(root):
+        if kind != "mp4" or other != stream or at_ms == begin_ms or (other, at_ms) in aside or at_ms >= moved.end_ms:
+            continue
+        there = _range(blob_stem(root, stream, at_ms))
+        if there.end_ms - 1 > moved.begin_ms and there.begin_ms < moved.end_ms - 1:
+            title = f"{moved.begin_ms} to {moved.end_ms} ms is recorded already: {blob_stem(root, stream, at_ms)}.mp4"
+            raise DvrError(Kind.CONFLICT, "recorded_already", title)
+
+
+def _range(stem: str) -> Range:
+    """What a blob shows, by its index; nothing where that is damaged."""
+    try:
+        table = FragmentTable(read_index(stem + ".idx"))
+    except FormatError:
+        table = FragmentTable()
+    return Range(int(table.begin_ms[0]), int(table.end_ms[-1])) if len(table) else Range(0, 0)
+
+
+def _copy(old: str, new: str, shift_ms: int) -> None:
+    """All files of a blob; its video gets its name last, as that is what makes it one."""
+    os.makedirs(os.path.dirname(new), exist_ok=True)
+    names = []
+    for video, index in ((".thumbs.mp4", ".thumbs.idx"), (".mp4", ".idx")):
+        if not os.path.exists(old + video):
+            continue
+        shutil.copyfile(old + video, new + video + DRAFT)
+        with open(new + video + DRAFT, "r+b") as file:
+            head, old_index = _shift_video(file.fileno(), shift_ms), read_index(old + index)
+            os.fsync(file.fileno())
+        with open(new + index + DRAFT, "wb") as file:
+            file.write(_shifted_index(old_index, head, shift_ms))
+            file.flush()
+            os.fsync(file.fileno())
+        names += [index, video]
+    for name in names:
+        os.rename(new + name + DRAFT, new + name)
+    directory = os.path.dirname(new)
+    for _ in range(5):  # the hour and what may have been made for it: day, month, year, stream
+        sync_directory(directory)
+        directory = os.path.dirname(directory)
+
+
+def _shift_video(fd: int, shift_ms: int) -> bytes:
+    """Change every `tfdt` of a file in place; its head."""
+    read = reader_of(fd)
+    head = read_head(read)
+    if head is None:
+        raise FormatError("it has no head")
+    timescales = _timescales(head)
+    for entry in walk_blob(read, len(head), os.fstat(fd).st_size):
+        if not entry.deleted:
+            os.pwrite(fd, shifted_fragment(entry.head, timescales, shift_ms), entry.offset)
+    return head
+
+
+def _shifted_index(index: bytes, head: bytes, shift_ms: int) -> bytes:
+    if not index.startswith(head):
+        raise FormatError("its index is another's: repair it first (flussdvr fsck --repair)")
+    timescales = _timescales(head)
+    entries = walk_index(index, len(head))
+    return head + b"".join(
+        entry.head if entry.deleted else shifted_fragment(entry.head, timescales, shift_ms) for entry in entries
+    )
+
+
+def _timescales(head: bytes) -> dict[int, int]:
+    return {track.id: track.timescale for track in parse_init(head).tracks}
+
+
+def shifted_fragment(head: bytes, timescales: dict[int, int], shift_ms: int) -> bytes:
+    """A fragment's `moof` (and what follows it) with `shift_ms` added to the time of each track. `FormatError`."""
+    changed = bytearray(head)
+    for track_id, at, dts in _times(head):
+        moved = dts + (shift_ms * timescales[track_id] + 500) // 1000 if track_id in timescales else -1
+        if not 0 <= moved < 1 << 63:
+            raise FormatError(f"track {track_id} has no time, or an absurd one")
+        changed[at : at + 8] = U64.pack(moved)
+    return bytes(changed)
+
+
+def _times(head: bytes) -> Iterator[tuple[int, int, int]]:
+    """(track, where its `tfdt` holds the time, that time) of each track in a `moof`."""
+    moof = next(iter(boxes(head)))
+    for traf in children(head, moof):
+        if traf.type != b"traf":
+            continue
+        tfdt = child(head, traf, b"tfdt")
+        if full_box_header(head, tfdt)[0] != 1:
+            raise FormatError("a time of 32 bits")
+        (track_id,) = unpack(U32, head, child(head, traf, b"tfhd"), 4)
+        yield track_id, tfdt.body + 4, unpack(U64, head, tfdt, 4)[0]
