@@ -15,7 +15,9 @@ from typing import Any
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts import TsDemuxer
+from flussdvr.formats.mpegts_packet import SYNC
 from flussdvr.formats.rtp_ts import RtpTs, is_rtp
+from flussdvr.ingest.datagram_padding import DatagramPadding
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, program_of
 from flussdvr.ingest.udp_socket import DatagramReader, UdpAddress, open_socket
 from flussdvr.media import DataLost, MediaEvent
@@ -44,11 +46,13 @@ class UdpInput(Input):
         self._program = program_of(self.options, url)
         self._demuxer = TsDemuxer(self._program)
         self._rtp: RtpTs | None = None
+        self._padding = DatagramPadding()
         self._drops_read_at = 0.0
 
     def open(self) -> None:
         self._demuxer = TsDemuxer(self._program, self._demuxer.program)
         self._rtp = None
+        self._padding = DatagramPadding()
         received = partial(self.guarded, self._heap_received)
         self._reader = DatagramReader(open_socket(self.address), self._reactor, received, self.lost)
         self._reader.start()
@@ -73,7 +77,7 @@ class UdpInput(Input):
 
     def _heap_received(self, heap: memoryview, sizes: list[int]) -> None:
         self.counters.bytes += len(heap)
-        data = bytes(heap) if heap[0] == 0x47 else self._unwrapped(heap, sizes)
+        data = self._padding.cut(heap, sizes) if heap[0] == SYNC else self._unwrapped(heap, sizes)
         try:
             self.received(self._demuxer.feed(data))
         except FormatError as error:
