@@ -49,6 +49,7 @@ SCENARIOS = (
     "dvr_zones",
     "clicked_moment",
     "export_mp4",
+    "misdated",
     "signed_link",
     "sound_only",
     "keyboard_only",

@@ -2,6 +2,7 @@
 /streams/{name}/dvr/timeline: what is recorded, kept and missing, as a page draws it.
 
     ranges, locks   [begin_ms, end_ms]           gaps   [begin_ms, end_ms, reason]
+    misdated        [begin_ms, end_ms, shift_ms or null]: recorded while the clock was wrong, whatever was asked for
 
 Everything that overlaps the window that was asked for, whole. It is written in the CPU worker when it is much: 10 000
 ranges with their gaps hold the reactor for about 10 ms.
@@ -53,6 +54,7 @@ def what_is_recorded(found: StreamArchive | None, within: Range) -> Document:
     if found is None:
         return {"opened_at": None, "closed_at": None, "bytes": 0, "ranges": [], "locks": [], "gaps": []}
     bounds = found.bounds
+    misdated = sorted((blob.begin_ms, blob.end_ms, aside.shift_ms) for blob, aside in found.misdated.items())
     return {
         "opened_at": bounds.begin_ms if bounds else None,
         "closed_at": bounds.end_ms if bounds else None,
@@ -60,6 +62,7 @@ def what_is_recorded(found: StreamArchive | None, within: Range) -> Document:
         "ranges": found.overlapping(within).pairs(),
         "locks": found.locks.overlapping(within).pairs(),
         "gaps": [(gap.begin_ms, gap.end_ms, reason_of(why)) for gap, why in found.gaps(within)],
+        **({"misdated": misdated} if misdated else {}),
     }
 
 

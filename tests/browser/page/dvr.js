@@ -138,3 +138,19 @@ export async function export_mp4(house) {
   check(/^camera_.*\.mp4$/.test(name), `the file is called ${name}`);
   return { from, to, file };
 }
+
+/** What was recorded while the clock was wrong is shown, and is not on the timeline. */
+export async function misdated(house) {
+  const page = await house.signedIn();
+  const tomorrow = Date.now() + 86_400_000;
+  await page.route("**/dvr/timeline*", async (route) => {
+    const answer = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...answer, misdated: [[tomorrow, tomorrow + 65_000, -86_400_000]] } });
+  });
+  await page.goto("/#/streams/camera");
+  const list = page.getByRole("region", { name: "With a wrong date" });
+  await list.getByText("1 min 05 s").waitFor();
+  await list.getByText(`really ${spelled(tomorrow - 86_400_000).slice(0, 19)}`).waitFor();
+  await list.scrollIntoViewIfNeeded();
+  await house.look("dvr-misdated");
+}

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.archive.misdated import Aside
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
@@ -46,6 +47,14 @@ def ms(*seconds: int) -> tuple[int, int]:
 def three() -> StreamArchive:
     """The first of them of two blobs, the last growing."""
     return archived(blob(0, 10), blob(10, 20), blob(30, 40, "stopped"), blob(50, 60, "no_packets", BlobState.OPEN))
+
+
+def test_what_has_a_wrong_date_is_said_whatever_was_asked_for() -> None:
+    found = three()
+    assert "misdated" not in what_is_recorded(found, EVERYTHING)
+    found.misdated |= {blob(86_400, 86_410): Aside(-86_400_000), blob(500, 510): Aside()}
+    said = what_is_recorded(found, Range(0, 1))["misdated"]
+    assert said == [(*ms(500, 510), None), (*ms(86_400, 86_410), -86_400_000)]
 
 
 def test_everything() -> None:

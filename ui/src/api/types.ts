@@ -76,6 +76,8 @@ export interface Timeline {
   ranges: Span[];
   locks: Span[];
   gaps: [begin: number, end: number, reason: GapReason][];
+  /** Recorded while the clock was wrong; `shift` is what to add to the date, where that is known. */
+  misdated?: [begin: number, end: number, shift: number | null][];
 }
 
 export type GapReason = "source_lost" | "disk" | "clock" | "restart" | "deleted" | "schedule" | "tracks_changed";

@@ -27,6 +27,7 @@ import { Chosen } from "./Chosen";
 import { pictureUrl } from "./files";
 import { Jobs } from "./Jobs";
 import { Kept } from "./Kept";
+import { Misdated } from "./Misdated";
 import { MomentLink } from "./MomentLink";
 import { readWish, spellWish } from "./wish";
 
@@ -173,6 +174,7 @@ export function DvrTab({ name, stream }: { name: string; stream: ReadonlySignal<
       <div class="dvr-lists">
         <Jobs name={name} />
         <Kept name={name} archive={archive} onShow={seek} />
+        <Misdated name={name} archive={archive} />
       </div>
     </div>
   );

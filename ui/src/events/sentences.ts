@@ -75,6 +75,15 @@ const SENTENCES: Record<string, Say> = {
     of(event),
     counted(event.uses, ", used # times"),
   ],
+  dvr_misdated: (event) => [
+    "A recording of ",
+    of(event),
+    from(event.begin_ms),
+    " has a wrong date and is set aside",
+    typeof event.shift_ms === "number" && typeof event.begin_ms === "number"
+      ? [": it is really of ", { moment: event.begin_ms + event.shift_ms }]
+      : undefined,
+  ],
   dvr_root_failed: ({ path, error }) => [`Nothing can be recorded on ${text(path)}`, because(error)],
   dvr_root_imported: (event) => [
     `On ${text(event.path)} something has changed without the server`,
