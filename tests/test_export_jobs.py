@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, fail, succeed
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Order
-from flussdvr.export_jobs import ExportJobs, Job
+from flussdvr.export_jobs import ExportJobs, Job, read_job
 
 
 class Rows:
@@ -15,10 +19,15 @@ class Rows:
         self.rows: dict[str, str] = {}
 
     def export_jobs(self) -> Deferred[dict[str, str]]:
-        return succeed(self.rows)
+        return succeed(dict(self.rows))
 
     def save_export_job(self, id: str, created_ms: int, job: str) -> Deferred[None]:
         self.rows[id] = job
+        return succeed(None)
+
+    def set_aside(self, source: str, key: tuple[str], reason: str) -> Deferred[None]:
+        assert source == "export_job" and reason
+        del self.rows[key[0]]
         return succeed(None)
 
     def delete_export_job(self, id: str) -> Deferred[None]:
@@ -105,3 +114,47 @@ def test_jobs_are_canceled_fail_and_are_interrupted() -> None:
     now(jobs.delete("a"))
     waiting.callback(None)
     assert jobs.find("a").status == "canceled" and jobs.find("d").status == "succeeded"
+
+
+GOOD = asdict(Job("a", "cam", 1000, 2000, "/x.mp4", False, "compat"))
+values = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]) | st.just("running")
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "other"]), values))
+def test_a_row_is_a_job_or_says_why_not(changes: dict[str, object]) -> None:
+    text = json.dumps({**GOOD, **changes})
+    try:
+        found = read_job("a", text)
+    except ValueError:
+        return
+    assert found.order.window.begin_ms >= 0 and 0 <= found.progress <= 100
+    json.dumps(found.document())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nojson", "[]", "{}", "[" * 100_000, '{"id": "b"}', '{"id": "a", "from_ms": 1e999}']
+)
+def test_rows_that_are_none_are_set_aside(text: str) -> None:
+    rows: Any = Rows()
+    rows.rows = {"a": text, "b": json.dumps({**GOOD, "id": "b", "status": "failed"})}
+    jobs = ExportJobs(lambda order, copied: left(""), rows, left, lambda: 5)  # type: ignore[arg-type, return-value]
+    now(jobs.load())
+    assert list(jobs.jobs) == ["b"] == list(rows.rows)
+
+
+def test_the_end_of_a_job_need_not_be_kept() -> None:
+    rows: Any = Rows()
+    waiting: Deferred[int] = Deferred()
+
+    async def export(order: Order, copied: Any) -> int:
+        return await waiting
+
+    jobs = ExportJobs(export, rows, left, lambda: 5)
+    now(jobs.begin(job()))
+    rows.save_export_job = lambda *row: fail(DvrError(Kind.UNAVAILABLE, "state_not_writable", "the disk is full"))
+    waiting.callback(90)
+    assert jobs.find("a").status == "succeeded"
+    with pytest.raises(DvrError, match="state_not_writable"):
+        now(jobs.begin(job(id="b")))

@@ -45,3 +45,8 @@ def test_keys_for_purposes_are_not_each_other(tmp_path: Path) -> None:
     assert len(keys) == 4 and all(len(key) == 32 for key in keys)
     assert secret.derive("one") == Secret(b"a" * 32).derive("one")
     assert "aaa" not in repr(secret)
+
+
+def test_one_for_a_disk_that_keeps_none() -> None:
+    first, second = Secret.passing(), Secret.passing()
+    assert len(first.key) == 32 and first.key != second.key

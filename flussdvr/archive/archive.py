@@ -316,7 +316,8 @@ class Archive(Service):
             await self._adopt(path, uuid)
         for path in placement.forgotten:
             self.log.info("{path} is a copy of a root that is configured elsewhere: it is not used", path=path)
-            self._behind(_settled(self.roots.pop(path).stop()))
+        for path in [path for path in self.roots if path not in self._uuids and path not in self._configured]:
+            self._behind(_settled(self.roots.pop(path).stop()))  # its disk is elsewhere now
 
     async def _ready(self, root: Root) -> None:
         try:
@@ -552,6 +553,8 @@ class Archive(Service):
         for root in list(self.roots.values()):
             with self.log.failuresHandled("tending {root}", root=root.path):
                 self._tend(root)
+        if self._ticks % CATALOG_RETRY_S == 0:
+            self._tend_catalog()
         if self._ticks % SWEEP_S == 0:
             self._behind(self.retention.sweep())
 

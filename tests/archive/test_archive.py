@@ -126,6 +126,7 @@ def test_a_disk_that_moved_is_known_by_its_uuid(tmp_path: Path) -> None:
     assert archive is not None
     (blob,) = archive.blobs()
     assert blob.root == store.root("other") and os.path.exists(blob.path)
+    assert list(store.archive.roots) == [store.root("other")] and "dvr_root_failed" not in store.kinds()
 
 
 def test_a_lost_catalog_is_rebuilt_from_the_disk(tmp_path: Path) -> None:

@@ -70,4 +70,6 @@ async def storage_stats(archive: Archive, path: str) -> Document:
         usage: DiskUsage = await root.reader.do(disk_usage, path)
     except (OSError, DvrError):
         return stats
+    if root.step is not None:
+        stats["joining"] = root.step
     return stats | {"size": usage.total, "usage": round(usage.used * 100 / max(1, usage.total))}
