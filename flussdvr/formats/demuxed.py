@@ -45,7 +45,7 @@ def demuxed(table: FragmentTable, first: int, stop: int, track_ids: Collection[i
             rows_of_run = table.rows(run)
             tables.append(RunTable(count, int(sizes[row]), duration, size, flags, first, columns, rows_of_run))
         head_size = MOOF.size + sum(TRAF.size + len(one.rows) for one in tables) + 8
-        head, extents, at = [moof_header(head_size - 8, fragment + 1)], [], head_size
+        head, extents, at = [moof_header(head_size - 8, table.sequence(fragment))], [], head_size
         for row, one in zip(rows, tables, strict=True):
             head.append(traf_box(int(runs[row]["track_id"]), int(runs[row]["dts"]), one, at))
             extents.append((int(table.offset[fragment]) + int(runs[row]["data_offset"]), one.size))

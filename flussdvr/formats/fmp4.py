@@ -289,6 +289,18 @@ def parse_blob_info(payload: Buffer) -> BlobInfo | None:
 # --- fragments --------------------------------------------------------------------------------------------------------
 
 
+def track_ids(head: Buffer) -> set[int]:
+    """The tracks that have samples in a fragment of ours, of which `head` is the beginning. Raises `FormatError`."""
+    found = set()
+    for moof in boxes(head):
+        for traf in children(head, moof) if moof.type == b"moof" else ():
+            tfhd = find(head, traf, b"tfhd") if traf.type == b"traf" else None
+            if tfhd is not None:
+                found.add(unpack(U32, head, tfhd, 4)[0])
+        break
+    return found
+
+
 def write_fragment(sequence: int, runs: Sequence[Run]) -> tuple[bytes, bytes]:
     """
     One fragment, canonical: `moof` with the header of its `mdat`, and the payload of that.

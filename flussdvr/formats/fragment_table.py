@@ -26,7 +26,17 @@ from numpy.typing import NDArray
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.boxes import Buffer
-from flussdvr.formats.fmp4 import DURATION, NON_SYNC_BIT, SIZE, BlobInfo, TrackDefaults, parse_fragment, parse_init
+from flussdvr.formats.fmp4 import (
+    DURATION,
+    MOOF,
+    NON_SYNC_BIT,
+    SIZE,
+    TRAF,
+    BlobInfo,
+    TrackDefaults,
+    parse_fragment,
+    parse_init,
+)
 from flussdvr.formats.index_headers import DamagedIndex, Headers, init_size, read_headers
 from flussdvr.formats.sample_table import (
     RUN,
@@ -51,6 +61,7 @@ __all__ = ["DamagedIndex", "FragmentTable", "SampleTable", "Segments"]
 DEFAULT_SEGMENT_MS = 5000
 MAX_SECONDS = 1 << 40
 """Of a UTC that is computed with: no date beyond it can be meant."""
+_MOOF = int.from_bytes(b"moof")
 _NO_INTS: Ints = np.empty(0, np.int64)
 
 
@@ -304,6 +315,11 @@ class FragmentTable:
                 return track
         raise KeyError(track_id)
 
+    @property
+    def present(self) -> tuple[Track, ...]:
+        """The tracks that have samples."""
+        return tuple(track for track in self.tracks if (self._runs["track_id"] == track.id).any())
+
     def runs_of(self, track_ids: Collection[int], first: int = 0, stop: int | None = None) -> Records:
         """Records of `sample_table.RUN` of tracks in the fragments `[first, stop)`, in the order of the blob."""
         stop = len(self) if stop is None else stop
@@ -321,6 +337,17 @@ class FragmentTable:
         """Presentation time of the first sample of each of `runs`, UTC ticks."""
         begins: Ints = runs["dts"] + first_cto(words(self._bytes[: self._filled]), runs)
         return begins
+
+    def sequence(self, fragment: int) -> int:
+        """
+        The number in the `mfhd` of a fragment, wherever in a table it stands; where it is not canonical, its place.
+        """
+        at = int(np.searchsorted(self._runs["fragment"], fragment))
+        traf = int(self._runs["rows"][at]) - TRAF.size if at < len(self._runs) else -1
+        word = words(self._bytes[: self._filled])
+        if traf < MOOF.size or int(word[traf - MOOF.size + 4]) != _MOOF:
+            return fragment + 1
+        return int(word[traf - 4])
 
     def samples(self, track_id: int, first: int = 0, stop: int | None = None) -> SampleTable:
         """

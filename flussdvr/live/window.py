@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flussdvr.errors import FormatError
+from flussdvr.formats.fmp4 import track_ids
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.media import Track
@@ -36,7 +38,7 @@ MOST_BYTES = 128 << 20
 class LiveSegment:
     """
     `discontinuity`: it does not continue the segment before it. `fragments` is empty where the bytes are left to the
-    archive.
+    archive. `track_ids`: of tracks that have samples in it.
     """
 
     sequence: int
@@ -48,6 +50,7 @@ class LiveSegment:
     fragments: list[LiveFragment] = field(default_factory=list)
     size: int = 0
     complete: bool = False
+    track_ids: set[int] = field(default_factory=set)
     _table: FragmentTable | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -61,6 +64,11 @@ class LiveSegment:
         return table
 
     @property
+    def present(self) -> tuple[Track, ...]:
+        """The tracks that have samples in it."""
+        return tuple(track for track in self.tracks if track.id in self.track_ids)
+
+    @property
     def data(self) -> bytes:
         return b"".join(fragment.data for fragment in self.fragments)
 
@@ -70,6 +78,14 @@ class Gap:
     """Told to subscribers in place of a fragment: the next one does not continue the last."""
 
     reason: str
+
+
+def _track_ids(fragment: LiveFragment, tracks: tuple[Track, ...]) -> set[int]:
+    """Of the tracks that have samples in `fragment`; of all of them where that cannot be read."""
+    try:
+        return track_ids(fragment.data[: fragment.head_size])
+    except FormatError:
+        return {track.id for track in tracks}
 
 
 Subscriber = Callable[[LiveFragment | Gap], None]
@@ -138,6 +154,8 @@ class LiveWindow:
             self._discontinuity = False
         growing = self.growing
         growing.fragments.append(fragment)
+        if len(growing.track_ids) < len(growing.tracks):
+            growing.track_ids |= _track_ids(fragment, growing.tracks)
         growing.size += len(fragment.data)
         growing.end_ms = fragment.end_ms
         for subscriber in tuple(self._subscribers):

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flussdvr.media import Track
 from flussdvr.playback.inits import Inits
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.playlist import Block, Piece, render_block
-from flussdvr.playback.sources import Source
+from flussdvr.playback.sources import Source, no_such_tracks
+from flussdvr.playback.track_sets import Choice, choose, steady_view
 from flussdvr.playback.view import View
 from flussdvr.timeline import Range
 
@@ -44,10 +44,30 @@ class Blocks:
 
     async def pieces(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
         """
-        Complete segments that begin inside `window`, oldest first.
+        Complete segments that begin inside `window`, oldest first; all with the same kinds of tracks.
 
-        With `enough`, no more blobs are looked at once so many have had some.
+        With `enough`, no more blobs are looked at once so many have had some. Raises `DvrError` NOT_FOUND where none of
+        the selected tracks is in any of them.
         """
+        pieces = await self.recorded(source, window, view, enough)
+        steady = steady_view(view, [piece.block for piece in pieces])
+        return _real(pieces if steady == view else await self.recorded(source, window, steady, enough), view)
+
+    def live(self, source: Source, view: View) -> list[Piece]:
+        """The complete segments of the live window, all with the same kinds of tracks. Raises as `pieces`."""
+        pieces = self.recorded_live(source, view)
+        steady = steady_view(view, [piece.block for piece in pieces])
+        return _real(pieces if steady == view else self.recorded_live(source, steady), view)
+
+    def recorded_live(self, source: Source, view: View) -> list[Piece]:
+        """As `live`, each with the tracks that it has."""
+        pieces: list[Piece] = []
+        for block in self.of_live(source, view, None):
+            pieces.append(Piece(block, 0, len(block), bool(pieces) or not block.continuous))
+        return pieces
+
+    async def recorded(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
+        """As `pieces`, each with the tracks that it has."""
         pieces: list[Piece] = []
         if source.archive is not None:
             for blob in source.archive.blobs(window):
@@ -66,8 +86,9 @@ class Blocks:
         if cached is not None and cached[0] == state:
             return cached[1]
         table = await source.archive.table(blob)
-        init = "" if view.container == "ts" else self.inits.url(table.init, table.tracks, view.selection)
-        block = await self._cpu.do(_render, table.segments(blob.closed), table.tracks, blob, view, init)
+        choice = choose(table.tracks, table.present, view)
+        init = self._init(table.init, choice, view)
+        block = await self._cpu.do(_render, table.segments(blob.closed), blob, view, init, choice)
         self._cache.put(key, (state, block), block.cost)
         return block
 
@@ -88,7 +109,9 @@ class Blocks:
 
     def _render_live(self, segments: Sequence[LiveSegment], view: View) -> Block:
         first = segments[0]
-        init = "" if view.container == "ts" else self.inits.url(first.init, first.tracks, view.selection)
+        present = {track for segment in segments for track in segment.present}
+        choice = choose(first.tracks, [track for track in first.tracks if track in present], view)
+        init = self._init(first.init, choice, view)
         begin, end, size = (
             np.array([getattr(segment, name) for segment in segments], np.int64)
             for name in ("begin_ms", "end_ms", "size")
@@ -102,10 +125,18 @@ class Blocks:
             init,
             tracks=first.tracks,
             continuous=not first.discontinuity,
+            shown=choice.shown,
+            gap=choice.gap,
+            folder=view.folder,
         )
 
+    def _init(self, init: bytes, choice: Choice, view: View) -> str:
+        if view.container == "ts" or choice.gap:
+            return ""
+        return view.folder + self.inits.url(init, choice.tracks, view.selection)
 
-def _render(segments: Segments, tracks: tuple[Track, ...], blob: Blob, view: View, init: str) -> Block:
+
+def _render(segments: Segments, blob: Blob, view: View, init: str, choice: Choice) -> Block:
     """In the CPU worker."""
     count = int(segments.complete.sum())
     return render_block(
@@ -116,9 +147,19 @@ def _render(segments: Segments, tracks: tuple[Track, ...], blob: Blob, view: Vie
         view.extension,
         init,
         compress=blob.closed,
-        tracks=tracks,
+        tracks=choice.tracks,
         continuous=blob.after is None,
+        shown=choice.shown,
+        gap=choice.gap,
+        folder=view.folder,
     )
+
+
+def _real(pieces: list[Piece], view: View) -> list[Piece]:
+    """`pieces`, if any of them has any of the selected tracks."""
+    if pieces and view.selection is not None and not any(piece.block.shown for piece in pieces):
+        raise no_such_tracks()
+    return pieces
 
 
 def _is_later(segment: LiveSegment, piece: Piece) -> bool:

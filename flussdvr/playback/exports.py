@@ -160,7 +160,7 @@ class Exports:
             first = part.first
             if not init:
                 init, first = part.table.init, last_sync(part.table, window.begin_ms)
-                bodies.append(Body((init_of(init, part.table.tracks, selection),)))
+                bodies.append(Body((init_of(init, part.table.tracks, selection, silence=False),)))
             elif part.table.init != init:
                 if partly:
                     break

@@ -24,6 +24,7 @@ import numpy as np
 
 from flussdvr.formats.codec_string import codec_string
 from flussdvr.formats.mpegts_lane import CARRIED, NotCarried
+from flussdvr.formats.silence import silent_track
 from flussdvr.media import Track
 from flussdvr.playback.blocks import Blocks
 from flussdvr.playback.discontinuities import Discontinuities
@@ -37,8 +38,8 @@ from flussdvr.playback.playlist import (
     ts_bandwidth,
     with_query,
 )
-from flussdvr.playback.selection import selected, spell_selection, track_names
-from flussdvr.playback.sources import Source, no_recordings
+from flussdvr.playback.selection import spell_selection, track_names
+from flussdvr.playback.sources import Source, no_recordings, no_such_tracks
 from flussdvr.playback.ts_continuity import corrupt
 from flussdvr.playback.view import View
 from flussdvr.timeline import Range, RangeSet
@@ -77,7 +78,7 @@ class Hls:
 
     async def live(self, source: Source, view: View) -> MediaPlaylist:
         window = source.window
-        pieces = list(self._live_pieces(source, view))
+        pieces = self.blocks.live(source, view)
         if window is None or not pieces:
             raise no_recordings()
         _require_carried(pieces, view)
@@ -139,16 +140,18 @@ class Hls:
         up: str,
         query: str,
         measured: int = MEASURED,
+        grows: bool = False,
     ) -> Variant:
         """
         The one variant of a stream in `window` (`None`: live); `child` is the media playlist's name, `up` the way
         from the playlist to the stream's own directory. Bandwidth: the peak of all that the live
-        list has ever had, or of the first `measured` blobs of the window.
+        list has ever had, or of the first `measured` blobs of the window. A list that `grows` gets its tracks by name:
+        what comes to it later must not change them.
         """
         if window is None:
-            pieces = list(self._live_pieces(source, view))
+            pieces = self.blocks.recorded_live(source, view)
         else:
-            pieces = await self.blocks.pieces(source, window, view, enough=measured)
+            pieces = await self.blocks.recorded(source, window, view, enough=measured)
         if not pieces:
             raise no_recordings()
         peak, average = bandwidth(pieces)
@@ -157,25 +160,31 @@ class Hls:
         if view.container == "ts":
             peak, average = ts_bandwidth(peak), ts_bandwidth(average)
         _require_carried(pieces, view)
-        tracks = selected(pieces[-1].block.tracks, view.selection)
-        names = track_names(pieces[-1].block.tracks)
+        tracks, names, silence = _shown(pieces)
+        if not tracks:
+            raise no_such_tracks()
         video = next((track for track in tracks if track.is_video), None)
         audio = [track for track in tracks if not track.is_video]
         playlist = f"{child}.{view.container}.m3u8"
         renditions: list[Rendition] = []
         choice: str | None = spell_selection(view.selection) if view.selection else None
         if video is not None and len(audio) > 1:
-            choice = names[video.id]
+            choice = names[video]
             renditions = [
-                _rendition(track, names[track.id], with_query(f"{up}tracks-{names[track.id]}/{playlist}", query), first)
+                _rendition(track, names[track], with_query(f"{up}tracks-{names[track]}/{playlist}", query), first)
                 for first, track in ((track is audio[0], track) for track in audio)
             ]
+        elif choice is None and grows:
+            choice = "".join(names[track] for track in tracks)
         folder = f"tracks-{choice}/" if choice else ""
+        codecs = [codec_string(track) for track in tracks]
+        if silence and audio:
+            codecs.append(codec_string(silent_track(0)))
         return Variant(
             with_query(f"{up}{folder}{playlist}", query),
             peak,
             average,
-            tuple(dict.fromkeys(codec_string(track) for track in tracks)),
+            tuple(dict.fromkeys(codecs)),
             video.width if video else 0,
             video.height if video else 0,
             video.frame_rate if video else None,
@@ -183,12 +192,6 @@ class Hls:
         )
 
     # -- choosing segments --------------------------------------------------------------------------------------------
-
-    def _live_pieces(self, source: Source, view: View) -> Sequence[Piece]:
-        pieces: list[Piece] = []
-        for block in self.blocks.of_live(source, view, None):
-            pieces.append(Piece(block, 0, len(block), bool(pieces) or not block.continuous))
-        return pieces
 
     async def _pieces(self, source: Source, begin_ms: int, end_ms: int, view: View) -> list[Piece]:
         if end_ms <= begin_ms:
@@ -274,7 +277,7 @@ def _require_carried(pieces: Sequence[Piece], view: View) -> None:
     """Raises `DvrError` where the container has no place for a track: a list without it would hide that."""
     if view.container != "ts":
         return
-    for track in selected(pieces[-1].block.tracks, view.selection):
+    for track in pieces[-1].block.shown:
         if track.codec not in CARRIED:
             raise corrupt(NotCarried(track.codec))
 
@@ -288,6 +291,20 @@ def _moment(ranges: RangeSet, begin_ms: int, age_ms: int) -> int:
         if left <= 0:
             return at_ms
     return at_ms + left
+
+
+def _shown(pieces: Sequence[Piece]) -> tuple[list[Track], dict[Track, str], bool]:
+    """
+    The tracks of a list, each as the newest recording has it, their names, and whether any recording lacks a sound
+    that another has.
+    """
+    found: dict[str, Track] = {}
+    for piece in pieces:
+        names = track_names(piece.block.tracks)
+        found.update((names[track.id], track) for track in piece.block.shown)
+    sounds = {sum(not track.is_video for track in piece.block.shown) for piece in pieces}
+    ordered = sorted(found, key=lambda name: (name[0] != "v", int(name[1:])))
+    return [found[name] for name in ordered], {found[name]: name for name in ordered}, len(sounds) > 1
 
 
 def _rendition(track: Track, name: str, uri: str, default: bool) -> Rendition:

@@ -24,7 +24,7 @@ from flussdvr.formats.fmp4 import parse_init, write_init
 from flussdvr.media import Track
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.reading import ReaderOf, read_extent
-from flussdvr.playback.selection import Selection, selected
+from flussdvr.playback.selection import Selection, selected, silent
 from flussdvr.playback.sources import Source
 
 if TYPE_CHECKING:
@@ -42,12 +42,20 @@ def digest_of(init: bytes) -> str:
     return sha256(init).hexdigest()[:16]
 
 
-def init_of(init: bytes, tracks: tuple[Track, ...], selection: Selection | None) -> bytes:
-    """The init segment of the selected tracks: `init` itself where that is all of them. Raises NOT_FOUND for none."""
-    chosen = selected(tracks, selection)
+def init_of(init: bytes, tracks: tuple[Track, ...], selection: Selection | None, silence: bool = True) -> bytes:
+    """
+    The init segment of the selected tracks: `init` itself where that is all of them. With `silence`, sound that is
+    selected and not there is in it too. Raises NOT_FOUND for none.
+    """
+    chosen = _chosen(tracks, selection) if silence else selected(tracks, selection)
     if not chosen:
         raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
-    return init if len(chosen) == len(tracks) else write_init(chosen)
+    return init if chosen == tracks else write_init(chosen)
+
+
+def _chosen(tracks: tuple[Track, ...], selection: Selection | None) -> tuple[Track, ...]:
+    """The selected tracks, with silence for sound that is not there."""
+    return (*selected(tracks, selection), *silent(tracks, selection))
 
 
 @dataclass(slots=True, eq=False)
@@ -99,8 +107,10 @@ class Inits:
             return known
         window = source.window
         if window is not None and window.init:
-            chosen = selected(window.tracks, selection)
-            if chosen and digest_of(init_of(window.init, window.tracks, selection)) == digest:
+            if (
+                _chosen(window.tracks, selection)
+                and digest_of(init_of(window.init, window.tracks, selection)) == digest
+            ):
                 return self._remembered(init_of(window.init, window.tracks, selection))
         if source.archive is not None:
             init = await self._search(source.archive, digest, selection)
@@ -143,10 +153,10 @@ class Inits:
             await waiter
 
     async def _matching(self, found: _Found, digest: str, selection: Selection | None) -> bytes | None:
-        chosen = selected(found.tracks, selection)
+        chosen = _chosen(found.tracks, selection)
         if not chosen:
             return None
-        if len(chosen) == len(found.tracks):
+        if chosen == found.tracks:
             return found.init if self._digest(found, chosen, found.init) == digest else None
         key = found.init, tuple(track.id for track in chosen)
         known = self._digests.get(key)

@@ -36,6 +36,8 @@ Column = NDArray[np.int64]
 
 VERSION = 7
 TS_VERSION = 3
+GAP_VERSION = 8
+"""Of lists with `EXT-X-GAP`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +48,8 @@ class Block:
     `begin_ms`, `end_ms`, `size`: one entry a segment. `text[start[i]:stop[i]]` are a segment's own lines; between
     them stand the tags of the discontinuities at `breaks`. `init`: the URL of the init segment, empty for MPEG-TS.
     `continuous`: the blob's recorder knew of no gap before it. `deflated`: `text` compressed, if worth keeping.
+    `shown`: those of its `tracks` that the list wants and that have samples in it; `gap`: the list cannot do without
+    one that has none, so its segments are listed as missing.
     """
 
     sequence: int
@@ -60,6 +64,8 @@ class Block:
     deflated: bytes = b""
     tracks: tuple[Track, ...] = ()
     continuous: bool = True
+    shown: tuple[Track, ...] = ()
+    gap: bool = False
 
     def __len__(self) -> int:
         return len(self.start)
@@ -122,8 +128,15 @@ def render_block(
     compress: bool = False,
     tracks: tuple[Track, ...] = (),
     continuous: bool = True,
+    shown: tuple[Track, ...] | None = None,
+    gap: bool = False,
+    folder: str = "",
 ) -> Block:
-    """The block of segments `[begin_ms[i], end_ms[i])`; a hole between two of them is a discontinuity."""
+    """
+    The block of segments `[begin_ms[i], end_ms[i])`; a hole between two of them is a discontinuity. `folder`: what
+    their URLs begin with.
+    """
+    missing = "#EXT-X-GAP\n" if gap else ""
     lines: list[str] = []
     starts, stops, breaks = [], [], []
     at = 0
@@ -131,7 +144,7 @@ def render_block(
     for index, (begin, end) in enumerate(zip(begin_ms.tolist(), end_ms.tolist(), strict=True)):
         if begin // 60_000 != minute:
             minute = begin // 60_000
-            prefix = utc_datetime(begin).strftime("%Y/%m/%d/%H/%M/")
+            prefix = utc_datetime(begin).strftime(f"{folder}%Y/%m/%d/%H/%M/")
         if previous is not None and begin != previous:
             tags = f"#EXT-X-DISCONTINUITY\n{date_time(begin)}"
             lines.append(tags)
@@ -140,7 +153,7 @@ def render_block(
         previous = end
         second, duration = begin % 60_000, end - begin
         line = (
-            f"#EXTINF:{duration // 1000}.{duration % 1000:03d},\n"
+            f"{missing}#EXTINF:{duration // 1000}.{duration % 1000:03d},\n"
             f"{prefix}{second // 1000:02d}.{second % 1000:03d}-{duration:05d}.{extension}\n"
         )
         lines.append(line)
@@ -149,9 +162,10 @@ def render_block(
         stops.append(at)
     text = "".join(lines).encode()
     deflated = deflate(text) if compress else b""
-    return Block(
+    block = Block(
         sequence, begin_ms, end_ms, size, init, text, starts, stops, tuple(breaks), deflated, tracks, continuous
     )
+    return replace(block, shown=tracks if shown is None else shown, gap=gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +228,7 @@ class MediaPlaylist:
             if self._ready(piece):
                 yield piece.block.text, piece.block.deflated
             elif self.query:
-                end = b"m4s\n" if piece.block.init else b"ts\n"
+                end = b"ts\n" if piece.text.endswith(b".ts\n") else b"m4s\n"
                 yield piece.text.replace(b"." + end, b"." + end[:-1] + b"?" + self.query.encode() + b"\n"), b""
             else:
                 yield piece.text, b""
@@ -222,10 +236,12 @@ class MediaPlaylist:
             yield b"#EXT-X-ENDLIST\n", b""
 
     def _head(self) -> str:
-        fragmented = any(piece.block.init for piece in self.pieces)
+        version = VERSION if any(piece.block.init for piece in self.pieces) else TS_VERSION
+        if any(piece.block.gap for piece in self.pieces):
+            version = GAP_VERSION
         lines = [
             "#EXTM3U",
-            f"#EXT-X-VERSION:{VERSION if fragmented else TS_VERSION}",
+            f"#EXT-X-VERSION:{version}",
             f"#EXT-X-TARGETDURATION:{-(-self.target_ms // 1000)}",
             f"#EXT-X-MEDIA-SEQUENCE:{self.pieces[0].sequence if self.pieces else 0}",
         ]

@@ -2,8 +2,8 @@
 A segment by its absolute time, as a body.
 
     fMP4, all tracks    one extent of the blob, or the fragments in RAM
-    fMP4, some tracks   for each fragment a synthesised `moof` and an extent
-    MPEG-TS             muxed
+    fMP4, some tracks   for each fragment a synthesised `moof` and an extent; silence for selected sound that is missing
+    MPEG-TS             muxed, with the same silence
 
 The same bytes whether they come from RAM or from the disk, from this server or another.
 """
@@ -13,8 +13,10 @@ from __future__ import annotations
 from flussdvr.archive.body import Body
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.demuxed import demuxed
+from flussdvr.formats.fmp4 import write_fragment
 from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, segment_span
 from flussdvr.playback.selection import selected
+from flussdvr.playback.silence import silent_runs
 from flussdvr.playback.sources import Source
 from flussdvr.playback.ts_segments import TsSegments
 from flussdvr.playback.view import View
@@ -35,18 +37,22 @@ class Segments:
             return Body((await self._ts.segment(source, begin_ms, duration_ms, view.selection),))
         live = live_segment(source, begin_ms, duration_ms)
         if live is not None:
-            if len(selected(live.tracks, view.selection)) == len(live.tracks):
+            if view.selection is None:
                 return Body(tuple(fragment.data for fragment in live.fragments))
-            return select(segment_span(live), view)
-        return select(await self._index.find(source, begin_ms, duration_ms), view)
+            return select(segment_span(live), view, silence=True)
+        return select(await self._index.find(source, begin_ms, duration_ms), view, silence=True)
 
 
-def select(span: Span, view: View) -> Body:
-    """What of `span` belongs to the selected tracks. Raises `DvrError` NOT_FOUND, CORRUPT."""
+def select(span: Span, view: View, silence: bool = False) -> Body:
+    """
+    What of `span` belongs to the selected tracks; with `silence`, selected sound that has nothing in it is silent.
+    Raises `DvrError` NOT_FOUND, CORRUPT.
+    """
     tracks = selected(span.table.tracks, view.selection)
-    if not tracks:
+    runs = silent_runs(span, tracks, view.selection) if silence else []
+    if not tracks and not runs:
         raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
-    if len(tracks) == len(span.table.tracks):
+    if len(tracks) == len(span.table.tracks) and not runs:
         return span.body
     parts: list[Body] = []
     try:
@@ -58,4 +64,6 @@ def select(span: Span, view: View) -> Body:
                 parts.append(span.body.slice(begin, begin + part[1]))
     except FormatError as error:
         raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
+    if runs:
+        parts.append(Body(write_fragment(span.table.sequence(span.stop - 1) + 1, runs)))
     return Body.of(piece for body in parts for piece in body.parts)

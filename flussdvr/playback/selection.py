@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from flussdvr.errors import DvrError, Kind
+from flussdvr.formats.silence import silent_track
 from flussdvr.media import Track
 
 Selection = tuple[tuple[str, int], ...]
@@ -52,6 +53,18 @@ def track_names(tracks: Iterable[Track]) -> dict[int, str]:
         counts[kind] += 1
         names[track.id] = f"{kind}{counts[kind]}"
     return names
+
+
+def silent(tracks: Sequence[Track], selection: Selection | None) -> tuple[Track, ...]:
+    """
+    Silence for each sound that `selection` names by kind and that is not there: what a list shows in its place.
+
+    The tracks have the ids that they would have at their places behind `tracks`.
+    """
+    count = sum(1 for track in tracks if not track.is_video)
+    places = [place for kind, place in selection or () if kind == "a" and place > count]
+    last = max((track.id for track in tracks), default=0)
+    return tuple(silent_track(last + place - count) for place in places)
 
 
 def selected(tracks: Sequence[Track], selection: Selection | None) -> tuple[Track, ...]:

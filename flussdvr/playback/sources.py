@@ -60,3 +60,7 @@ def source_of(streams: Streams, name: str) -> Source:
 
 def no_recordings() -> DvrError:
     return DvrError(Kind.NOT_FOUND, NO_RECORDINGS, "nothing is recorded in this window")
+
+
+def no_such_tracks() -> DvrError:
+    return DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")

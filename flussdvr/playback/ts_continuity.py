@@ -28,21 +28,26 @@ SLACK_TICKS = 10 * TICKS_PER_MS
 """Rounding at the seam of two blobs: PCRs are 90 ms apart, 100 ms are allowed."""
 
 
+PlaceKey = tuple[int, int, int, int, int | None, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """
     A span in a stream: `shift_ms` earlier than it was recorded, `lead` ticks of 90 kHz of PCR in front of its first
-    decode time, `version` of its PMT (`None`: what follows from its tracks).
+    decode time, `version` of its PMT (`None`: what follows from its tracks). `silence`: selected sound that has nothing
+    in it is silent.
     """
 
     span: Span
     shift_ms: int = 0
     lead: int = 0
     version: int | None = None
+    silence: bool = False
 
     @property
-    def key(self) -> tuple[int, int, int, int, int | None]:
-        return self.span.begin_ms, self.span.end_ms, self.shift_ms, self.lead, self.version
+    def key(self) -> PlaceKey:
+        return self.span.begin_ms, self.span.end_ms, self.shift_ms, self.lead, self.version, self.silence
 
 
 class Continuity:

@@ -22,7 +22,7 @@ from flussdvr.playback.lru import Lru
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.shared import Shared
 from flussdvr.playback.sources import Source
-from flussdvr.playback.ts_continuity import Placed
+from flussdvr.playback.ts_continuity import Placed, PlaceKey
 from flussdvr.playback.ts_segments import TsSegments, measure
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MEASURED_MS = 2 * 3_600_000
 KEPT = 50_000
 """Sizes of segments that are remembered: about 80 hours."""
 
-Key = tuple[str, Selection | None, tuple[tuple[int, int, int, int, int | None], ...]]
+Key = tuple[str, Selection | None, tuple[PlaceKey, ...]]
 
 
 @dataclass(frozen=True, slots=True)

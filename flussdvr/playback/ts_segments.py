@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from flussdvr.archive.body import Extent
 from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.formats.fmp4 import Run
 from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
 from flussdvr.formats.sample_table import SampleTable
 from flussdvr.playback.fragments import SegmentIndex, live_segment, live_span, segment_span
@@ -21,8 +22,9 @@ from flussdvr.playback.lru import Lru
 from flussdvr.playback.reading import ReaderOf, read_extent
 from flussdvr.playback.selection import Selection, selected
 from flussdvr.playback.shared import Shared
+from flussdvr.playback.silence import silent_runs
 from flussdvr.playback.sources import Source
-from flussdvr.playback.ts_continuity import Continuity, Placed, Used, corrupt, used_by_all
+from flussdvr.playback.ts_continuity import Continuity, Placed, PlaceKey, Used, corrupt, used_by_all
 from flussdvr.timeline import to_ticks
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ CACHE_BYTES = 128 << 20
 KEPT = 2000
 """Fragments in RAM of which it is known what they take of the time."""
 
-Key = tuple[str, Selection | None, tuple[int, int, int, int, int | None]]
+Key = tuple[str, Selection | None, PlaceKey]
 """The stream, which tracks, and the place of the span (`Placed.key`)."""
 
 
@@ -52,10 +54,10 @@ class TsSegments:
         """One segment by its absolute time. Raises `DvrError` NOT_FOUND."""
         live = live_segment(source, begin_ms, duration_ms)
         span = segment_span(live) if live is not None else await self._index.find(source, begin_ms, duration_ms)
-        return await self.placed(source, Placed(span), selection)
+        return await self.placed(source, Placed(span, silence=selection is not None), selection)
 
     def is_made(self, source: Source, begin_ms: int, end_ms: int, selection: Selection | None) -> bool:
-        return (source.name, selection, (begin_ms, end_ms, 0, 0, None)) in self._cache
+        return (source.name, selection, (begin_ms, end_ms, 0, 0, None, selection is not None)) in self._cache
 
     async def placed(self, source: Source, placed: Placed, selection: Selection | None) -> bytes:
         """
@@ -92,24 +94,29 @@ class TsSegments:
     async def _make(self, placed: Placed, key: Key) -> bytes:
         span, selection = placed.span, key[1]
         tracks = selected(span.table.tracks, selection)
-        if not tracks:
+        silence = silent_runs(span, tracks, selection) if placed.silence else []
+        if not tracks and not silence:
             raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
         tables = [span.table.samples(track.id, span.first, span.stop) for track in tracks]  # grows: in the reactor
         data = [
             await self._reader(part.path).do(read_extent, part) if isinstance(part, Extent) else part
             for part in span.body.parts
         ]
-        packets: bytes = await self._cpu.do(mux, tables, data, placed)
+        packets: bytes = await self._cpu.do(mux, tables, data, placed, silence)
         self._cache.put(key, packets, len(packets))
         return packets
 
 
-def mux(tables: Sequence[SampleTable], data: Sequence[bytes], placed: Placed) -> bytes:
-    """In the CPU worker. Raises `DvrError` CORRUPT."""
+def mux(tables: Sequence[SampleTable], data: Sequence[bytes], placed: Placed, silence: Sequence[Run] = ()) -> bytes:
+    """In the CPU worker. `silence`: for tracks that are not among `tables` or have no sample. `DvrError` CORRUPT."""
     whole = data[0] if len(data) == 1 else b"".join(data)
     try:
-        runs = [run_of(table, whole, placed.span.offset, placed.shift_ms) for table in tables]
-        muxer = TsMuxer([table.track for table in tables], placed.version)
+        runs: list[TsRun | Run] = [
+            run_of(table, whole, placed.span.offset, placed.shift_ms) for table in tables if len(table)
+        ]
+        tracks = {track.id: track for track in (*(table.track for table in tables), *(run.track for run in silence))}
+        muxer = TsMuxer(list(tracks.values()), placed.version)
+        runs += silence
         return muxer.segment(runs, lead=placed.lead)
     except FormatError as error:
         raise corrupt(error) from None

@@ -11,10 +11,14 @@ from flussdvr.playback.selection import Selection
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The container (`fmp4` or `ts`) and a choice of tracks, all of them for `None`."""
+    """
+    The container (`fmp4` or `ts`) and a choice of tracks, all of them for `None`. `folder`: what a list puts in front
+    of the URLs in it, where it makes the choice itself.
+    """
 
     container: str
     selection: Selection | None = None
+    folder: str = ""
 
     @property
     def extension(self) -> str:

@@ -316,7 +316,9 @@ class MediaSite:
         self._segments(parsed, source, window)
         measured = FEW if isinstance(parsed, TimeshiftAbsPlaylist | TimeshiftRelPlaylist) else MEASURED
         hls = self.playback.hls
-        return await hls.variant(source, window, view, parsed.child, parsed.up, parsed.inherited, measured)
+        ends = isinstance(parsed, ArchivePlaylist) and parsed.duration_ms is not None
+        grows = not ends or (window is not None and window.end_ms > self.now_ms())
+        return await hls.variant(source, window, view, parsed.child, parsed.up, parsed.inherited, measured, grows)
 
     def _images(self, parsed: ArchivePlaylist, variant: Variant, up: str) -> bytes:
         if self.pictures is None or not variant.width:

@@ -17,6 +17,7 @@ KNOWN = {
     *("EXT-X-DISCONTINUITY-SEQUENCE", "EXT-X-DISCONTINUITY", "EXT-X-MAP", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-ENDLIST"),
     *("EXT-X-INDEPENDENT-SEGMENTS", "EXT-X-START", "EXT-X-MEDIA", "EXT-X-STREAM-INF"),
     *("EXT-X-IMAGE-STREAM-INF", "EXT-X-IMAGES-ONLY", "EXT-X-TILES"),
+    "EXT-X-GAP",
 }
 ONCE = {
     *("EXTM3U", "EXT-X-VERSION", "EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE"),
@@ -93,7 +94,8 @@ def parse(text: str) -> MediaList:
             pending = {}
         elif tag == "EXT-X-MAP":
             uri_map = re.search(r'URI="([^"]+)"', value).group(1)  # type: ignore[union-attr]
-        elif tag in ("EXTINF", "EXT-X-DISCONTINUITY", "EXT-X-PROGRAM-DATE-TIME"):
+        elif tag in ("EXTINF", "EXT-X-DISCONTINUITY", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-GAP"):
+            assert tag != "EXT-X-GAP" or made.version >= 8, "EXT-X-GAP needs version 8 [8216bis section 8]"
             assert tag not in pending, f"{tag} stands twice before a segment"
             pending[tag] = value
         elif tag in ("EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE"):

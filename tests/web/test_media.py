@@ -235,7 +235,7 @@ def test_live(recording: Recording) -> None:
     assert "PLAYLIST-TYPE" not in answer.text and "ENDLIST" not in answer.text
     assert len(decoded(resource(server, "/ort/mono.m3u8"))) == 80
     assert len(decoded(resource(server, "/ort/video.m3u8"))) == 80
-    assert server.get("/ort/index.m3u8").urls == ["mono.fmp4.m3u8"]
+    assert server.get("/ort/index.m3u8").urls == ["tracks-v1a1/mono.fmp4.m3u8"]
     assert len(decoded(resource(server, "/ort/tracks-a1/mono.m3u8"), "audio")) > 300
 
 
@@ -354,7 +354,7 @@ def test_timeshift_abs_belongs_to_the_session(recording: Recording) -> None:
     assert shown("a") == ["02", "04", "06", "08"]
     assert shown("b") == ["00", "02", "04"]
     answer = server.get(f"/ort/timeshift_abs-{S}.m3u8?token=b")
-    assert answer.urls == [f"mono-timeshift_abs-{S}.fmp4.m3u8?token=b"]
+    assert answer.urls == [f"tracks-v1a1/mono-timeshift_abs-{S}.fmp4.m3u8?token=b"]
 
 
 def test_sliding_lists_count_discontinuities(recording: Recording) -> None:
