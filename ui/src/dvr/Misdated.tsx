@@ -1,5 +1,4 @@
 /** What was recorded while the clock was wrong: kept, and in no list until somebody dates it anew. */
-import { Icon } from "../common/Icon";
 import { formatMoment, formatSpan, shownZone } from "../common/time";
 import type { Archive } from "./archive";
 
@@ -9,9 +8,7 @@ export function Misdated({ name, archive }: { name: string; archive: Archive }) 
   const zone = shownZone.value;
   return (
     <section class="dvr-list card" aria-label="With a wrong date">
-      <h2>
-        <Icon name="warning" /> With a wrong date
-      </h2>
+      <h2>With a wrong date</h2>
       <p class="soft small">
         Recorded while the server's clock was wrong. Nothing is lost; <code>flussdvr redate</code> moves them to their
         true time (stream <bdi>{name}</bdi>).
