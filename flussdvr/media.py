@@ -120,7 +120,7 @@ class DataLost:
     count: int
 
 
-NOT_STORED = "there is no way to store it in MP4 here"
+NOT_STORED = "this server cannot record it"
 """Why a codec that we do not know is left out."""
 
 

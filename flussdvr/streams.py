@@ -29,6 +29,7 @@ from flussdvr.config.overrides import check_neighbours
 from flussdvr.errors import DvrError
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint, PublishPoints, PublishRefused
+from flussdvr.ingest.source import program_of
 from flussdvr.live.stream import Recorder, Stream
 from flussdvr.live.window import LiveWindow
 from flussdvr.timeline import Range
@@ -271,7 +272,13 @@ class Streams(Service):
         assert sink is not None
         permit = self._permit(lambda: running.settings)
         return PublishPoint(
-            settings.name, sink, settings.password, silence_s(settings), None, permit, sink.published_by
+            settings.name,
+            sink,
+            settings.password,
+            silence_s(settings),
+            permit=permit,
+            on_published=sink.published_by,
+            program=program_of(sink.options, sink.url),
         )
 
     def _permit(self, settings: Callable[[], StreamSettings]) -> Permit:
@@ -309,7 +316,8 @@ class Streams(Service):
             return point
 
         permit = self._permit(lambda: settings)
-        return Offer(name, settings.password, silence_s(settings), permit, begin)
+        program = next((program_of(one.options) for one in settings.inputs if one.url.startswith("publish://")), None)
+        return Offer(name, settings.password, silence_s(settings), permit, begin, program)
 
     def _publishable(self, name: str) -> StreamSettings | None:
         """The settings that a template has for publishers of this name, if a stream can be made of them now."""

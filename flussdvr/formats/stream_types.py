@@ -92,7 +92,7 @@ _NAMES = {
 }
 """Pictures and sound by stream type."""
 _REGISTERED_NAMES = {
-    b"AV01": "AV1 video",
+    b"AV01": "AV1 video in MPEG-TS",
     b"VC-1": "VC-1 video",
     b"VC-4": "VC-4 video",
     b"drac": "Dirac video",

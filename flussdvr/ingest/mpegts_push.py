@@ -26,7 +26,7 @@ class MpegTsPush:
     def __init__(self, published: PublishedInput, clock: IReactorTime) -> None:
         self.published = published
         self._clock = clock
-        self._demuxer = TsDemuxer()
+        self._demuxer = TsDemuxer(published.program)
         self._gather = Gather(clock, self._gathered)
         self._fruitless = 0
         self._heard = clock.seconds()

@@ -77,6 +77,8 @@ class PublishPoint:
     publisher: PublishedInput | None = None
     permit: Permit | None = None
     on_published: Callable[[str, str], None] = lambda proto, peer: None
+    program: int | None = None
+    """The program_number to take of a transport stream that is pushed."""
     removed: bool = False
 
 
@@ -94,6 +96,7 @@ class Offer:
     timeout_s: float
     permit: Permit | None
     begin: Callable[[], PublishPoint]
+    program: int | None = None
 
 
 class PublishedInput:
@@ -121,6 +124,12 @@ class PublishedInput:
         self._left_out: Sequence[LeftOut] = ()
         self._point = point if isinstance(point, PublishPoint) else None
         self._offer = point if isinstance(point, Offer) else None
+
+    @property
+    def program(self) -> int | None:
+        """The program_number that its stream wants of a transport stream."""
+        wanted = self._point or self._offer
+        return None if wanted is None else wanted.program
 
     @property
     def active(self) -> bool:

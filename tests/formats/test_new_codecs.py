@@ -22,6 +22,7 @@ from flussdvr.formats.mpeg2video import MpegVideoStream
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
 from flussdvr.media import Codec, MediaEvent, Sample, Track
+from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
 
 
 def from_ts(data: bytes, piece: int = 1316) -> tuple[tuple[Track, ...], dict[int, list[Sample]]]:
@@ -215,6 +216,18 @@ def test_opus_without_a_header() -> None:
     assert [(track.codec, track.channels) for track in tracks] == [(Codec.OPUS, 2)]
     times = [sample.dts for sample in samples[tracks[0].id]][1:]
     assert {after - before for before, after in zip(times, times[1:], strict=False)} == {960}
+
+
+@pytest.mark.parametrize("video", ["mpeg2video", "libsvtav1", "libvpx-vp9"])
+def test_their_key_frames_become_pictures(video: str) -> None:
+    if video == "mpeg2video":
+        tracks, samples = from_ts(encoded("mpegts", video, "mp2", bframes=2))
+    else:
+        tracks, samples = from_flv(tags(video, "libopus"))
+    keys = [sample.data for sample in samples[tracks[0].id] if sample.sync]
+    assert len(keys) >= 2
+    for key in keys:
+        assert key_frame_jpeg(tracks[0], key, Box(96, 64)).startswith(b"\xff\xd8")
 
 
 # -- Opus -------------------------------------------------------------------------------------------------------------

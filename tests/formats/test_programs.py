@@ -155,7 +155,7 @@ def test_a_pat_that_leads_nowhere_while_a_pmt_is_there() -> None:
             [(1, PMT_PID)],
             [(PMT_PID, ProgramMap(1, VIDEO_PID, (ElementaryStream(VIDEO_PID, 0x42),)))],
             1,
-            "AVS video on PID 256 is not recorded: there is no way to store it in MP4 here",
+            "AVS video on PID 256 is not recorded: this server cannot record it",
         ),
     ],
 )

@@ -101,3 +101,16 @@ def test_gather() -> None:
     gather.flush()
     clock.advance(1)
     assert len(ready) == 2 and not clock.getDelayedCalls()
+
+
+def test_the_program_that_the_stream_wants() -> None:
+    """What is pushed has one program, number 1: another one is answered with its number."""
+    point = PublishPoint("live", RecordingSink(), timeout_s=10, program=7)
+    points = PublishPoints()
+    points.add(point)
+    published = points.publish("live", "mpegts", "192.0.2.1:5", None)
+    body = MpegTsPush(published, Clock())
+    body.data_received(media("mpegts"))
+    body.finished()
+    told = point.sink.named("left_out")  # type: ignore[attr-defined]
+    assert told == [("left_out", ("program 7 is not recorded: there is none of that number; there is program 1",))]
