@@ -8,7 +8,8 @@ What is wrong now, as sentences for those who are on duty.
 
     recording_stopped  gap  source_lost  track_left_out  writes_dropped      of a stream
     root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
-    catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed  server_busy  clock_stepped  clock_unproven
+    deletion_failed  deletion_left  deletion_pending  catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed
+    server_busy  clock_stepped  clock_unproven
     recordings_misdated
 
 A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
@@ -50,6 +51,8 @@ MEASURED_S = 600
 """Rates of less than this are not worth an alarm."""
 SLOW_SHARE = 4
 """So much of the write queue may be taken."""
+SLOW_DELETION_S = 60.0
+"""A disk that takes so long for a deletion hangs."""
 BUSY_S = 1.0
 PUBLISHED_MS = 24 * 3600 * 1000
 """So long it is news that a stream which others publish is not published any more."""
@@ -179,6 +182,7 @@ class Alarms(Service):
         for root in self._archive.roots.values():
             yield from self._of_root(root)
         yield from _of_catalog(self._archive.catalog.state())
+        yield from self._of_range_deletions()
         for name in self._streams.names():
             if (entry := self._streams.entry(name)) is not None:
                 yield from self._of_stream(name, entry, now_ms)
@@ -279,6 +283,7 @@ class Alarms(Service):
         if root.step is not None:
             title = f"Not all that is recorded on {path} is listed yet: {root.step}"
             yield Finding("root_joining", WARNING, title, root=path, after_s=10)
+        yield from self._of_deletion(path)
         if root.queued_bytes > root.limit_bytes // SLOW_SHARE:
             title = f"The disk of {path} is too slow: {size(root.queued_bytes)} wait to be written"
             yield Finding("writes_slow", WARNING, title, root=path, hold_s=10)
@@ -291,6 +296,27 @@ class Alarms(Service):
             yield Finding("root_full", CRITICAL, title, root=path, after_s=60, hold_s=60)
         else:
             yield from self._of_future(path, found)
+
+    def _of_deletion(self, path: str) -> Iterator[Finding]:
+        deletion = self._archive.deletion
+        waiting_s = deletion.waiting_s(path)
+        if (trouble := deletion.trouble(path)) is not None:
+            title = f"Nothing can be deleted on {path}, so that it will be full: {trouble.title}"
+            yield Finding("deletion_failed", CRITICAL, title, root=path)
+        elif waiting_s > SLOW_DELETION_S:
+            title = f"The disk of {path} has not answered to a deletion for {span(int(waiting_s * 1000))}"
+            yield Finding("deletion_failed", CRITICAL, title, root=path)
+        if (count := deletion.left(path)) > 0:
+            what = "a deleted recording is" if count == 1 else f"{count} deleted recordings are"
+            title = f"Files of {what} still on {path}: they can't be removed"
+            yield Finding("deletion_left", WARNING, title, root=path)
+
+    def _of_range_deletions(self) -> Iterator[Finding]:
+        for stream, within, pending in self._archive.range_deletions.pending():
+            if pending:
+                why = "; ".join(error.title for error in pending.values())
+                title = f"{span(within.duration_ms)} of {stream} are still to be deleted: {why}"
+                yield Finding("deletion_pending", WARNING, title, media=stream)
 
     def _of_future(self, path: str, found: Forecast) -> Iterator[Finding]:
         wanted_s = self._wanted_s(path)

@@ -15,6 +15,7 @@ from flussdvr.config.model import DvrSettings, EventSinkSettings, InputSettings,
 from flussdvr.database.aside import Aside
 from flussdvr.errors import DvrError, Kind
 from flussdvr.media import LeftOut
+from flussdvr.timeline import Range
 
 DAY = 86_400
 GB = 10**9
@@ -32,6 +33,9 @@ class Situation:
         self.root = SimpleNamespace(
             path="/storage", uuid="u", error=None, step=None, queued_bytes=0, limit_bytes=256 << 20
         )
+        self.trouble: DvrError | None = None
+        self.waiting_s, self.left = 0.0, 0
+        self.pending: list[tuple[str, Range, dict[str, DvrError]]] = []
         self.recorder = SimpleNamespace(error=None, root=self.root, fragments_dropped=0)
         self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"}, misdated={})
         self.stream = SimpleNamespace(
@@ -47,6 +51,10 @@ class Situation:
             streams_of=lambda path: [self.recorded],
             retention=SimpleNamespace(policies={"cam7": settings.dvr}),
             catalog=SimpleNamespace(state=lambda: self.catalog),
+            deletion=SimpleNamespace(
+                trouble=lambda path: self.trouble, waiting_s=lambda path: self.waiting_s, left=lambda path: self.left
+            ),
+            range_deletions=SimpleNamespace(pending=lambda: self.pending),
         )
         self.catalog = CatalogState()
         self.streams = SimpleNamespace(names=lambda: ["cam7"], entry=lambda name: self.entry)
@@ -198,6 +206,22 @@ def test_a_root_that_fails(there: Situation) -> None:
     assert there.after(1) == []
     there.root.queued_bytes = 100 << 20
     assert there.after(1) == [("writes_slow", "The disk of /storage is too slow: 105 MB wait to be written")]
+
+
+def test_what_cannot_be_deleted(there: Situation) -> None:
+    there.trouble = DvrError(Kind.UNAVAILABLE, "disk_failed", "/storage: Read-only file system")
+    title = "Nothing can be deleted on /storage, so that it will be full: /storage: Read-only file system"
+    assert there.after(1) == [("deletion_failed", title)]
+    there.trouble, there.waiting_s = None, 300.0
+    assert there.after(1) == [("deletion_failed", "The disk of /storage has not answered to a deletion for 5 min")]
+    there.waiting_s, there.left = 1.0, 2
+    title = "Files of 2 deleted recordings are still on /storage: they can't be removed"
+    assert there.after(1) == [("deletion_left", title)]
+    there.left, error = 0, DvrError(Kind.UNAVAILABLE, "disk_not_mounted", "/old is not mounted")
+    there.pending = [("cam7", Range(0, 60_000), {"/old": error}), ("cam8", Range(0, 1), {})]
+    assert there.after(1) == [("deletion_pending", "60 s of cam7 are still to be deleted: /old is not mounted")]
+    there.pending = []
+    assert there.after(1) == []
 
 
 def test_a_full_disk(there: Situation) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.body import Extent
 from flussdvr.archive.catalog import Catalog, RootRow, SqliteCatalog
 from flussdvr.archive.catalog_watch import CatalogWatch
+from flussdvr.archive.deletion import Deletion
 from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.joining import Joining
@@ -38,9 +39,10 @@ from flussdvr.archive.locks import write_locks
 from flussdvr.archive.marker import MARKER
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated, read_misdated, write_misdated
 from flussdvr.archive.placement import place
+from flussdvr.archive.range_deletion import RangeDeletions, Report
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.recovery import Recovered, is_none_of_ours, recover_some, take_over
-from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms, is_closed, unlocked
+from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
 from flussdvr.archive.root import OnEvent, Root, RootWorkers, root_threads
 from flussdvr.archive.scan import Skipped
 from flussdvr.archive.stream_archive import StreamArchive
@@ -109,6 +111,7 @@ class Archive(Service):
         self._streams: dict[str, StreamArchive] = {}
         self._left_open: dict[str, list[Blob]] = {}
         self._recovering: set[str] = set()
+        self._being_recovered: dict[Blob, None] = {}
         self._surveyed: set[str] = set()
         self._copies: dict[str, str] = {}
         self._uuids: dict[str, str] = {}
@@ -117,9 +120,11 @@ class Archive(Service):
         self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
         self.joining = Joining(self, self._event)
         self._watch = CatalogWatch(self.catalog, self._event)
+        self.deletion = Deletion(self.archive_of, self.catalog, self.root, self._event, reactor.seconds, wants)
         self.retention = Retention(
-            self.streams_of, self.catalog, self.root, self._event, utc_ms, wants=wants, trusts_clock=trusts_clock
+            self.streams_of, self.deletion, self.root, utc_ms, reactor.seconds, trusts_clock=trusts_clock
         )
+        self.range_deletions = RangeDeletions(self, self.catalog, self.deletion, reactor, utc_ms)
 
     # -- questions --------------------------------------------------------------------------------------------
 
@@ -183,30 +188,27 @@ class Archive(Service):
 
     # -- deleting ---------------------------------------------------------------------------------------------
 
-    async def delete_range(self, name: str, within: Range) -> None:
+    async def delete_range(self, name: str, span: Range, cover: bool = False) -> Report:
         """
-        Delete what is recorded of a stream in a range and is not locked; whole fragments that lie in it.
-
-        When the catalog has noted it, it will be done, whatever comes in between. DvrError UNAVAILABLE.
+        Delete what is recorded of a stream in a range and is not locked: see `RangeDeletions.delete`. Returns after
+        `range_deletion.ANSWER_S` at the latest. DvrError UNAVAILABLE where the catalog can't note it.
         """
-        await self.catalog.add_deletion(name, within)
-        await self._delete_range(name, within)
+        return await self.range_deletions.delete(name, span, cover)
 
-    async def _delete_range(self, name: str, within: Range) -> None:
-        archive = self._streams.get(name)
-        recorder = self.recorders.get(name)
-        if recorder is not None and archive is not None and any(not one.closed for one in archive.blobs(within)):
-            await recorder.rotate()
-        for blob in archive.blobs(within) if archive is not None else []:
-            parts = unlocked(self._streams[name], blob).within(within)
-            if not is_closed(blob) or not parts:
-                continue
-            if parts == RangeSet([blob.range]):
-                await self.retention.delete([blob], "deleted")
-            elif not await self.retention.cut(self._streams[name], blob, parts, "deleted"):
-                title = f"{blob.path} can't be changed now; what is left is deleted at the next start"
-                raise DvrError(Kind.UNAVAILABLE, "disk_failed", title)
-        await self.catalog.remove_deletion(name, within)
+    def recorder_of(self, name: str) -> Recorder | None:
+        """What records a stream now."""
+        return self.recorders.get(name)
+
+    def unlisted(self, name: str) -> list[Blob]:
+        """Blobs of a stream that have still to be looked into, on disks that may not be there."""
+        left = [*self._being_recovered, *(blob for blobs in self._left_open.values() for blob in blobs)]
+        return [blob for blob in left if blob.stream == name]
+
+    @property
+    def unknown_roots(self) -> set[str]:
+        """Roots that may have recordings which the catalog does not know yet."""
+        unknown = self.joining.unknown
+        return {path for path in unknown if self.root(path).uuid is None or path in self._recovering}
 
     # -- locks ------------------------------------------------------------------------------------------------
 
@@ -261,8 +263,7 @@ class Archive(Service):
         self._watch.look()
         self.opened = True
         await self._patiently([self._ready(self.root(path)) for path in paths if path in self.roots], READY_S)
-        for name, within in await self.catalog.deletions():
-            self._behind(self._delete_range(name, within))
+        await self.range_deletions.load()
 
     def startService(self) -> None:
         super().startService()
@@ -352,6 +353,7 @@ class Archive(Service):
         finally:
             root.step = None
             self._recovering.discard(root.path)
+            self.range_deletions.retry()
 
     async def _adopt(self, path: str, uuid: str) -> None:
         """The disk with this uuid is at `path`."""
@@ -414,16 +416,24 @@ class Archive(Service):
 
     async def _recover(self, root: Root) -> None:
         """What a crash left open on a root, or what the catalog did not know of."""
+        left = self._left_open.pop(root.path, [])
+        self._being_recovered |= dict.fromkeys(left)
+        try:
+            failed = await self._recover_all(root, left)
+        finally:
+            for blob in left:
+                del self._being_recovered[blob]
+        if failed:
+            self._left_open[root.path] = failed
+
+    async def _recover_all(self, root: Root, left: Sequence[Blob]) -> list[Blob]:
+        """List these, or delete them; what is to be tried again."""
         failed: list[Blob] = []
         to_examine: list[Blob] = []
-        for blob in self._left_open.pop(root.path, []):
+        for blob in left:
             try:
-                if blob.state is BlobState.DELETING:
-                    await self.retention.delete_now([blob], "unfinished")
-                elif blob.state is BlobState.TRIMMING:
-                    blob.state = BlobState.CLOSED
-                    self.archive_of(blob.stream).add(blob)
-                    await self.retention.cut(self.archive_of(blob.stream), blob, RangeSet(), "unfinished")
+                if blob.state in (BlobState.DELETING, BlobState.TRIMMING):
+                    await self.deletion.resume(blob)
                 else:
                     to_examine.append(blob)
             except (DvrError, OSError) as error:
@@ -440,8 +450,7 @@ class Archive(Service):
                 failed += some
                 self.log.error("{path} can't be recovered: {error}", path=root.path, error=error)
         self.joining.tell(root, 0, 0, useless)
-        if failed:
-            self._left_open[root.path] = failed
+        return failed
 
     async def _recovered(self, pairs: list[tuple[Blob, Recovered | Exception | None]], useless: Skipped) -> list[Blob]:
         """List what was found; the blobs that are to be tried again. `useless` is told of files that are none."""
@@ -461,7 +470,8 @@ class Archive(Service):
             else:
                 again.append(blob)
                 self.log.error("{path} can't be recovered: {error}", path=blob.path, error=found)
-        await self.retention.delete_now(empty, None)
+        for blob in empty:
+            await self.deletion.resume(blob, listable=False)
         await self.catalog.delete_blobs(forgotten)
         await self.catalog.update_blobs(good)
         for blob in good:
@@ -555,6 +565,8 @@ class Archive(Service):
                 self._tend(root)
         if self._ticks % CATALOG_RETRY_S == 0:
             self._tend_catalog()
+        self.deletion.tend()
+        self.range_deletions.tend()
         if self._ticks % SWEEP_S == 0:
             self._behind(self.retention.sweep())
 

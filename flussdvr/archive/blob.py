@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from flussdvr.archive.files import FILES, Files, sync_directory
-from flussdvr.archive.marker import check_marker
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
 
@@ -223,14 +221,22 @@ def delete_files(blob: Blob, files: Files = FILES) -> None:
     """
     Remove a blob's files and the directories that become empty. What is missing already is fine.
 
-    The index goes last: a crash in between leaves what `fsck` can name, not a video without a description.
+    The recording goes first, and if that fails nothing else does: OSError. A later file that can't be removed keeps
+    none of the others: OSError when the rest has been removed.
     """
     stem = blob_stem(blob.root, blob.stream, blob.begin_ms)
+    failed: OSError | None = None
     for suffix in SUFFIXES:
         try:
             files.unlink(stem + suffix)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            if suffix == SUFFIXES[0]:
+                raise
+            failed = failed or error
+    if failed is not None:
+        raise failed
     directory = os.path.dirname(stem)
     while directory != blob.root:
         try:
@@ -238,15 +244,3 @@ def delete_files(blob: Blob, files: Files = FILES) -> None:
         except OSError:
             return
         directory = os.path.dirname(directory)
-
-
-def delete_blobs(blobs: Sequence[Blob], uuid: str, files: Files = FILES) -> None:
-    """
-    `delete_files` of blobs on one root, which must be the disk with this uuid.
-
-    What is not there because its disk is not mounted has not been deleted: DvrError UNAVAILABLE. OSError.
-    """
-    if blobs:
-        check_marker(blobs[0].root, uuid)
-    for blob in blobs:
-        delete_files(blob, files)

@@ -38,6 +38,7 @@ from flussdvr.database.rows import (
     Nonsense,
     RootRow,
     read_blob,
+    read_deletion,
     read_link,
     read_named_text,
     read_root,
@@ -155,8 +156,8 @@ class Catalog(Protocol):
         """Replace some of a stream's locks, however many there are."""
         ...
 
-    def deletions(self) -> Deferred[list[tuple[str, Range]]]: ...
-    def add_deletion(self, stream: str, within: Range) -> Deferred[None]: ...
+    def deletions(self) -> Deferred[list[tuple[str, Range, bool]]]: ...
+    def add_deletion(self, stream: str, within: Range, cover: bool) -> Deferred[None]: ...
     def remove_deletion(self, stream: str, within: Range) -> Deferred[None]: ...
     def export_jobs(self) -> Deferred[dict[str, str]]: ...
     def save_export_job(self, id: str, created_ms: int, job: str) -> Deferred[None]: ...
@@ -408,13 +409,17 @@ class SqliteCatalog:
         added = [(stream, lock.begin_ms, lock.end_ms) for lock in new]
         connection.executemany("INSERT INTO lock (stream, begin_ms, end_ms) VALUES (?, ?, ?)", added)
 
-    def deletions(self) -> Deferred[list[tuple[str, Range]]]:
-        return self._sane("deletion", "SELECT stream, begin_ms, end_ms FROM deletion", read_stream_range)
+    def deletions(self) -> Deferred[list[tuple[str, Range, bool]]]:
+        return self._sane("deletion", "SELECT stream, begin_ms, end_ms, cover FROM deletion", read_deletion)
 
     @durable
-    def add_deletion(connection: sqlite3.Connection, stream: str, within: Range) -> None:
-        row = (stream, within.begin_ms, within.end_ms)
-        connection.execute("INSERT OR IGNORE INTO deletion (stream, begin_ms, end_ms) VALUES (?, ?, ?)", row)
+    def add_deletion(connection: sqlite3.Connection, stream: str, within: Range, cover: bool) -> None:
+        row = (stream, within.begin_ms, within.end_ms, cover)
+        connection.execute(
+            "INSERT INTO deletion (stream, begin_ms, end_ms, cover) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (stream, begin_ms, end_ms) DO UPDATE SET cover = max(cover, excluded.cover)",
+            row,
+        )
 
     @transaction
     def remove_deletion(connection: sqlite3.Connection, stream: str, within: Range) -> None:

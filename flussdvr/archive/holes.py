@@ -6,6 +6,7 @@ Holes: what of a blob was deleted, as its index says.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,9 +15,34 @@ from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
 
 BLOCK = 4096
-FREE_HEADER = struct.Struct(">I4sQ")
-Span = tuple[int, int]
-"""Offset and length in the blob."""
+_FREE = struct.Struct(">I4sQ")
+_SKIP = struct.Struct(">I4sQQQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """
+    `size` deleted bytes at `offset` of a blob. `from_ms`: when what is in front of it ended, UTC; `until_ms`: when the
+    segment in whose middle it ends was over, 0 where it ends with one. `None`: not on record.
+    """
+
+    offset: int
+    size: int
+    from_ms: int | None = None
+    until_ms: int = 0
+
+    @property
+    def head(self) -> bytes:
+        """Its header, in the blob and in the index (see `formats.index_headers`)."""
+        if self.from_ms is None:
+            return _FREE.pack(1, b"free", self.size)
+        return _SKIP.pack(1, b"skip", self.size, self.from_ms, self.until_ms)
+
+    @property
+    def blocks(self) -> int:
+        """Bytes that punching it gives back."""
+        begin, end = self.offset + len(self.head), self.offset + self.size
+        return max(0, end // BLOCK - -(-begin // BLOCK)) * BLOCK
 
 
 def holes_of(table: FragmentTable, within: Range) -> tuple[Range, ...]:
@@ -32,10 +58,4 @@ def freed_in(index: bytes) -> int:
     """Bytes that the holes of a blob give back, by its index."""
     head = read_head(lambda offset, length: index[offset : offset + length])
     entries = walk_index(index, len(head)) if head is not None else ()
-    return sum(blocks_of((entry.offset, entry.size)) for entry in entries if entry.deleted)
-
-
-def blocks_of(span: Span) -> int:
-    """Bytes that punching a span gives back."""
-    begin, end = span[0] + FREE_HEADER.size, span[0] + span[1]
-    return max(0, end // BLOCK - -(-begin // BLOCK)) * BLOCK
+    return sum(Hole(entry.offset, entry.size).blocks for entry in entries if entry.deleted)

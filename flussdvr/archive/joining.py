@@ -19,8 +19,8 @@ from twisted.logger import Logger
 
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.catalog import Catalog
+from flussdvr.archive.deletion import is_closed
 from flussdvr.archive.marker import check_marker
-from flussdvr.archive.retention import is_closed
 from flussdvr.archive.root import OnEvent, Root
 from flussdvr.archive.scan import Scanned, Skipped, scan
 from flussdvr.archive.stream_archive import StreamArchive

@@ -78,7 +78,7 @@ class Recorder:
     Counters: `fragments_written`, `fragments_dropped`, `bytes_written`, `last_write_ms` (end of the newest written
     fragment), `error` (why recording is interrupted, or `None`). A blob ends at the UTC hour, and when it has `blob_ms`
     or `blob_bytes`: what is deleted whole must not be much of what is to be kept. `make_room` is awaited when the disk
-    is full; it tells whether it has made some.
+    is full; it tells how many bytes it has freed.
     """
 
     log = Logger()
@@ -90,7 +90,7 @@ class Recorder:
         catalog: Catalog,
         clock: Any,
         on_event: OnEvent = lambda event: None,
-        make_room: Callable[[], Awaitable[bool]] | None = None,
+        make_room: Callable[[], Awaitable[int]] | None = None,
         on_closed: Callable[[Recorder], None] = lambda recorder: None,
     ) -> None:
         stream_directory(root.path, archive.name)
@@ -336,7 +336,7 @@ class Recorder:
                 lambda failed: self.log.failure("making room on {root}", failed, root=path)
             )
 
-    async def _room(self, make_room: Callable[[], Awaitable[bool]]) -> None:
+    async def _room(self, make_room: Callable[[], Awaitable[int]]) -> None:
         if await make_room():
             self._retry_at = None
 

@@ -10,8 +10,8 @@ Retention: what is deleted, and when.
 
 Blobs go whole where they can; a part of one is cut out (see `trim`) where the rest is locked or still to be kept. How
 long a blob gets at most follows from the policy (`blob_ms`): so expiry is rarely more than unlinking, and what is kept
-beyond the expiration is an eighth of it at most. Locks are never touched. A row is marked before its files change and
-written after, so a crash in between only delays.
+beyond the expiration is an eighth of it at most. Locks are never touched. At most what is too much is chosen: what
+`deletion` has under way counts as gone.
 """
 
 from __future__ import annotations
@@ -19,39 +19,31 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob, BlobState, delete_blobs
-from flussdvr.archive.catalog import Catalog
-from flussdvr.archive.recovery import read_index
-from flussdvr.archive.root import OnEvent, Root
+from flussdvr.archive.blob import Blob
+from flussdvr.archive.deletion import Deletion, Outcome, all_of, is_closed, is_locked, recorded
+from flussdvr.archive.root import Root
 from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.trim import Trimmed
-from flussdvr.archive.trim_thumbs import trim_with_thumbs
-from flussdvr.errors import DvrError, FormatError
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.archive.trim import Cut
+from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 RESERVE_BYTES = 1 << 30
 RESERVE_SHARE = 50
 """The reserve is a gigabyte, or this part of a small disk."""
 ROOM_BYTES = 256 << 20
-"""What is freed at least when the disk is full."""
+"""What is freed when the disk is full; the reserve if that is less."""
+ROOM_S = 5.0
+"""What was freed so short a while ago counts for others who ask for room."""
 SHARE = 8
 """A blob is at most this part of what is kept."""
 SHORTEST_BLOB_MS = 10_000
-REASONS = {
-    "expiration": "it is older than the stream's expiration",
-    "storage_limit": "the recordings were larger than storage_limit",
-    "disk_usage_limit": "the disk was fuller than disk_usage_limit",
-    "disk_full": "the disk was full",
-    "deleted": "somebody has deleted it",
-    "unfinished": "the server had ended while it was being deleted",
-}
-"""Why something is deleted, as a word and as a sentence."""
 LEAST_BLOB_BYTES = 1 << 20
 
 
@@ -93,9 +85,9 @@ def disk_usage(path: str) -> DiskUsage:
 
 class Retention:
     """
-    Deletes by the streams' policies. `streams(root)` gives the archives on a root, `None` all; `usage` is
-    `disk_usage`, run in a reader thread of the root; `wants` says whether anybody wants an event of this name;
-    `trusts_clock` whether the clock may be believed with the age of recordings: nothing expires while it may not.
+    Chooses by the streams' policies what `deletion` deletes. `streams(root)` gives the archives on a root, `None` all;
+    `usage` is `disk_usage`, run in a reader thread of the root; `seconds` is the monotonic clock; `trusts_clock` says
+    whether UTC may be believed with the age of recordings: nothing expires while it may not.
     """
 
     log = Logger()
@@ -103,24 +95,24 @@ class Retention:
     def __init__(
         self,
         streams: Callable[[str | None], list[StreamArchive]],
-        catalog: Catalog,
+        deletion: Deletion,
         root: Callable[[str], Root],
-        on_event: OnEvent,
         utc_ms: Callable[[], int],
+        seconds: Callable[[], float],
         usage: Callable[[str], DiskUsage] = disk_usage,
-        wants: Callable[[str], bool] = lambda event: True,
         trusts_clock: Callable[[], bool] = lambda: True,
     ) -> None:
         self.policies: dict[str, DvrPolicy] = {}
+        self.deletion = deletion
         self._streams = streams
-        self._catalog = catalog
         self._root = root
-        self._on_event = on_event
         self._utc_ms = utc_ms
+        self._seconds = seconds
         self._usage = usage
-        self._wants = wants
         self._trusts_clock = trusts_clock
-        self._sweeping = False
+        self._sweeping: set[str] = set()
+        self._making_room: dict[str, Deferred[int]] = {}
+        self._room: dict[str, tuple[float, int]] = {}
         self._cut_before: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
         self._nothing_with: WeakKeyDictionary[Blob, RangeSet] = WeakKeyDictionary()
 
@@ -132,36 +124,77 @@ class Retention:
             self.policies[name] = policy
 
     async def sweep(self) -> None:
-        """Delete what is to be deleted now. Does nothing while another sweep is under way (a hanging disk)."""
-        if self._sweeping:
-            return
-        self._sweeping = True
-        try:
-            await self._expire()
-            await self.delete(self._over_storage_limit(), "storage_limit")
-            for path in set().union(*(archive.roots for archive in self._streams(None))):
-                await self._sweep_disk(self._root(path))
-        finally:
-            self._sweeping = False
+        """
+        Delete what is to be deleted now, on each root for itself. Roots where another sweep is under way (a hanging
+        disk), or whose deletions fail, are passed over.
+        """
+        paths = set().union(*(archive.roots for archive in self._streams(None)))
+        paths = {path for path in paths - self._sweeping if not self.deletion.is_blocked(path)}
+        await all_of(self._sweep_root(self._root(path)) for path in sorted(paths))
 
-    async def make_room(self, root: Root) -> bool:
-        """The disk is full: delete the oldest on it. Whether anything could be deleted."""
-        blobs = self._oldest(self._streams(root.path), ROOM_BYTES, root.path)
-        await self.delete(blobs, "disk_full")
-        return bool(blobs)
+    async def _sweep_root(self, root: Root) -> None:
+        self._sweeping.add(root.path)
+        try:
+            await self._expire(root.path)
+            over = [blob for blob in self._over_storage_limit() if blob.root == root.path]
+            await self.delete(over, "storage_limit")
+            await self._sweep_disk(root)
+        finally:
+            self._sweeping.discard(root.path)
+
+    async def make_room(self, root: Root) -> int:
+        """
+        The disk is full: delete the oldest on it. How many bytes were freed: also those that somebody else has been
+        freeing meanwhile, or just now.
+        """
+        making = self._making_room.get(root.path)
+        if making is None:
+            making = self._making_room[root.path] = Deferred.fromCoroutine(self._make_room(root))
+            making.addBoth(self._made_room, root.path)
+        mine: Deferred[int] = Deferred()
+        making.addBoth(self._pass_on, mine)
+        return await mine
+
+    def _made_room(self, result: int | Failure, path: str) -> int | Failure:
+        self._making_room.pop(path, None)
+        return result
+
+    @staticmethod
+    def _pass_on(result: int | Failure, waiter: Deferred[int]) -> int | Failure:
+        if isinstance(result, Failure):
+            waiter.errback(result)
+            return 0
+        waiter.callback(result)
+        return result
+
+    async def _make_room(self, root: Root) -> int:
+        at, freed = self._room.get(root.path, (0.0, 0))
+        if freed and self._seconds() - at < ROOM_S:
+            return freed
+        if root.uuid is None or self.deletion.is_blocked(root.path):
+            return 0
+        try:
+            usage = await root.reader.do(self._usage, root.path)
+        except (OSError, DvrError) as error:
+            self.log.warn("{path}: {error}", path=root.path, error=error)
+            return 0
+        wanted = max(1, min(ROOM_BYTES, usage.reserve)) - self.deletion.pending_bytes(root.path)
+        outcome = await self.delete(self._oldest(self._streams(root.path), wanted, root.path), "disk_full")
+        self._room[root.path] = self._seconds(), outcome.freed
+        return outcome.freed
 
     # -- what is too much -------------------------------------------------------------------------------------
 
-    async def _expire(self) -> None:
+    async def _expire(self, path: str) -> None:
         if not self._trusts_clock():
             return
         now_ms = self._utc_ms()
         expired: list[Blob] = []
-        for archive in self._streams(None):
+        for archive in self._streams(path):
             policy = self.policies.get(archive.name)
             if policy is not None and policy.expiration_s:
                 before_ms = max(0, now_ms - policy.expiration_s * 1000)
-                old = archive.blobs(Range(0, before_ms))
+                old = [blob for blob in archive.blobs(Range(0, before_ms)) if blob.root == path]
                 expired += [blob for blob in old if blob.end_ms <= before_ms and self._deletable(archive, blob)]
                 newest = old[-1] if old else None
                 if newest is not None and before_ms - newest.begin_ms > 2 * blob_ms(policy):
@@ -171,12 +204,13 @@ class Retention:
     async def _expire_part(self, archive: StreamArchive, blob: Blob, old: Range) -> None:
         """Of a long blob, from a time when more was to be kept."""
         parts = unlocked(archive, blob).within(old)
-        if blob.end_ms > old.end_ms and is_closed(blob) and parts.duration_ms > SHORTEST_BLOB_MS:
-            await self.cut(archive, blob, parts, "expiration")
+        usable = is_closed(blob) and not self.deletion.is_aside(blob)
+        if blob.end_ms > old.end_ms and usable and parts.duration_ms > SHORTEST_BLOB_MS:
+            await self._cut(archive, blob, parts, "expiration")
 
     def _deletable(self, archive: StreamArchive, blob: Blob) -> bool:
         """Whether anything of a blob may go that has not been tried before."""
-        if not is_closed(blob) or self._nothing_with.get(blob) is archive.locks:
+        if not is_closed(blob) or self._nothing_with.get(blob) is archive.locks or self.deletion.is_aside(blob):
             return False
         parts = unlocked(archive, blob)
         if parts and self._cut_before.get(blob) != parts:
@@ -193,12 +227,12 @@ class Retention:
                 groups.setdefault((policy.root, dvr, policy.storage_limit), []).append(archive)
         over: list[Blob] = []
         for (_, _, limit), archives in groups.items():
-            excess = sum(archive.size for archive in archives) - limit
-            over += self._oldest(archives, excess)
+            listed = sum(archive.size - self.deletion.listed_bytes(archive) for archive in archives)
+            over += self._oldest(archives, listed - limit)
         return over
 
     async def _sweep_disk(self, root: Root) -> None:
-        if root.uuid is None:
+        if root.uuid is None or self.deletion.is_blocked(root.path):
             return
         try:
             usage = await root.reader.do(self._usage, root.path)
@@ -211,147 +245,95 @@ class Retention:
             policy = self.policies.get(archive.name)
             if policy is not None and policy.disk_usage_limit:
                 limited.append((policy.disk_usage_limit, archive))
-        excess = usage.used - min((limit for limit, _ in limited), default=100) * usage.total // 100
-        if limited and excess > 0:
-            sizes = [archive.size for _, archive in limited]
-            blobs = []
-            for (_, archive), size in zip(limited, sizes, strict=True):
-                blobs += self._oldest([archive], excess * size // max(1, sum(sizes)), root.path)
-            await self.delete(blobs, "disk_usage_limit")
-            usage = DiskUsage(usage.total, usage.free + sum(blob.disk_size for blob in blobs))
-        blobs = self._oldest(archives, usage.reserve - usage.free, root.path)
-        await self.delete(blobs, "disk_full")
+        free = usage.free + self.deletion.pending_bytes(root.path)
+        limit = min((limit for limit, _ in limited), default=100) * usage.total // 100
+        blobs = self._fairly([archive for _, archive in limited], usage.total - free - limit, root.path)
+        outcome = await self.delete(blobs, "disk_usage_limit")
+        if outcome.error is None:
+            # What is pending by now, other than before, is not in `usage`.
+            free = usage.free + outcome.freed + self.deletion.pending_bytes(root.path)
+            await self.delete(self._oldest(archives, usage.reserve - free, root.path), "disk_full")
 
-    def _oldest(self, archives: Iterable[StreamArchive], excess: int, root: str | None = None) -> list[Blob]:
+    def _fairly(self, archives: Sequence[StreamArchive], excess: int, root: str) -> list[Blob]:
+        """
+        The oldest blobs of each, in proportion to what it has, until they are `excess` bytes: as many as fit into its
+        share, and one more of those that miss most of theirs.
+        """
+        taken: list[Blob] = []
+        left, total = excess, sum(archive.size for archive in archives)
+        more: list[tuple[int, StreamArchive, Blob]] = []
+        for archive in archives:
+            share = excess * archive.size // max(1, total)
+            for blob in self._oldest([archive], share, root):
+                if (size := gives(archive, blob)) > share:
+                    more.append((share, archive, blob))
+                    break
+                share, left = share - size, left - size
+                taken.append(blob)
+        for _, archive, blob in sorted(more, key=lambda one: -one[0]):
+            if left <= 0:
+                break
+            left -= gives(archive, blob)
+            taken.append(blob)
+        return taken + self._oldest(archives, left, root, without=taken)
+
+    def _oldest(
+        self, archives: Iterable[StreamArchive], excess: int, root: str | None = None, without: Sequence[Blob] = ()
+    ) -> list[Blob]:
         """
         The oldest blobs (of a root) whose deletion, as far as locks let it, gives `excess` bytes, or all there are.
+
+        What would be chosen on a root whose deletions fail counts, and is not chosen.
         """
         taken: list[Blob] = []
         if excess <= 0:
             return taken
+        skipped = set(without)
         by_age = heapq.merge(*([(at, b.id, b, a) for at, b in a.by_age()] for a in archives), key=lambda one: one[:2])
         for _, _, blob, archive in by_age:
-            if root in (None, blob.root) and self._deletable(archive, blob):
-                taken.append(blob)
-                share = unlocked(archive, blob).duration_ms / max(1, blob.end_ms - blob.begin_ms)
-                excess -= int(blob.disk_size * min(1.0, share)) if share < 1 else blob.disk_size
+            if root in (None, blob.root) and blob not in skipped and self._deletable(archive, blob):
+                if not self.deletion.is_blocked(blob.root):
+                    taken.append(blob)
+                excess -= gives(archive, blob)
                 if excess <= 0:
                     break
         return taken
 
     # -- deleting ---------------------------------------------------------------------------------------------
 
-    async def delete(self, blobs: Sequence[Blob], reason: str) -> None:
-        """
-        What of these blobs is not locked. Those without a lock: off the list, marked, files, rows.
-
-        `DvrError` if the catalog or the disk fails: the next start goes on.
-        """
+    async def delete(self, blobs: Sequence[Blob], reason: str) -> Outcome:
+        """What of these blobs is not locked: whole ones first, as a part can't be cut out on a full disk."""
         archives = {archive.name: archive for archive in self._streams(None)}
-        blobs = [blob for blob in blobs if is_closed(blob) and blob.stream in archives]
-        locked = [blob for blob in blobs if archives[blob.stream].locks.within(blob.range)]
+        blobs = [blob for blob in blobs if blob.stream in archives and is_closed(blob)]
+        locked = [blob for blob in blobs if is_locked(archives[blob.stream], blob)]
+        total = await self.deletion.delete([blob for blob in blobs if blob not in locked], reason)
         for blob in locked:
-            await self.cut(archives[blob.stream], blob, unlocked(archives[blob.stream], blob), reason)
-        # Meanwhile another deletion may have come to one of them.
-        await self._delete_whole([blob for blob in blobs if blob not in locked and is_closed(blob)], reason)
+            if total.error is not None:
+                break
+            archive = archives[blob.stream]
+            total.add(await self._cut(archive, blob, unlocked(archive, blob), reason))
+        return total
 
-    async def cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: str) -> bool:
-        """Delete `parts` of a closed blob. Whether the disk and the catalog have let it."""
-        root, state = self._root(blob.root), blob.state
-        blob.state = BlobState.TRIMMING
-        try:
-            await self._catalog.mark([blob.id], BlobState.TRIMMING)
-            result: Trimmed = await root.syncer.do(trim_with_thumbs, blob, root.uuid or "", list(parts), root.files)
-        except (OSError, DvrError) as error:
-            blob.state = state
-            self._cut_before[blob] = parts
-            self.log.error("deleting a part of {path}: {error}", path=blob.path, error=error)
-            return False
-        blob.state = state
-        if result.empty:
-            await self._delete_whole([blob], reason)
-            return True
-        before = blob.disk_size
-        archive.trimmed(blob, result.holes, result.freed, result.index_size)
-        self._cut_before[blob] = unlocked(archive, blob)
-        await self._catalog.update_blobs([blob])
-        if before != blob.disk_size:
-            self._on_event(_deleted(blob, before - blob.disk_size, reason))
-        self._tell_fragments(blob, result.begins_ms)
-        return True
-
-    async def _delete_whole(self, blobs: Sequence[Blob], reason: str) -> None:
-        by_stream: dict[str, list[Blob]] = {}
-        for blob in blobs:
-            by_stream.setdefault(blob.stream, []).append(blob)
-        for archive in self._streams(None):
-            if archive.name in by_stream:
-                archive.remove(by_stream[archive.name])
-        for blob in blobs:
-            blob.state = BlobState.DELETING
-        if blobs:
-            await self._catalog.mark([blob.id for blob in blobs], BlobState.DELETING)
-            await self.delete_now(blobs, reason)
-
-    async def delete_now(self, blobs: Sequence[Blob], reason: str | None) -> None:
-        """
-        The files of blobs that are off the list already, then the rows. `reason` `None`: nobody need be told, as there
-        was nothing in them.
-        """
-        by_root: dict[str, list[Blob]] = {}
-        for blob in blobs:
-            by_root.setdefault(blob.root, []).append(blob)
-        for path, some in by_root.items():
-            root = self._root(path)
-            begins: dict[Blob, list[int]] = {}
-            try:
-                if reason is not None and self._wants("dvr_deleted_fragments"):
-                    begins = await root.syncer.do(begins_of, some)
-                await root.syncer.do(delete_blobs, some, root.uuid or "", root.files)
-            except (OSError, DvrError) as error:
-                self.log.error("deleting on {path}: {error}; the next start tries again", path=path, error=error)
-                continue
-            await self._catalog.delete_blobs([blob.id for blob in some])
-            if reason is None:
-                continue
-            for blob in some:
-                self._on_event(_deleted(blob, blob.disk_size, reason))
-                self._tell_fragments(blob, begins.get(blob, ()))
-
-    def _tell_fragments(self, blob: Blob, begins_ms: Sequence[int]) -> None:
-        if len(begins_ms) and self._wants("dvr_deleted_fragments"):
-            utcs = [begin_ms // 1000 for begin_ms in begins_ms]
-            about = {"media": blob.stream, "path": blob.root, "utcs": utcs}
-            self._on_event({"event": "dvr_deleted_fragments", **about})
-
-
-def _deleted(blob: Blob, size: int, reason: str) -> dict[str, Any]:
-    event = {"event": "dvr_blob_deleted", "media": blob.stream, "blob": blob.path, "path": blob.root}
-    return event | {"disk_size": size, "reason": reason, "reason_text": REASONS[reason]}
-
-
-def begins_of(blobs: Iterable[Blob]) -> dict[Blob, list[int]]:
-    """When the fragments of blobs begin, in a thread of their disk; of a damaged index nothing."""
-    found = {}
-    for blob in blobs:
-        try:
-            found[blob] = FragmentTable(read_index(blob.index_path)).begin_ms.tolist()
-        except (OSError, FormatError, DvrError):
-            continue
-    return found
-
-
-def is_closed(blob: Blob) -> bool:
-    """Neither being recorded nor being changed."""
-    return blob.state in (BlobState.CLOSED, BlobState.SUSPECT)
+    async def _cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: str) -> Outcome:
+        everything = parts == unlocked(archive, blob)
+        outcome = await self.deletion.cut(archive, blob, Cut(tuple(parts)), reason)
+        if everything and outcome.error is None:
+            self._cut_before[blob] = unlocked(archive, blob)  # fragments that have a part of a lock
+        return outcome
 
 
 def unlocked(archive: StreamArchive, blob: Blob) -> RangeSet:
     """What is recorded in a blob and not locked."""
-    left = RangeSet([blob.range])
-    for gone in (*blob.holes, *archive.locks.within(blob.range)):
-        left.subtract(gone)
+    left = recorded(blob)
+    for lock in archive.locks.within(blob.range):
+        left.subtract(lock)
     return left
+
+
+def gives(archive: StreamArchive, blob: Blob) -> int:
+    """About how many bytes the deletion of a blob frees, as far as locks let it."""
+    share = unlocked(archive, blob).duration_ms / max(1, recorded(blob).duration_ms)
+    return int(blob.disk_size * share) if share < 1 else blob.disk_size
 
 
 def blob_ms(policy: DvrPolicy | None) -> int:

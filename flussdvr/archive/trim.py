@@ -3,38 +3,61 @@
 Deleting parts of a closed blob: whole fragments of it become holes, nothing moves.
 
     before   .idx  head e e e e e e           .mp4  head f f f f f f
-    after    .idx  head e free e e            .mp4  head f [free~~~~~] f f      ~ a hole: no blocks on the disk
+    after    .idx  head e free e e            .mp4  head f [free~~~~~] f f
 
-First the index is replaced, atomically; then the `free` headers are written into the blob; then the holes are punched
-(fallocate(2), FALLOC_FL_PUNCH_HOLE). A crash in between leaves an index that says what is gone, and `trim` of nothing
-more does the rest. Where the file system has no holes, the space comes back with the whole blob.
+First the index is replaced, atomically; then the headers of the holes are written into the blob; then the holes are
+punched (see `punch`). A crash in between leaves an index that says what is gone, and `trim` of nothing more does the
+rest. Where the file system has no holes, the space comes back with the whole blob.
 
-What is left of a deletion begins with a segment, so that the segments that remain are those that were there before.
-Blocking: in a root's syncer thread.
+The segments that are not touched keep their names and their bytes: where a hole ends in the middle of one, its header
+says where the next begins. Blocking: in a root's syncer thread.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from errno import EINVAL, ENOSYS, EOPNOTSUPP
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.files import FILES, Files
-from flussdvr.archive.holes import FREE_HEADER, Span, blocks_of, freed_in, holes_of
+from flussdvr.archive.holes import Hole, freed_in, holes_of
 from flussdvr.archive.marker import check_marker
+from flussdvr.archive.punch import punch
 from flussdvr.archive.recovery import read_index, replace_index
 from flussdvr.archive.walk import Entry, read_head, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range
 
-KEEP_SIZE, PUNCH_HOLE = 1, 2
+Bools = NDArray[np.bool_]
+
+
+class Reach(Enum):
+    """Which fragments a range takes with it."""
+
+    SEGMENTS = 1
+    """Those that lie in it, up to the segment that its end lies in: what is left can all be played."""
+    WITHIN = 2
+    """Those that lie in it."""
+    TOUCHING = 3
+    """Those that have any part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """
+    What to delete of a blob: fragments of `unwanted`, by `reach`. Fragments that have a part of `kept` stay, and those
+    from the sync fragment in front of them on, without which they could not be shown.
+    """
+
+    unwanted: tuple[Range, ...] = ()
+    kept: tuple[Range, ...] = ()
+    reach: Reach = Reach.SEGMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +65,8 @@ class Trimmed:
     """
     What the blob is now. `holes`: times of it that are gone; `freed`: bytes given back; `empty`: nothing would be left,
     and nothing was touched; `begins_ms`: of the fragments that have gone just now.
+
+    `error`: the index says so, but not everything has been done to the blob: `trim` once more.
     """
 
     index_size: int
@@ -49,13 +74,15 @@ class Trimmed:
     freed: int
     empty: bool = False
     begins_ms: tuple[int, ...] = ()
+    error: Exception | None = None
 
 
-def trim(blob: Blob, uuid: str, unwanted: Sequence[Range], files: Files = FILES) -> Trimmed:
+def trim(blob: Blob, uuid: str, cut: Cut, files: Files = FILES) -> Trimmed:
     """
-    Delete the fragments that lie in `unwanted`, and finish what a crash has left undone.
+    Delete fragments, and finish what a crash or a failure has left undone.
 
-    DvrError UNAVAILABLE where the root is not the disk with this uuid, CORRUPT for a damaged index; OSError.
+    Nothing has changed where it raises: DvrError UNAVAILABLE where the root is not the disk with this uuid, CORRUPT for
+    a damaged index; OSError.
     """
     check_marker(blob.root, uuid)
     index = read_index(blob.index_path)
@@ -66,89 +93,103 @@ def trim(blob: Blob, uuid: str, unwanted: Sequence[Range], files: Files = FILES)
         raise DvrError(Kind.CORRUPT, "corrupt_index", f"{blob.index_path}: {error}") from error
     if head is None:
         raise DvrError(Kind.CORRUPT, "corrupt_index", f"{blob.index_path} has no init segment")
-    gone = rows_in(table, unwanted)
+    gone = rows_in(table, cut)
     if gone.all():
         return Trimmed(len(index), (blob.range,), blob.freed, empty=True)
-    trimmed, spans = without(head, list(walk_index(index, len(head))), gone)
-    if trimmed != index:
-        replace_index(blob.index_path, trimmed, files)
-    elif os.path.exists(blob.index_path + ".new"):
-        files.unlink(blob.index_path + ".new")
-    punch(blob.path, spans, files)
-    begins_ms = tuple(table.begin_ms[gone].tolist())
+    trimmed, spans = without(head, list(walk_index(index, len(head))), gone, table)
     holes = holes_of(FragmentTable(trimmed), blob.range)
-    return Trimmed(len(trimmed), holes, sum(map(blocks_of, spans)), begins_ms=begins_ms)
+    begins_ms = tuple(table.begin_ms[gone].tolist())
+    try:
+        _replace(blob.index_path, index, trimmed, files)
+        freed = punch(blob.path, spans, files)
+    except OSError as error:
+        if read_index(blob.index_path) != trimmed:
+            raise
+        return Trimmed(len(trimmed), holes, blob.freed, begins_ms=begins_ms, error=error)
+    return Trimmed(len(trimmed), holes, freed, begins_ms=begins_ms)
 
 
-def rows_in(table: FragmentTable, unwanted: Sequence[Range]) -> NDArray[np.bool_]:
-    """Which fragments to delete: those that lie in `unwanted`, up to the segment that its end lies in."""
+def _replace(path: str, old: bytes, new: bytes, files: Files) -> None:
+    if new != old:
+        replace_index(path, new, files)
+    elif os.path.exists(path + ".new"):
+        files.unlink(path + ".new")
+
+
+def rows_in(table: FragmentTable, cut: Cut) -> Bools:
+    """Which fragments `cut` deletes."""
     gone = np.zeros(len(table), np.bool_)
-    segments = table.segments(closed=True)
-    for item in unwanted:
-        first = int(np.searchsorted(table.begin_ms, item.begin_ms))
-        stop = int(np.searchsorted(table.begin_ms, item.end_ms))
-        if stop and int(table.end_ms[stop - 1]) > item.end_ms:
-            stop -= 1  # this fragment is not over by then
-        if stop < len(table):
-            stop = int(segments.first[np.searchsorted(segments.first, stop, side="right") - 1])
-        gone[first:stop] = True
+    for item in cut.unwanted:
+        if cut.reach is Reach.SEGMENTS:
+            gone[_up_to_a_segment(table, item)] = True
+        elif cut.reach is Reach.WITHIN:
+            gone |= (table.begin_ms >= item.begin_ms) & (table.end_ms <= item.end_ms)
+        else:
+            gone |= touching(table, item)
+    for item in cut.kept:
+        rows = np.flatnonzero(touching(table, item))
+        if len(rows):
+            before = np.flatnonzero(table.sync[: rows[0] + 1])
+            gone[int(before[-1]) if len(before) else 0 : int(rows[-1]) + 1] = False
     return gone
 
 
-def without(head: bytes, entries: list[Entry], gone: NDArray[np.bool_]) -> tuple[bytes, list[Span]]:
-    """The index with the deleted fragments and spans as one `free` header each, and these spans."""
+def touching(table: FragmentTable, item: Range) -> Bools:
+    """Which fragments have a part of a range."""
+    touched: Bools = (table.begin_ms < item.end_ms) & (table.end_ms > item.begin_ms)
+    return touched
+
+
+def _up_to_a_segment(table: FragmentTable, item: Range) -> slice:
+    first = int(np.searchsorted(table.begin_ms, item.begin_ms))
+    stop = int(np.searchsorted(table.begin_ms, item.end_ms))
+    if stop and int(table.end_ms[stop - 1]) > item.end_ms:
+        stop -= 1  # this fragment is not over by then
+    firsts = table.segments(closed=True).first
+    if stop < len(table) and len(firsts):
+        stop = int(firsts[max(0, int(np.searchsorted(firsts, stop, side="right")) - 1)])
+    return slice(first, stop)
+
+
+def without(
+    head: bytes, entries: Sequence[Entry], gone: Bools, table: FragmentTable | None = None
+) -> tuple[bytes, list[Hole]]:
+    """
+    The index with the deleted fragments and the holes before it as holes, and these.
+
+    `table`: of the index as it was; without it, the holes do not say where segments were.
+    """
     parts, row = [head], 0
-    spans: list[Span] = []
-    for entry in entries:
-        deleted = entry.deleted or bool(gone[row])
-        row += not entry.deleted
-        if not deleted:
-            parts.append(entry.head)
-        elif spans and sum(spans[-1]) == entry.offset:
-            spans[-1] = spans[-1][0], spans[-1][1] + entry.size
-            parts[-1] = free_header(spans[-1][1])
+    holes: list[Hole] = []
+    begin = size = 0
+
+    def end(row: int) -> None:
+        """A hole is followed by the fragment `row`, or by nothing."""
+        first = row - 1
+        while first >= 0 and gone[first]:
+            first -= 1
+        if table is None:
+            holes.append(Hole(begin, size))
         else:
-            spans.append((entry.offset, entry.size))
-            parts.append(free_header(entry.size))
-    return b"".join(parts), spans
+            from_ms = int(table.end_ms[first]) if first >= 0 else 0
+            until_ms = (table.segment_end(row) or 0) if row < len(table) else 0
+            holes.append(Hole(begin, size, from_ms, until_ms))
+        parts.append(holes[-1].head)
 
-
-def free_header(size: int) -> bytes:
-    return FREE_HEADER.pack(1, b"free", size)
+    for entry in entries:
+        if entry.deleted or gone[row]:
+            begin, size = begin if size else entry.offset, size + entry.size
+        else:
+            if size:
+                end(row)
+                size = 0
+            parts.append(entry.head)
+        row += not entry.deleted
+    if size:
+        end(row)
+    return b"".join(parts), holes
 
 
 def freed_by(index_path: str) -> int:
     """Bytes that the holes of a blob give back, by its index. OSError."""
     return freed_in(read_index(index_path))
-
-
-def punch(path: str, spans: Sequence[Span], files: Files = FILES) -> None:
-    """Write the header of each span and give its blocks back. OSError."""
-    if not spans:
-        return
-    fd = files.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        for offset, length in spans:
-            header = free_header(length)
-            if os.pread(fd, len(header), offset) != header:
-                os.lseek(fd, offset, os.SEEK_SET)
-                files.write(fd, header)
-        files.fdatasync(fd)
-        for offset, length in spans:
-            _punch(fd, offset + FREE_HEADER.size, length - FREE_HEADER.size)
-    finally:
-        files.close(fd)
-
-
-def _fallocate() -> Callable[..., int]:
-    function = ctypes.CDLL(None, use_errno=True).fallocate
-    function.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    function.restype = ctypes.c_int
-    return function
-
-
-def _punch(fd: int, offset: int, length: int) -> None:
-    if length > 0 and _fallocate()(fd, PUNCH_HOLE | KEEP_SIZE, offset, length):
-        error = ctypes.get_errno()
-        if error not in (EOPNOTSUPP, ENOSYS, EINVAL):
-            raise OSError(error, os.strerror(error))

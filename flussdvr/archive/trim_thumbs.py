@@ -11,25 +11,30 @@ A crash in between leaves the blob marked, and the next start does both again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.files import FILES, Files
+from flussdvr.archive.punch import punch
 from flussdvr.archive.recovery import read_index, replace_index
 from flussdvr.archive.thumbs import thumbs_paths
-from flussdvr.archive.trim import Trimmed, punch, trim, without
+from flussdvr.archive.trim import Cut, Trimmed, trim, without
 from flussdvr.archive.walk import read_head, walk_index
 from flussdvr.errors import FormatError
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range
 
 
-def trim_with_thumbs(blob: Blob, uuid: str, unwanted: Sequence[Range], files: Files = FILES) -> Trimmed:
+def trim_with_thumbs(blob: Blob, uuid: str, cut: Cut, files: Files = FILES) -> Trimmed:
     """`trim`, and the thumbnails of what is gone. Raises as that does."""
-    result = trim(blob, uuid, unwanted, files)
+    result = trim(blob, uuid, cut, files)
     if not result.empty:
-        trim_thumbs(blob, result.holes, files)
+        try:
+            trim_thumbs(blob, result.holes, files)
+        except OSError as error:
+            return replace(result, error=result.error or error)
     return result
 
 

@@ -6,7 +6,8 @@ Walking: what a blob and its index hold, header by header, without trusting eith
     index   ftyp moov uuid | moof mdat-header  | moof mdat-header  | free-header  | moof m
             `--- head ---'  `---- entry ----'                                      `- torn
 
-An entry is what the index holds of one fragment, or of a span that was deleted.
+An entry is what the index holds of one fragment, or of a span that was deleted: `free` or `skip`, see
+`formats.index_headers`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ PAGE = 4096
 
 _HEADER = struct.Struct(">I4s")
 _LARGE = struct.Struct(">I4sQ")
+_SKIPPED = struct.Struct(">I4sQQQ")
+DELETED = {b"free": _LARGE.size, b"skip": _SKIPPED.size}
+"""The types of deleted spans, and how many bytes of them are in the index."""
 
 ReadAt = Callable[[int, int], bytes]
 """`(offset, length)` -> at most that many bytes."""
@@ -55,7 +59,7 @@ def read_head(read: ReadAt) -> bytes | None:
     at, has_moov = 0, False
     while len(data) - at >= 8:
         size, kind = _HEADER.unpack_from(data, at)
-        if kind in (b"moof", b"free") and has_moov:
+        if kind in (b"moof", *DELETED) and has_moov:
             return data[:at]
         if kind not in (b"ftyp", b"moov", b"uuid") or size < 8 or at + size > len(data):
             break
@@ -82,13 +86,14 @@ def walk_blob(read: ReadAt, start: int, stop: int) -> Iterator[Entry]:
 
 def _entry(read: ReadAt, at: int, offset: int) -> Entry | None:
     """The entry at `at` of an index or a blob, which stands for what is at `offset` of the blob."""
-    header = read(at, _LARGE.size)
+    header = read(at, _SKIPPED.size)
     if len(header) < _LARGE.size:
         return None
     size, kind = _HEADER.unpack_from(header)
-    if kind == b"free" and size == 1:
-        span: int = _LARGE.unpack(header)[2]
-        return Entry(header, offset, span, deleted=True) if span >= _LARGE.size else None
+    if kind in DELETED and size == 1:
+        head = header[: DELETED[kind]]
+        span: int = _LARGE.unpack_from(head)[2]
+        return Entry(head, offset, span, deleted=True) if span >= DELETED[kind] == len(head) else None
     if kind != b"moof" or not 24 <= size <= MAX_MOOF:
         return None
     head = read(at, size + 8)

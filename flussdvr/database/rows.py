@@ -142,9 +142,15 @@ def read_range(pair: object) -> Range:
 
 
 def read_stream_range(row: Row) -> tuple[str, Range]:
-    """Of `stream, begin_ms, end_ms`: a lock, a deletion."""
+    """Of `stream, begin_ms, end_ms`: a lock."""
     stream, begin_ms, end_ms = row
     return stream_name(stream), read_range((begin_ms, end_ms))
+
+
+def read_deletion(row: Row) -> tuple[str, Range, bool]:
+    """Of `stream, begin_ms, end_ms, cover`."""
+    stream, begin_ms, end_ms, cover = row
+    return stream_name(stream), read_range((begin_ms, end_ms)), bool(cover)
 
 
 def read_named_text(row: Row) -> tuple[str, str]:

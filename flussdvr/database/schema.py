@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 SCHEMA = """
 CREATE TABLE root (
@@ -104,7 +104,11 @@ CREATE TABLE set_aside (                -- rows that made no sense, kept to be l
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-STEPS = (SCHEMA, SECOND_SCHEMA, THIRD_SCHEMA, FOURTH_SCHEMA, FIFTH_SCHEMA, SIXTH_SCHEMA, SEVENTH_SCHEMA)
+EIGHTH_SCHEMA = """
+ALTER TABLE deletion ADD COLUMN cover INTEGER NOT NULL DEFAULT 0;   -- also fragments that only touch the range
+"""
+
+STEPS = (SCHEMA, SECOND_SCHEMA, THIRD_SCHEMA, FOURTH_SCHEMA, FIFTH_SCHEMA, SIXTH_SCHEMA, SEVENTH_SCHEMA, EIGHTH_SCHEMA)
 """`STEPS[n]` makes schema n + 1 of schema n."""
 
 _FAR = 1000

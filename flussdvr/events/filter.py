@@ -23,6 +23,7 @@ LEVEL_OF: Mapping[str, str] = {
     "dvr_drop_write": "error",
     "dvr_write_failed": "error",
     "dvr_root_failed": "error",
+    "dvr_deletion_failed": "error",
     "dvr_root_imported": "warning",
     "catalog_rebuilt": "error",
     "catalog_failed": "error",

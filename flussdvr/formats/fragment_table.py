@@ -1,7 +1,7 @@
 """
 The fragment table: a blob's index, as columns.
 
-    index   ftyp moov [uuid] ( moof mdat-header | free-header )*
+    index   ftyp moov [uuid] ( moof mdat-header | free-header | skip-header )*
                                one row of offset, size, head_size, begin_ms, end_ms, sync
 
 A light loop hops over the headers (`index_headers`); everything else is gathered by numpy from the canonical layout of
@@ -115,6 +115,7 @@ class FragmentTable:
         self._filled = 0
         self._runs: Records = np.empty(0, RUN)
         self._shift: int | None = None
+        self._until_ms: dict[int, int | None] = {}
         if len(index):
             self.extend(index)
 
@@ -165,8 +166,12 @@ class FragmentTable:
         """Rows for what was hopped over; where one of them turns out to be damaged, `headers` are cut."""
         count = len(headers)
         holes = np.zeros(count + 1, np.int64)
-        for row, length in headers.holes:
+        ends = np.full(count + 1, -1, np.int64)
+        for row, length, from_ms, until_ms in headers.holes:
             holes[row] += length
+            self._until_ms[len(self) + row] = until_ms
+            if from_ms is not None and ends[row] < 0:
+                ends[row] = from_ms
         if count:
             moofs, moof_sizes, mdat_sizes = np.array(headers.fragments, np.int64).reshape(-1, 3).T
             size = moof_sizes + mdat_sizes
@@ -178,6 +183,14 @@ class FragmentTable:
                 self._commit(runs, offset[:count], size[:count], moof_sizes[:count] + 8)
                 self.blob_size = int(offset[count - 1] + size[count - 1])
         self.blob_size += int(holes[count])
+        self._set_ends(ends[: count + 1])
+
+    def _set_ends(self, ends: Ints) -> None:
+        """`ends`, where it is not -1: when the fragment in front of each of the last ones was over, as is on record."""
+        at = np.flatnonzero(ends >= 0)
+        at = at[len(self) - len(ends) + at >= 0]
+        rows = len(self) - len(ends) + at
+        self.end_ms[rows] = np.maximum(ends[at], self.begin_ms[rows])
 
     def _gather(self, data: memoryview, headers: Headers, moofs: Ints, moof_sizes: Ints, offset: Ints) -> Records:
         """The runs of the new fragments; fragments of another layout than the canonical are parsed singly."""
@@ -274,26 +287,37 @@ class FragmentTable:
             self._shift = int(cto[latest[-1]])
         return sync, np.where(ours, shift, 0)
 
+    def stretches(self, first: int = 0, stop: int | None = None) -> list[tuple[int, int]]:
+        """
+        `[first, stop)` in stretches without a deleted span in between, each as far as it can be shown: what follows a
+        deleted span is shown from its first sync fragment on.
+        """
+        stop = len(self) if stop is None else stop
+        offset, size = self.offset[first:stop], self.size[first:stop]
+        breaks = (np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + first + 1).tolist()
+        found = []
+        for begin, end in zip([first, *breaks], [*breaks, stop], strict=True):
+            if begin in self._until_ms:
+                begin = self._first_sync(begin, end)
+            if begin < end:
+                found.append((begin, end))
+        return found
+
+    def _first_sync(self, first: int, stop: int) -> int:
+        """The first sync fragment of `[first, stop)`, or `stop`."""
+        rows = np.flatnonzero(self.sync[first:stop])
+        return first + int(rows[0]) if len(rows) else stop
+
     def segments(self, closed: bool = False) -> Segments:
         """
         The segments: a new one begins at the first sync fragment that begins `segment_ms` or more after the one before.
 
-        `closed`: the blob will not grow, so its last segment is complete. None reaches over a deleted span.
+        `closed`: the blob will not grow, so its last segment is complete. None reaches over a deleted span. Of one in
+        which such a span ends, what follows the span is a segment from its first sync fragment on, if it has one; the
+        segments after it begin where they did before.
         """
-        count = len(self)
-        breaks = np.flatnonzero(self.offset[1:] != self.offset[:-1] + self.size[:-1]) + 1
-        candidates = np.flatnonzero(self.sync)
-        begins = np.maximum.accumulate(self.begin_ms[candidates]).tolist() if len(candidates) else []
-        rows, firsts = candidates.tolist(), []
-        for start, stop in zip([0, *breaks.tolist()], [*breaks.tolist(), count], strict=True):
-            following = start
-            while following < stop:
-                firsts.append(following)
-                at = bisect_left(rows, following + 1)
-                at = bisect_left(begins, int(self.begin_ms[following]) + self.info.segment_ms, at)
-                following = rows[at] if at < len(rows) else stop
-        first = np.array(firsts, np.int64)
-        after = np.append(first[1:], count)[: len(first)]
+        firsts, stops, _ = self._segment_rows()
+        first, after = np.array(firsts, np.int64), np.array(stops, np.int64)
         complete = np.ones(len(first), np.bool_)
         complete[-1:] = closed
         last = after - 1
@@ -307,6 +331,50 @@ class FragmentTable:
             self.info.sequence + np.arange(len(first)),
             complete,
         )
+
+    def segment_end(self, row: int) -> int | None:
+        """
+        When (UTC ms) the segment is over in whose middle a fragment is; `None` for the first fragment of one. What
+        follows a hole in a segment is the middle of it, whether it can be shown or not.
+        """
+        firsts, _, tails = self._segment_rows()
+        begins = sorted(set(firsts).difference(tails))
+        at = bisect_left(begins, row)
+        if at < len(begins) and begins[at] == row:
+            return None
+        apart = np.flatnonzero(self.offset[row + 1 :] != self.offset[row:-1] + self.size[row:-1])
+        stop = row + 1 + int(apart[0]) if len(apart) else len(self)
+        return int(self.begin_ms[begins[at]]) if at < len(begins) and begins[at] < stop else int(self.end_ms[stop - 1])
+
+    def _segment_rows(self) -> tuple[list[int], list[int], list[int]]:
+        """First rows of the segments, the rows behind their last ones; and which of the first begin behind a hole."""
+        count = len(self)
+        breaks = (np.flatnonzero(self.offset[1:] != self.offset[:-1] + self.size[:-1]) + 1).tolist()
+        candidates = np.flatnonzero(self.sync)
+        begins = np.maximum.accumulate(self.begin_ms[candidates]).tolist() if len(candidates) else []
+        rows = candidates.tolist()
+        firsts: list[int] = []
+        stops: list[int] = []
+        tails: list[int] = []
+        for start, stop in zip([0, *breaks], [*breaks, count], strict=True):
+            following = start
+            if start in self._until_ms:
+                until_ms = self._until_ms[start]
+                if until_ms is not None:
+                    times = np.maximum.accumulate(self.begin_ms[start:stop])
+                    following = start + int(np.searchsorted(times, until_ms))
+                    if (tail := self._first_sync(start, following)) < following:
+                        tails.append(tail)
+                        firsts.append(tail)
+                        stops.append(following)
+                following = self._first_sync(following, stop)
+            while following < stop:
+                firsts.append(following)
+                at = bisect_left(rows, following + 1)
+                at = bisect_left(begins, int(self.begin_ms[following]) + self.info.segment_ms, at)
+                following = min(rows[at], stop) if at < len(rows) else stop
+                stops.append(following)
+        return firsts, stops, tails
 
     def track(self, track_id: int) -> Track:
         """The track of that id. Raises `KeyError`."""

@@ -1,10 +1,12 @@
 """
 The headers of an index: what is hopped over to find the fragments.
 
-    ( moof mdat-header | free-header )*     after the init segment, with one `uuid` in front
+    ( moof mdat-header | free-header | skip-header )*     after the init segment, with one `uuid` in front
 
     mdat-header    8 bytes: its size says how much the blob has there and the index has not
     free-header    16 bytes: size32 = 1, 'free', size64 = how much of the blob was deleted
+    skip-header    32 bytes: as `free`, and two uint64 of UTC (ms): what is in front of the span ended then; the
+                   segment in whose middle the span ends was over then, 0 if it ends where a segment begins
 
 The one loop in Python that runs for every fragment: it must stay light.  ISO/IEC 14496-12 §4.2, §8.1.
 """
@@ -25,7 +27,9 @@ MAX_HOLE = 1 << 60
 
 _PAIR = struct.Struct(">II")
 _LARGE = struct.Struct(">IIQ")
-_MOOF, _MDAT, _FREE, _UUID = (int.from_bytes(kind) for kind in (b"moof", b"mdat", b"free", b"uuid"))
+_SKIPPED = struct.Struct(">IIQQQ")
+_MOOF, _MDAT, _FREE, _SKIP, _UUID = (int.from_bytes(kind) for kind in (b"moof", b"mdat", b"free", b"skip", b"uuid"))
+MAX_MS = 1 << 53
 
 
 class DamagedIndex(FormatError):
@@ -42,13 +46,14 @@ class Headers:
     The headers of complete boxes up to `at`, all positions relative to the bytes read.
 
     `fragments`: flat triples of position and size of a `moof`, size of the `mdat` behind it. `holes`: before which
-    fragment how many bytes are deleted. `info` and its size, if it was there. `damage`: why reading ended, unless the
-    bytes did.
+    fragment how many bytes are deleted, when what is in front of them ended (`None`: not known), and when the segment
+    in whose middle they end was over (`None`: they end with one). `info` and its size, if it was there. `damage`: why
+    reading ended, unless the bytes did.
     """
 
     at: int
     fragments: list[int] = field(default_factory=list)
-    holes: list[tuple[int, int]] = field(default_factory=list)
+    holes: list[tuple[int, int, int | None, int | None]] = field(default_factory=list)
     info: BlobInfo | None = None
     info_size: int = 0
     damage: str | None = None
@@ -109,9 +114,17 @@ def _read_other(data: memoryview, at: int, first: bool, headers: Headers) -> int
             return 0
         _, _, length = _LARGE.unpack_from(data, at)
         if 16 <= length < MAX_HOLE:
-            headers.holes.append((len(headers), length))
+            headers.holes.append((len(headers), length, None, None))
             return 16
         headers.damage = f"deleted span of {length} bytes"
+    elif kind == _SKIP and size == 1:
+        if at + 32 > len(data):
+            return 0
+        _, _, length, from_ms, until_ms = _SKIPPED.unpack_from(data, at)
+        if 32 <= length < MAX_HOLE and max(from_ms, until_ms) < MAX_MS:
+            headers.holes.append((len(headers), length, from_ms, until_ms or None))
+            return 32
+        headers.damage = f"deleted span of {length} bytes, from {from_ms} until {until_ms}"
     elif kind == _UUID and first and 24 <= size <= MAX_INFO:
         if at + size > len(data):
             return 0

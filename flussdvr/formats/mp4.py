@@ -209,9 +209,7 @@ def _spans(pieces: Sequence[Piece], window: Range, wanted: Collection[int] | Non
         table, first, stop = piece.table, max(piece.first, 0), min(piece.stop, len(piece.table))
         if first >= stop:
             continue
-        offset, size = table.offset[first:stop], table.size[first:stop]
-        breaks = np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + first + 1
-        for begin, end in pairwise([first, *breaks.tolist(), stop]):
+        for begin, end in table.stretches(first, stop):
             begin_ms = max(int(table.begin_ms[begin]), window.begin_ms)
             end_ms = min(int(table.end_ms[end - 1]), window.end_ms)
             if begin_ms < end_ms:
@@ -232,7 +230,8 @@ def _place(spans: Sequence[_Span], gaps: Gaps) -> None:
     """Set where in the output each span is shown."""
     for before, span in pairwise(spans):
         gap_ms = span.begin_ms - before.end_ms
-        if abs(gap_ms) <= SEAM_MS and span.begin_ms > before.begin_ms:
+        deleted = span.piece == before.piece  # however short: references are missing
+        if abs(gap_ms) <= SEAM_MS and span.begin_ms > before.begin_ms and not deleted:
             before.end_ms, span.joined, gap_ms = span.begin_ms, True, 0
         kept_ms = max(gap_ms, 0) if gaps == "keep" else 0
         span.out_ms = before.out_ms + before.end_ms - before.begin_ms + kept_ms

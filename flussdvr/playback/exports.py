@@ -165,7 +165,7 @@ class Exports:
                 if partly:
                     break
                 return None
-            for begin, end in unbroken(part.table, first, part.stop):
+            for begin, end in part.table.stretches(first, part.stop):
                 bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
         if not bodies:
             raise no_recordings()
@@ -212,13 +212,6 @@ def last_sync(table: FragmentTable, utc_ms: int) -> int:
     """The last sync fragment that begins not after `utc_ms`; the first of all if there is none."""
     rows = np.flatnonzero(table.sync & (table.begin_ms <= utc_ms))
     return int(rows[-1]) if len(rows) else 0
-
-
-def unbroken(table: FragmentTable, first: int, stop: int) -> list[tuple[int, int]]:
-    """`[first, stop)` in stretches without a deleted span in between."""
-    offset, size = table.offset[first:stop], table.size[first:stop]
-    breaks = (np.flatnonzero(offset[1:] != offset[:-1] + size[:-1]) + first + 1).tolist()
-    return list(zip([first, *breaks], [*breaks, stop], strict=True))
 
 
 def _progressive(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> Export:

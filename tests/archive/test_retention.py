@@ -125,16 +125,15 @@ def test_the_lowest_limit_holds_and_nobody_starves(store: Store) -> None:
     assert 6 <= len(lower) <= 7 and 3 <= len(higher) <= 4 and len(free) == 10
 
 
-def test_a_disk_that_fails_keeps_its_rows(store: Store, tmp_path: Path) -> None:
+def test_a_disk_that_fails_keeps_its_recordings(store: Store, tmp_path: Path) -> None:
     archive = month(store, expiration_s=1)
     store.fate.faults["unlink"] = OSError(5, "Input/output error")
     sweep(store)
-    assert len(archive) == 1 and len(files(tmp_path)) == 10
-    assert len(result(store.catalog.blobs())) == 10
+    assert len(archive) == 10 == len(files(tmp_path)) == len(result(store.catalog.blobs()))
     store.stop()
     again = Store(tmp_path).open()
     archive = again.archive.stream("cam")  # type: ignore[assignment]
-    assert len(archive) == 1 and len(files(tmp_path)) == 1
+    assert len(archive) == 10 == len(files(tmp_path))
 
 
 def test_nothing_is_deleted_from_a_disk_that_is_not_there(store: Store, tmp_path: Path) -> None:
@@ -155,8 +154,8 @@ def test_sweeps_come_by_themselves(store: Store) -> None:
 
 def test_nobody_reads_what_nobody_wants_to_know(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     month(store, expiration_s=3600)
-    store.archive.retention._wants = lambda event: event != "dvr_deleted_fragments"
-    monkeypatch.setattr("flussdvr.archive.retention.read_index", None)
+    store.archive.deletion._wants = lambda event: event != "dvr_deleted_fragments"
+    monkeypatch.setattr("flussdvr.archive.deletion.read_index", None)
     sweep(store)
     assert store.kinds().count("dvr_blob_deleted") == 9 and "dvr_deleted_fragments" not in store.kinds()
 

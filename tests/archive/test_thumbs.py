@@ -125,7 +125,7 @@ def test_they_are_synced_and_deleted_with_their_blob(
     assert store.fate.calls.count("fdatasync") == synced + 4
     result(recorder.close())
     result(thumbs.close())
-    result(store.archive.retention.delete_now(archive.blobs(), "deleted"))
+    result(store.archive.retention.delete(archive.blobs(), "deleted"))
     assert not [path for path in store.folder.rglob("*") if path.suffix in (".mp4", ".idx")]
 
 

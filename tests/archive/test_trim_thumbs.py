@@ -10,9 +10,10 @@ from test_thumbs import jpeg, thumbnail
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder, thumbs_paths
+from flussdvr.archive.trim import Cut
 from flussdvr.archive.trim_thumbs import trim_thumbs
 from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.timeline import Range, RangeSet
+from flussdvr.timeline import Range
 
 HOLES = (Range(UTC_MS + 4000, UTC_MS + 8000), Range(UTC_MS + 12_000, UTC_MS + 14_000))
 
@@ -56,10 +57,11 @@ def test_a_deleted_part_has_no_pictures(store: Store) -> None:
     archive = archive_of(store)
     (blob,) = archive.blobs()
     size = Path(thumbs_paths(blob)[0]).stat().st_size
-    assert result(store.archive.retention.cut(archive, blob, RangeSet(HOLES), "deleted"))
+    assert result(store.archive.deletion.cut(archive, blob, Cut(tuple(HOLES)), "deleted")).error is None
     check(blob, [0, 2, 8, 10, 14, 16, 18])
     assert Path(thumbs_paths(blob)[0]).stat().st_size == size  # offsets never move
-    assert result(store.archive.retention.cut(archive, blob, RangeSet([Range(UTC_MS, UTC_MS + 12_000)]), "deleted"))
+    cut = Cut((Range(UTC_MS, UTC_MS + 12_000),))
+    assert result(store.archive.deletion.cut(archive, blob, cut, "deleted")).error is None
     check(blob, [14, 16, 18])
 
 

@@ -319,15 +319,20 @@ def test_segments() -> None:
 def test_segments_are_what_a_naive_model_says(made: Made, segment_ms: int) -> None:
     table = FragmentTable(made.index())
     table.info = replace(table.info, segment_ms=segment_ms)
-    firsts: list[int] = []
+    rows: list[list[int]] = []
+    lost = False
     for row in range(len(table)):
-        apart = row and table.offset[row] != table.offset[row - 1] + table.size[row - 1]
-        due = firsts and table.begin_ms[row] >= table.begin_ms[firsts[-1]] + segment_ms
-        if not firsts or apart or (table.sync[row] and due):
-            firsts.append(row)
+        lost = lost or row in table._until_ms
+        due = rows and table.begin_ms[row] >= table.begin_ms[rows[-1][0]] + segment_ms
+        if (table.sync[row] and (due or lost)) or (row == 0 and not lost):
+            rows.append([])
+            lost = False
+        if not lost:
+            rows[-1].append(row)
     segments = table.segments()
-    assert segments.first.tolist() == firsts
-    assert int(segments.count.sum()) == len(table)
+    assert segments.first.tolist() == [some[0] for some in rows]
+    assert segments.count.tolist() == [len(some) for some in rows]
+    assert [row for begin, end in table.stretches() for row in range(begin, end)] == sum(rows, [])
 
 
 def test_prefixes_have_the_same_segments() -> None:

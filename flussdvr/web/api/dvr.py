@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import RangeSet
-from flussdvr.web.api.moments import document, window
+from flussdvr.web.api.moments import document, documents, window
 from flussdvr.web.api.range_page import range_page
-from flussdvr.web.api.router import Call, Router
+from flussdvr.web.api.router import Answer, Call, Router
 from flussdvr.web.api.streams import StreamDocuments, not_found
 
 Document = dict[str, Any]
@@ -50,10 +51,19 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
         return answer
 
     @router.delete("/streams/<path:name>/dvr/ranges")
-    async def delete_ranges(call: Call, name: str) -> None:
+    async def delete_ranges(call: Call, name: str) -> Document | Answer | None:
         within = window(call)
-        if recorded(name) is not None:
-            await archive.delete_range(name, within)
+        given = call.body if isinstance(call.body, dict) and call.body else call.query
+        if not archive.unlisted(name):
+            recorded(name)
+        report = await archive.delete_range(name, within, given.get("cover") in (True, "true"))
+        answer = {"deleted": documents(report.deleted), "pending": write_pending(report.pending)}
+        if report.pending:
+            return Answer(202, answer)
+        if call.prefers("return=representation"):
+            call.request.setHeader(b"preference-applied", b"return=representation")  # type: ignore[no-untyped-call]
+            return answer
+        return None
 
     @router.get("/streams/<path:name>/dvr/locks")
     async def list_locks(call: Call, name: str) -> Document:
@@ -75,6 +85,11 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
         check_copy(streams, name)
         if recorded(name) is not None:
             await archive.unlock(name, within)
+
+
+def write_pending(pending: Mapping[str, DvrError]) -> list[Document]:
+    """Where something remains to be done, and why."""
+    return [{"root": path or None, "code": error.code, "title": error.title} for path, error in pending.items()]
 
 
 def reason_of(reason: str) -> str:

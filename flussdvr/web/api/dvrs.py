@@ -61,6 +61,9 @@ async def storage_stats(archive: Archive, path: str) -> Document:
         "used_index": sum(blob.index_size for blob in blobs),
         "streams": len({blob.stream for blob in blobs}),
     }
+    stats["deletion_pending"] = archive.deletion.pending_bytes(path)
+    if (trouble := archive.deletion.trouble(path)) is not None:
+        stats["deletion_error"] = trouble.code
     root = archive.roots.get(os.path.abspath(path))
     if root is None:
         return stats

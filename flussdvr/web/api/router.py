@@ -49,6 +49,11 @@ class Call:
     def secrets(self) -> bool:
         return self.account.edit
 
+    def prefers(self, preference: str) -> bool:
+        """Whether the request has this preference, as `return=representation`. RFC 7240."""
+        given = (self.request.getHeader("prefer") or "").lower().replace('"', "").split(",")
+        return any("".join(one.partition(";")[0].split()) == preference for one in given)
+
     def accepts(self, content_type: str) -> bool:
         """Whether the request prefers this type to JSON."""
         accept = self.request.getHeader("accept") or ""
@@ -69,6 +74,14 @@ class Packed:
 
     data: bytes
     gzip: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """JSON with another status than 200."""
+
+    status: int
+    document: Any
 
 
 Handler = Callable[..., Awaitable[Any]]
@@ -194,6 +207,9 @@ def _write(request: DvrRequest, answer: Any) -> bytes:
     if answer is None:
         request.setResponseCode(204)
         return b""
+    if isinstance(answer, Answer):
+        request.setResponseCode(answer.status)
+        answer = answer.document
     if isinstance(answer, Text):
         data, content_type = answer.data, answer.content_type
     elif isinstance(answer, Packed):
@@ -213,4 +229,4 @@ def _write(request: DvrRequest, answer: Any) -> bytes:
     return b"" if request.method == b"HEAD" else data
 
 
-__all__ = ["ANONYMOUS", "Call", "Packed", "Router", "Text"]
+__all__ = ["ANONYMOUS", "Answer", "Call", "Packed", "Router", "Text"]
