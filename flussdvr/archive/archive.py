@@ -475,8 +475,15 @@ class Archive(Service):
         await self.catalog.delete_blobs(forgotten)
         await self.catalog.update_blobs(good)
         for blob in good:
-            self.archive_of(blob.stream).add(blob)
+            archive = self.archive_of(blob.stream)
+            archive.remove([twin for twin in archive.twins(blob) if not self._is_there(twin)])
+            archive.add(blob)
         return again
+
+    def _is_there(self, blob: Blob) -> bool:
+        """Whether the disk that a blob is on has been identified."""
+        root = self.roots.get(blob.root)
+        return root is not None and root.uuid is not None
 
     # -- dates that are wrong ---------------------------------------------------------------------------------
 

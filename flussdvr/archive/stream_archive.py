@@ -258,6 +258,11 @@ class StreamArchive:
         self._ranges = None
         self._indexes.forget(blobs)
 
+    def twins(self, blob: Blob) -> list[Blob]:
+        """The same recording on other roots: a disk was copied, or lost its marker."""
+        first, last = (find(self._blobs, blob.begin_ms, key=_begin) for find in (bisect_left, bisect_right))
+        return [one for one in self._blobs[first:last] if one.root != blob.root]
+
     def moved(self, before: str, root: str) -> None:
         """The disk of a root is mounted elsewhere."""
         for blob in self._blobs:

@@ -263,6 +263,17 @@ def test_a_root_is_copied_while_the_server_runs(recorded: Path) -> None:
     assert len(listed(again)["cam"]) == 3
 
 
+def test_a_copy_without_its_marker_takes_the_place_of_a_disk_that_is_not_there(recorded: Path) -> None:
+    (recorded / "disk").rename(recorded / "new")
+    (recorded / "new" / MARKER).unlink()
+    store = Store(recorded)
+    store.archive._configured.append(store.root("new"))
+    store.open()
+    assert listed(store) == {"cam": WHOLE, "other": WHOLE}
+    for name in ("cam", "other"):
+        assert [blob.root for blob in store.archive.archive_of(name).blobs()] == [store.root("new")]
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
