@@ -62,6 +62,16 @@ class Stamps:
         self._odd_offset: int | None = None
         self._odd = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether samples wait for the next ones."""
+        return bool(self._held)
+
+    @property
+    def usual(self) -> int:
+        """The step that is expected, in ticks."""
+        return self._usual
+
     def restart(self) -> None:
         """What comes next is unrelated to what came before."""
         self._last = None

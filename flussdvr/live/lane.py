@@ -49,6 +49,8 @@ class Lane:
         self.pending_bytes = 0
         self.mapped_next: int | None = None
         """UTC ticks where the track's next fragment must begin so that it touches the one before."""
+        self.paced = False
+        """Whether `usual_duration` was seen, and not just declared."""
         self._last_dts: int | None = None
         timescale = track.timescale
         if track.is_video:
@@ -80,10 +82,12 @@ class Lane:
                     step = self.usual_duration
             if step <= 0:
                 return Verdict.LATE if -step < self.track.timescale * GAP_MS // 1000 else Verdict.JUMP
-            if step > max(self.track.timescale * GAP_MS // 1000, SLOW_GAP_FRAMES * self.usual_duration):
+            usual = max(self.usual_duration, self.stamps.usual)
+            if step > max(self.track.timescale * GAP_MS // 1000, SLOW_GAP_FRAMES * usual):
                 return Verdict.JUMP
             if self.track.is_video:
                 self.usual_duration = step
+                self.paced = True
         self._last_dts = sample.dts
         if self.track.codec is Codec.OPUS:
             self.usual_duration = _opus_duration(sample, self.usual_duration)
@@ -116,6 +120,13 @@ class Lane:
             return
         first.cto = max(0, min(sample.pts for sample in others) - self.usual_duration - first.dts)
         self.stamps.sync_offset(first.cto)
+
+    def cut(self, count: int) -> list[Sample]:
+        """All but the oldest `count` samples, which leave the lane: to be put again after a `restart`."""
+        left = self.pending[count:]
+        del self.pending[count:]
+        self.pending_bytes -= sum(len(sample.data) for sample in left)
+        return left
 
     def take(self, count: int) -> list[Sample]:
         """The oldest `count` samples, which leave the lane."""

@@ -36,6 +36,12 @@ FRAGMENT_US = 1_000_000
 PATIENCE_US = 700_000
 OWN_AHEAD_US = 2 * AHEAD_US
 """No source is further ahead of its arrival than this: an end that is belongs to a clock that has stepped."""
+EARLY_SOUND_US = 2_000_000
+"""Sound that begins so much before the first picture is recorded without one. Less is left out: a GOP joined midway."""
+SLOW_VIDEO_US = 40_000_000
+"""As long as nobody knows how slow the video is, sound waits so long for it: for three pictures, 10 s apart ..."""
+SLOW_PICTURES = 3
+"""... and then for so many pictures that do not come."""
 SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""
 PENDING_BYTES = 32 << 20
@@ -327,9 +333,10 @@ class Segmenter:
             audio = [lane for lane in audio if lane.pending]
         start = self._drop_before_sync(video[0]) if video else None
         if start is not None:
+            video[0].check_first_offset()
+        if start is not None and not (audio and self._comes_late(video[0], audio[0], start)):
             reference = video[0]
-            reference.check_first_offset()
-        elif audio and (not video or not patient or self._waited_us(audio[0]) > SYNC_WAIT_US):
+        elif audio and (start is not None or not video or not patient or self._waited(video[0], audio[0])):
             reference = audio[0]
             start = reference.pending[0]
         else:
@@ -348,6 +355,16 @@ class Segmenter:
         self._active = used
         self._scanned = 1
         self._on_tracks(tuple(lane.track for lane in used))
+
+    def _comes_late(self, video: Lane, audio: Lane, first: Sample) -> bool:
+        """Whether there is so much sound in front of the `first` picture that it is recorded for itself."""
+        begin_us = audio.media_us(audio.pending[0].dts)
+        return not self._switched and video.media_us(first.pts) - begin_us > EARLY_SOUND_US
+
+    def _waited(self, video: Lane, audio: Lane) -> bool:
+        """Whether the sound has waited long enough for a picture."""
+        waited_us = audio.media_us(audio.pending[-1].dts - audio.pending[0].dts)
+        return waited_us > (SLOW_VIDEO_US if video.stamps.waiting else SYNC_WAIT_US)
 
     def _date(self, start_us: int) -> None:
         """Find the UTC of a run that begins at media time `start_us`."""
@@ -375,10 +392,6 @@ class Segmenter:
         recorded_us, own_us = self._floor_ms() * 1000, self._end_ms * 1000
         recorded_us = recorded_us if recorded_us - self._now_us <= AHEAD_US else 0
         return max(recorded_us, own_us if own_us - self._now_us <= OWN_AHEAD_US else 0)
-
-    @staticmethod
-    def _waited_us(lane: Lane) -> int:
-        return lane.media_us(lane.pending[-1].dts - lane.pending[0].dts)
 
     def _drop_before_sync(self, lane: Lane) -> Sample | None:
         floor_us = self._floor_us if self._skipping and self.clock.anchored else None
@@ -475,7 +488,10 @@ class Segmenter:
         if newest is None:
             return False
         others = [lane.newest_us or 0 for lane in self._active if lane is not reference and lane.pending]
-        if not others or max(others) - newest < SYNC_WAIT_US // 2:
+        if not others or reference is None:
+            return False
+        patience_us = SYNC_WAIT_US // 2 if reference.paced else SLOW_VIDEO_US
+        if max(others) - newest < max(patience_us, reference.media_us(SLOW_PICTURES * reference.usual_duration)):
             return False
         self._flush()
         self._stop("video_lost", keep_clock=True)
@@ -489,12 +505,18 @@ class Segmenter:
         for lane in self._lanes.values():
             if not lane.track.is_video:
                 continue
-            if self._drop_before_sync(lane) is not None:
-                kept = lane.pending[:]
+            first = self._drop_before_sync(lane)
+            if first is not None:
+                start_us = lane.media_us(first.pts)
+                kept = [(lane, lane.cut(0))]
+                for sound in self._active:  # what ends before the picture is shown
+                    count = sound.count_before(start_us - sound.media_us(sound.usual_duration) + 1)
+                    kept.append((sound, sound.cut(count)))
                 self._flush()
                 self._stop("tracks_changed", keep_clock=True)
-                for sample in kept:
-                    lane.put(sample)
+                for one, samples in kept:
+                    for sample in samples:
+                        one.put(sample)
                 return True
         return False
 
