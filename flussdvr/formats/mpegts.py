@@ -58,6 +58,8 @@ from flussdvr.media import (
 )
 
 SETTLING = 2 * TICKS
+QUIET = TICKS
+"""Packets of one picture are not further apart than this."""
 HELD_MAX = 16 << 20
 """Bytes of samples kept back until the tracks are known."""
 VIDEO_PES_MAX = 8 << 20
@@ -84,6 +86,7 @@ class Flow:
     The packets of one PID: of tables (`sections`) or of an elementary stream (`stream`).
 
     A `probe` is of a program that is not chosen yet: it only says that something comes. `seen` PES packets have come.
+    `quiet_since`: DTS of another stream when `quiet_size` bytes of the open PES had come, and no more since.
     """
 
     __slots__ = (
@@ -93,6 +96,8 @@ class Flow:
         "parts",
         "pid",
         "probe",
+        "quiet_since",
+        "quiet_size",
         "sections",
         "seen",
         "size",
@@ -112,6 +117,8 @@ class Flow:
         self.expected = -1
         self.parts: list[bytes] = []
         self.size = 0
+        self.quiet_size = -1
+        self.quiet_since = 0
         self.wanted = 0
         self.is_open = False
 
@@ -363,6 +370,7 @@ class TsDemuxer:
         flow.parts = [payload]
         flow.size = len(payload)
         flow.is_open = True
+        flow.quiet_size = -1
         # Video's lengths are mostly 0: it is over when the next one begins.
         flow.wanted = VIDEO_PES_MAX if flow.is_video else AUDIO_PES_MAX
         if not flow.is_video and len(payload) >= 6 and (payload[4] or payload[5]):
@@ -414,8 +422,21 @@ class TsDemuxer:
             self._losses["damaged"] = self._losses.get("damaged", 0) + 1
             return
         self._take(flow, batches)
+        if dts is not None and not flow.is_video:
+            self._complete_quiet(dts)
         if self._settling and self._clock.last is not None:
             self._settle(self._clock.last)
+
+    def _complete_quiet(self, dts: int) -> None:
+        """Pictures that come seldom are whole when nothing more of them has come for `QUIET` of sound's time."""
+        for flow in self._streams.values():
+            if not flow.is_video or not flow.is_open:
+                continue
+            if flow.size != flow.quiet_size or dts < flow.quiet_since:
+                flow.quiet_size, flow.quiet_since = flow.size, dts
+            elif dts - flow.quiet_since >= QUIET:
+                flow.quiet_size = -1
+                self._end(flow)
 
     def _end(self, flow: Flow) -> None:
         """Nothing more comes in this flow."""

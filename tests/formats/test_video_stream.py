@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from clocked import H264, H265, Piece, Unit, demux, encode, pack, record, shown, spread_ms
+from clocked import FIRST, H264, H265, Piece, Unit, demux, encode, pack, record, shown, spread_ms
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transport import VIDEO_PID, losses_of, samples_of
+from transport import AUDIO_PID, VIDEO_PID, Packets, losses_of, samples_of
 
 from flussdvr.formats import h264
+from flussdvr.formats.aac import AudioSpecificConfig, adts_header
 from flussdvr.formats.elementary import Stream, open_stream
+from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.psi import ElementaryStream, Framing
 from flussdvr.formats.video_stream import H264Stream, H265Stream
 from flussdvr.media import MediaEvent, PictureTrouble, Sample
@@ -206,3 +208,22 @@ def test_flipped_bytes(name: str, flips: list[tuple[int, int]]) -> None:
     for place, value in flips:
         data[place % len(data)] = value
     demux(bytes(data))
+
+
+def test_a_picture_that_comes_seldom_does_not_wait_for_the_next() -> None:
+    """Its PES has no length and nothing follows it: the sound's time tells that it is whole."""
+    units, entry = source("h264")
+    stream = Packets()
+    stream.tables([entry, ElementaryStream(AUDIO_PID, 0x0F)])
+    stream.pes(VIDEO_PID, units[0].data, FIRST, bounded=False)
+    frame = adts_header(AudioSpecificConfig(2, 48_000, 2), 4) + b"tone"
+    demuxer = TsDemuxer()
+    events, seconds = demuxer.feed(stream.data), 0.0
+    while VIDEO_PID not in samples_of(events):
+        stream.data = b""
+        stream.pes(AUDIO_PID, frame, FIRST + round(seconds * 90_000))
+        events += demuxer.feed(stream.data)
+        seconds += 1024 / 48_000
+        assert seconds < 3
+    assert [sample.pts for sample in samples_of(events)[VIDEO_PID]] == [FIRST]
+    assert not losses_of(events)
