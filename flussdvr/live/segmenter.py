@@ -271,9 +271,19 @@ class Segmenter:
             # The last picture in decoding order need not be the last one that is shown.
             shift = self._shift_at(reference.pending[0])
             last = max(reference.pending[-1].dts, reference.newest_pts - shift)
-            self._emit(len(reference.pending), last + reference.usual_duration, shift)
+            self._emit(len(reference.pending), last + self._last_duration(last + shift), shift)
         if self._reference is not None and self._reference is not reference:
             self._flush()  # another set of tracks has begun on the way, and none waits now
+
+    def _last_duration(self, shown: int) -> int:
+        """Of the picture that is shown last: as usual, but one that comes seldom no longer than the sound goes on."""
+        reference = self._reference
+        assert reference is not None
+        usual, timescale = reference.usual_duration, reference.track.timescale
+        ends = [lane.newest_us for lane in self._active if lane is not reference and lane.newest_us is not None]
+        if usual <= timescale or not ends:
+            return usual
+        return min(usual, max(timescale // 25, max(ends) * timescale // 1_000_000 - shown))
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""

@@ -42,6 +42,7 @@ def test_a_picture_now_and_then(apart: int) -> None:
     assert rig.gaps == ["over"]
     assert picture_times(rig) == pytest.approx(list(range(0, 60, apart)), abs=0.05)
     assert sound_s(rig) == pytest.approx(60, abs=0.1)
+    assert rig.fragments[-1].end_ms <= rig.now_ms + 100, "the last picture does not last beyond what has come"
 
 
 @pytest.mark.parametrize("late", [3, 6, 9, 30])
