@@ -6,7 +6,7 @@ What is wrong now, as sentences for those who are on duty.
 
     state of streams, roots, sinks, reactor --look, each 5 s--> findings --hysteresis--> alarms
 
-    recording_stopped  gap  source_lost  track_left_out  writes_dropped      of a stream
+    recording_stopped  gap  source_lost  source_crashed  track_left_out  writes_dropped      of a stream
     root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
     deletion_failed  deletion_left  deletion_pending  catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed
     server_busy  clock_stepped  clock_unproven
@@ -202,6 +202,11 @@ class Alarms(Service):
 
     def _of_stream(self, name: str, entry: Running, now_ms: int) -> Iterator[Finding]:
         settings, stream = entry.settings, entry.stream
+        for branch in entry.inputs.branches:
+            if (crash := branch.input.crash) is not None:
+                title = f"{name}: {branch.input.shown_url} was opened anew after an {crash}"
+                yield Finding("source_crashed", WARNING, title, media=name)
+                break
         if serious := [str(one) for one in stream.left_out if one.serious]:
             yield Finding("track_left_out", WARNING, f"{name}: {'; '.join(serious)}", media=name, hold_s=10)
         if is_unpublished(entry):

@@ -22,7 +22,9 @@ GB = 10**9
 
 
 def branch(index: int, url: str, reason: str | None = None) -> Any:
-    return SimpleNamespace(index=index, input=SimpleNamespace(shown_url=url, reason=reason, complaint=lambda: None))
+    return SimpleNamespace(
+        index=index, input=SimpleNamespace(shown_url=url, reason=reason, complaint=lambda: None, crash=None)
+    )
 
 
 class Situation:
@@ -80,6 +82,12 @@ def there() -> Situation:
 def test_all_is_well(there: Situation) -> None:
     there.disk(500 * GB)
     assert there.after(0) == []
+
+
+def test_a_source_that_made_us_fail(there: Situation) -> None:
+    there.inputs.branches[0].input.crash = "internal error at byte 188 of the stream: KeyError: 'a bug'"
+    title = "cam7: udp://239.0.0.1:1234 was opened anew after an internal error at byte 188 of the stream: "
+    assert there.after(0) == [("source_crashed", title + "KeyError: 'a bug'")]
 
 
 def test_what_the_source_has_and_is_not_recorded(there: Situation) -> None:

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.callbacks import background
 from flussdvr.config.errors import shown
-from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Sink, internal_error
+from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Counters, Input, Sink, internal_error
 from flussdvr.media import (
     DataLost,
     LeftOut,
@@ -197,6 +197,8 @@ class PublishedInput:
         """An exception that nobody foresaw, below this publisher's bytes: it is sent away, and may come again."""
         self.counters.crashed += 1
         reason = internal_error(failure, self.counters.bytes)
+        if self._point is not None and isinstance(self._point.sink, Input):
+            self._point.sink.note_crash(reason)
         self.log.failure("{stream}: {peer}: {reason}", failure, stream=self.name, peer=self.peer, reason=reason)
         self.kick(reason)
 

@@ -49,6 +49,8 @@ LONGEST_WAIT_S = 59.0
 """Twisted's policy adds up to one second of jitter to this."""
 LONGEST_CRASH_WAIT_S = 9.0
 """Between attempts of a source that makes us fail again and again."""
+TOLD_S = 600.0
+"""So long an internal error is an alarm."""
 CALM_S = 120.0
 """After so long without an internal error, the next one is waited for as briefly as the first."""
 
@@ -179,6 +181,7 @@ class Input(Service):
         self._crash_backoff = backoffPolicy(1.0, LONGEST_CRASH_WAIT_S, 1.5)
         self._crashes = 0
         self._crashed_at = 0.0
+        self._crash: str | None = None
         self._ending = False
         self._opened_at = 0.0
         self._bytes_before = 0
@@ -289,17 +292,26 @@ class Input(Service):
 
     def crashed(self, failure: Failure) -> None:
         """Lose the source for an internal error; called in an `except`, in the reactor."""
-        self.counters.crashed += 1
         reason = internal_error(failure, self.position)
+        self.note_crash(reason)
         kind = type(failure.value), "crashed"  # the position in its reason is another every time
         fields = {"stream": self.stream, "url": self.shown_url, "reason": reason}
         self.troubles.failure(kind, "{stream}: {url}: {reason}", failure, **fields)
         if self._ending or self._is_over():
             return
-        now = self._reactor.seconds()
-        self._crashes = 0 if now - self._crashed_at > CALM_S else self._crashes + 1
-        self._crashed_at = now
         self._end(reason, self._crash_backoff(self._crashes))
+
+    def note_crash(self, reason: str) -> None:
+        """Count an internal error, and remember it for `crash`."""
+        now = self._reactor.seconds()
+        self._crashes = self._crashes + 1 if self._crash is not None and now - self._crashed_at <= CALM_S else 0
+        self.counters.crashed += 1
+        self._crashed_at, self._crash = now, reason
+
+    @property
+    def crash(self) -> str | None:
+        """The last internal error, for as long as people ought to be told of it."""
+        return self._crash if self._reactor.seconds() - self._crashed_at < TOLD_S else None
 
     @property
     def position(self) -> int:

@@ -14,7 +14,7 @@ from test_udp import Line
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from flussdvr.ingest.source import CALM_S, LONGEST_CRASH_WAIT_S, Input, State
+from flussdvr.ingest.source import CALM_S, LONGEST_CRASH_WAIT_S, TOLD_S, Input, State
 from flussdvr.live.stream import Stream
 from flussdvr.media import MediaEvent, Sample, SamplesReceived, Track, TracksChanged
 
@@ -108,7 +108,9 @@ def test_it_is_said_where_in_the_stream_it_was_and_stays_known() -> None:
     source.faults.clear()
     clock.pump([0.5] * 5)
     source.guarded(source.parse, b"y")
-    assert (source.reason, source.last_error) == (None, reason)
+    assert (source.reason, source.last_error, source.crash) == (None, reason, reason)
+    clock.advance(TOLD_S)
+    assert source.crash is None
 
 
 def test_a_source_that_fails_at_every_byte_is_tried_ever_more_rarely() -> None:
