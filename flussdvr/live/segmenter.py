@@ -118,7 +118,7 @@ class Segmenter:
         if self._source_tracks == tuple(tracks):
             self._change = None
             return
-        if self._plan(tracks):
+        if self._rename(tracks) or self._plan(tracks):
             return
         self._settle()
         self._follow(self._jumped_at_us)
@@ -130,6 +130,17 @@ class Segmenter:
         self._source_tracks = tuple(tracks)
         ordered = sorted(tracks, key=lambda track: not track.is_video)
         self._lanes = {track.id: Lane(replace(track, id=number)) for number, track in enumerate(ordered, start=1)}
+
+    def _rename(self, tracks: Sequence[Track]) -> bool:
+        """Whether the source's tracks are the same under other ids, as after a change of PIDs: then they go on."""
+        before, after = (sorted(given, key=lambda track: not track.is_video) for given in (self._source_tracks, tracks))
+        if [replace(track, id=0) for track in before] != [replace(track, id=0) for track in after]:
+            return False
+        ids = {old.id: new.id for old, new in zip(before, after, strict=True)}
+        self._lanes = {ids[key]: lane for key, lane in self._lanes.items()}
+        self._jumped = {ids[key]: samples for key, samples in self._jumped.items()}
+        self._source_tracks, self._change = tuple(tracks), None
+        return True
 
     def _plan(self, tracks: Sequence[Track]) -> bool:
         """Whether the running run can go on to the next sync sample before these tracks begin."""

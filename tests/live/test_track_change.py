@@ -37,10 +37,10 @@ class Source:
             number = self.pictures
             self.pictures += 1
             self.rig.now_ms += 40
-            if VIDEO in self.tracks:
+            if self.tracks[0].is_video:
                 data = b"v%06d" % number
                 self.sent.setdefault(1, []).append(data)
-                self.rig.put(VIDEO, Sample(number * 3600, data, number % self.gop == 0))
+                self.rig.put(self.tracks[0], Sample(number * 3600, data, number % self.gop == 0))
             for track in self.tracks:
                 if not track.is_video:
                     for frame in range(math.ceil(number * 1.875), math.ceil((number + 1) * 1.875)):
@@ -151,6 +151,21 @@ def test_two_sets_that_alternate_each_second_make_few_blobs() -> None:
     source.end()
     assert source.lost(1) == []
     assert [track.channels for track in source.rig.segmenter._source_tracks] == [0, 1]
+
+
+def test_tracks_under_other_ids_go_on() -> None:
+    """PIDs move, each second; what they carry is the same."""
+    source = Source()
+    source.run(3)
+    moved = replace(VIDEO, id=257), replace(AUDIO, id=258)
+    for number in range(20):
+        tracks = moved if number % 2 == 0 else (VIDEO, AUDIO)
+        source.change(*tracks)
+        source.run(1)
+    source.end()
+    assert source.changes == 0
+    assert tile(source.rig.fragments)
+    assert [source.lost(number) for number in (1, 2, 258)] == [[], [], []]
 
 
 def test_a_sync_sample_that_never_comes_is_not_waited_for() -> None:
