@@ -35,6 +35,7 @@ def makeService(options: Options) -> IService:
     from flussdvr.config.errors import ConfigErrors
     from flussdvr.config.load import load_config
     from flussdvr.descriptors import raise_limit
+    from flussdvr.monotonic_reactor import use_monotonic_time
     from flussdvr.server import Server
 
     path = str(options["config"])
@@ -43,5 +44,6 @@ def makeService(options: Options) -> IService:
     except ConfigErrors as errors:
         sys.exit("\n".join(str(error) for error in errors.errors))
     raise_limit()
+    use_monotonic_time(reactor)
     server: IService = Server(reactor, path, config)
     return server

@@ -56,6 +56,8 @@ class ThreadPace:
         self._taken = taken
         self._ended = ended
         self._room = threading.Semaphore(UNTAKEN_MAX)
+        self._began = time.time() - time.monotonic()
+        """UTC minus monotonic time: a wall clock that steps neither holds the source up nor makes it race."""
         self._over: Deferred[None] = Deferred()
 
     def start(self, produce: Callable[[Pace], str], name: str) -> None:
@@ -70,10 +72,10 @@ class ThreadPace:
     # -- in the thread ----------------------------------------------------------------------------------------
 
     def now(self) -> float:
-        return time.time()
+        return self._began + time.monotonic()
 
     def wait_until(self, utc: float) -> bool:
-        return not self.stopped.wait(min(max(0.0, utc - time.time()), NAP_MAX_S))
+        return not self.stopped.wait(min(max(0.0, utc - self.now()), NAP_MAX_S))
 
     def hand(self, events: Sequence[InputEvent]) -> bool:
         while not self.stopped.is_set():
