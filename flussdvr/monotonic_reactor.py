@@ -3,7 +3,7 @@
 Twisted's timers by the monotonic clock.
 
 A reactor asks `time.time()` when its timers are due (`ReactorBase.seconds` in `twisted.internet.base`; true of Twisted
-26.10): a machine's clock that is put back by a day would stop every timer for a day, and inputs, syncs and retention with them.
+26.10). A machine's clock that is put back by a day would stop every timer for a day: inputs, syncs, retention.
 """
 
 from __future__ import annotations
