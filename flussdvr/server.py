@@ -241,10 +241,11 @@ class Server(MultiService):
         self.metrics.sessions = sessions
         self.streams.permit = PublishersGate(lambda: self.config, backend, self.clock.now_ms, self.countries.of).permit
         secret = await self._secret()
-        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, self.clock.now_ms)
+        trusts_clock = lambda: self.clock.trusted_for_expiry
+        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, self.clock.now_ms, trusts_clock)
         await sign_ins.load()
         gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds, self.listeners)
-        links = Links(secret.derive("links"), self.archive.catalog, self.clock.now_ms, self.events.emit)
+        links = Links(secret.derive("links"), self.archive.catalog, self.clock.now_ms, self.events.emit, trusts_clock)
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
         viewers = ViewersGate(

@@ -188,6 +188,14 @@ def test_one_that_is_long_over_is_forgotten(world: World) -> None:
     assert link not in world.links.of("cam") and len(now(world.catalog.links())) == 2
 
 
+def test_none_is_forgotten_because_of_a_clock_that_is_not_believed(world: World) -> None:
+    link = world.make()
+    world.links._trusts_clock = lambda: False
+    world.now_ms = link.expires_ms + REMEMBERED_MS + DAY_MS
+    world.make()
+    assert link in world.links.of("cam") and len(now(world.catalog.links())) == 2
+
+
 def test_there_is_an_end_to_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flussdvr.links.KEPT", 2)
     assert KEPT > 1000

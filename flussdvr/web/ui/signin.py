@@ -58,11 +58,17 @@ class SignIns:
     """
 
     def __init__(
-        self, config: Callable[[], Config], secret: Secret, catalog: Catalog, now_ms: Callable[[], int]
+        self,
+        config: Callable[[], Config],
+        secret: Secret,
+        catalog: Catalog,
+        now_ms: Callable[[], int],
+        trusts_clock: Callable[[], bool] = lambda: True,
     ) -> None:
         self._config = config
         self._catalog = catalog
         self._now_ms = now_ms
+        self._trusts_clock = trusts_clock
         self._ended: dict[str, int] = {}
         self._cookie_key, self._csrf_key, self._credentials_key = (
             secret.derive(purpose) for purpose in ("sign-in: cookie", "sign-in: csrf", "sign-in: credentials")
@@ -70,7 +76,11 @@ class SignIns:
 
     async def load(self) -> None:
         """Before anybody is let in. DvrError UNAVAILABLE without the catalog."""
-        self._ended = await self._catalog.signed_out(self._now_ms())
+        self._ended = await self._catalog.signed_out(self._over_ms())
+
+    def _over_ms(self) -> int:
+        """What was ended until then may be forgotten. A wrong clock must not make a sign-in good again."""
+        return self._now_ms() if self._trusts_clock() else 0
 
     def begin(self, account: Account, config: Config) -> SignIn:
         """For somebody whose password was checked against this `config`."""
@@ -97,7 +107,8 @@ class SignIns:
         """It is good for nothing any more, nor is any copy of it. DvrError UNAVAILABLE if that may be forgotten."""
         now = self._now_ms()
         until_ms = max(sign_in.expires_ms, now + self._config().sign_in_lifetime_s * 1000)
-        self._ended = {id: ms for id, ms in self._ended.items() if ms > now}
+        over_ms = self._over_ms()
+        self._ended = {id: ms for id, ms in self._ended.items() if ms > over_ms}
         self._ended[sign_in.id] = until_ms
         await self._catalog.sign_out(sign_in.id, until_ms)
 
