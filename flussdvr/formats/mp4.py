@@ -23,7 +23,7 @@ The same fragments and window give the same bytes.  ISO/IEC 14496-12 §8.2-8.7; 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeVar
@@ -180,7 +180,7 @@ def head(
     spans = list(_spans(pieces, window, tracks))
     _place(spans, gaps)
     keys = list(dict.fromkeys(key for span in spans for key in span.tracks))
-    media = [one for key in keys if (one := _media(spans, key[1], list(_parts(spans, key)))) is not None]
+    media = [one for key in keys if (one := _media(spans, key[1], _parts(spans, key))) is not None]
     if not media:
         raise DvrError(Kind.NOT_FOUND, "no_recordings", "Nothing is recorded in this window.")
     duration_ms = spans[-1].out_ms + spans[-1].end_ms - spans[-1].begin_ms
@@ -259,27 +259,39 @@ def _parts(spans: Sequence[_Span], key: Key) -> Iterator[_Part]:
             yield _Part(number, cut, own, np.empty(0, np.int64))
 
 
-def _media(spans: Sequence[_Span], number: int, parts: Sequence[_Part]) -> _Media | None:
-    """Lay `parts` out in the output's time; `None` if nothing of them is shown in it."""
+def _media(spans: Sequence[_Span], number: int, parts: Iterable[_Part]) -> _Media | None:
+    """
+    Lay `parts` out in the output's time; `None` if nothing of them is shown in it.
+
+    They are read one after the other, and their own times are let go of: a day has millions of samples.
+    """
     media: _Media | None = None
+    all_dts: list[Ints] = []
+    all_pts: list[Ints] = []
     for part in parts:
         source, span = part.cut.track, spans[part.span]
         track = media.track if media else source
         dts, pts = (_to_output(times, source, track, span) for times in (part.cut.dts, part.cut.pts))
         if media and not track.is_video:
             # A frame of audio that would begin before the one in front of it: there is no room for both.
-            later = dts > media.dts[-1]
+            later = dts > all_dts[-1][-1]
             part.cut, dts, pts = part.cut[later], dts[later], pts[later]
         if not len(dts):
             continue
         part.chunks = _chunks(part.cut)
         last = int(part.cut.durations[-1]) * track.timescale // source.timescale
+        part.cut = part.cut.placed()
+        all_dts.append(dts)
+        all_pts.append(pts)
         if media is None:
             media = _Media(track, number, [part], dts, pts, last)
         else:
             media.parts.append(part)
-            media.dts, media.pts, media.last = np.append(media.dts, dts), np.append(media.pts, pts), last
-    if media is None or media.end <= 0:
+            media.last = last
+    if media is None:
+        return None
+    media.dts, media.pts = np.concatenate(all_dts), np.concatenate(all_pts)
+    if media.end <= 0:
         return None
     media.dts = _in_order(media.dts, media.pts)
     _carry_sets(media)
