@@ -485,9 +485,7 @@ class MediaSite:
     async def _write(self, data: bytes, content_type: bytes, request: DvrRequest) -> None:
         """A whole small answer. Ranges are not for what is another text at the next request."""
         request.setHeader(b"content-type", content_type)
-        request.requestHeaders.removeHeader(b"range")
-        await self.sender.send(Body((data,)), request)
-        request.responseHeaders.removeHeader(b"accept-ranges")
+        await self.sender.send(Body((data,)), request, ranges=False)
 
     async def _write_status(self, value: Any, source: Source, request: DvrRequest) -> None:
         request.setHeader(b"cache-control", b"no-cache")

@@ -76,15 +76,15 @@ class Sender:
     def worker_of(self, part: Part) -> Worker:
         return self.reader(part.path) if isinstance(part, Extent) else self.ram
 
-    async def send(self, body: Body, request: Request, etag: str | None = None) -> Sent:
+    async def send(self, body: Body, request: Request, etag: str | None = None, ranges: bool = True) -> Sent:
         """
-        Answer `request` with `body` or the range of it that is asked for.
+        Answer `request` with `body` or, if it has `ranges`, the range of it that is asked for.
 
         The caller has set the content's headers; this sets those of the transport: status, length, range, entity tag.
         Raises `DvrError` OUT_OF_RANGE before anything is written. Returns when everything has gone out or the client
         is gone; a body whose data vanishes on the way ends with a broken connection.
         """
-        chosen = self._begin(len(body), request, etag)
+        chosen = self._begin(len(body), request, etag, ranges)
         if chosen is None:
             return Sent()
         return await self._write(body.slice(*chosen), request)
@@ -97,16 +97,17 @@ class Sender:
         if chosen is not None:
             await write_chunks(chunks(*chosen), request)
 
-    def _begin(self, length: int, request: Request, etag: str | None) -> tuple[int, int] | None:
+    def _begin(self, length: int, request: Request, etag: str | None, ranges: bool = True) -> tuple[int, int] | None:
         """Status and headers; which part of the body is to be sent, `None` where none is."""
         start, stop = 0, length
-        request.setHeader(b"accept-ranges", b"bytes")
+        if ranges:
+            request.setHeader(b"accept-ranges", b"bytes")
         if etag is not None:
             request.setHeader(b"etag", etag.encode())
             if matches(request.getHeader("if-none-match"), etag):
                 request.setResponseCode(304)
                 return None
-        if may_resume(request.getHeader("if-range"), etag):
+        if ranges and may_resume(request.getHeader("if-range"), etag):
             chosen = self._range(request, stop)
             if chosen is not None:
                 request.setResponseCode(206)

@@ -689,6 +689,7 @@ def test_ranges_and_heads_of_playlists_are_normal(server: Server) -> None:
     assert (ranged.status, ranged.body) == (200, whole.body)
     head = server.get(f"/ort/mono-{S}-10.m3u8", method="HEAD")
     assert (head.status, head.headers["content-length"]) == (200, str(len(whole.body)))
+    assert all("accept-ranges" not in answer.headers for answer in (whole, ranged, head))
 
 
 def test_gzip(recording: Recording) -> None:
