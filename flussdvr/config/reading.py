@@ -94,7 +94,8 @@ Rules = Mapping[str, Rule]
 
 ACCESS = frozenset(
     "on_play on_publish auth domains allowed_countries disallowed_countries nopublish publish_enabled rpc_auth drm "
-    "drm_keyserver allow_if deny_if".split()
+    "drm_keyserver allow_if deny_if dash_off hds_off hls_off mpegts_off rtsp_off rtmp_off mss_off webrtc_off "
+    "api_off".split()
 )
 """What restricts access is never passed over, not even under `lenient;`: that would open what was closed."""
 

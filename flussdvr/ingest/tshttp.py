@@ -53,6 +53,8 @@ class _QuietFactory(_HTTP11ClientFactory):
 class TsHttpInput(Input):
     """A server's endless answer."""
 
+    longest_wait_s = 9.0  # with jitter at most 10 s: what another server sends is missed for no longer than that
+
     _request: Deferred[IResponse] | None = None
     _body: _Body | None = None
     _preferred: int | None = None

@@ -292,6 +292,49 @@ def test_the_rest(server: Server, api: Api) -> None:
     assert legacy("POST", "/dvr_enable/cam").status == 200 and api.get("/streams/cam")["stats"]["dvr_enabled"]
 
 
+def test_what_older_scripts_ask_for(server: Server, api: Api) -> None:
+    server.wait_recorded("cam", 5)
+    legacy = Api(server.http, "/flussonic/api")
+    (status,) = legacy.get("/dvr/lock?stream=cam")
+    first = status["ranges"][0]["from"]
+    assert status["stream"] == "cam" and isinstance(legacy.get("/dvr/lock"), list)
+    (day,) = legacy.get(f"/dvr_status/{time.strftime('%Y/%m/%d', time.gmtime(first))}/cam")
+    assert day["ranges"][0]["from"] == first
+    assert legacy.get("/dvr_status/2001/01/01/cam") == [{"stream": "cam", "ranges": [], "locks": []}]
+    for path in ("/dvr_status/2001/13/01/cam", "/dvr_status/0/01/01/cam", "/dvr_status/2001/01/01/nobody"):
+        assert legacy("GET", path).status == 404
+    modify = f"{legacy.url}/modify_config"
+    assert curl("--data-binary", "stream text { input publish://; transcoder vb=copy; }", modify).json["warnings"]
+    assert api.get("/streams/text")["inputs"][0]["url"] == "publish://"
+    for wrong in ("stream text { input publish://; hls_off; }", "http 80;", "stream {", '{"cluster_key": "x"}'):
+        assert curl("--data-binary", wrong, modify).status == 400
+    assert legacy("POST", "/modify_config", {"streams": {"text": {"hls_off": True, "dash_off": False}}}).status == 200
+    protocols = api.get("/streams/text")["protocols"]
+    assert "hls" not in protocols and "mp4" in protocols
+    for body in ({"streams": {"text": {"hls_off": 1}}}, {"streams": {"text": 5}}, {"streams": []}, []):
+        assert legacy("POST", "/modify_config", body).status == 400
+    assert legacy("POST", "/modify_config", {"streams": {"text": None}}).status == 200
+    for path in ("media_info.json?token=a", f"index-{first}-4.m3u8?token=b"):
+        assert curl(f"http://127.0.0.1:{server.http}/cam/{path}", user=None).status == 200
+    sessions = legacy.get("/sessions?name=cam")["sessions"]
+    assert {one["type"] for one in sessions} == {"play", "dvr"}
+    assert {one["type"] for one in api.get("/sessions")["sessions"]} == {"play", "dvr"}
+    lines = "\n".join([*(one["id"] for one in sessions), "0" * 40, ""])
+    closed = curl("--data-binary", lines, f"{legacy.url}/close_sessions").json
+    assert closed == {"success": True, "closed": len(sessions)}
+    assert legacy.get("/sessions?name=cam")["sessions"] == []
+    assert api("POST", "/streams/cam/dvr/locks", {"from": 7, "duration": 5}).status == 204
+    (episode,) = (
+        one for one in api.get("/dvr_episodes?media=cam&poll_timeout=1")["episodes"] if one["opened_at"] == 7000
+    )
+    assert (episode["media"], episode["closed_at"]) == ("cam", 12_000)
+    assert api.get("/dvr_episodes?media=other")["episodes"] == []
+    assert api("DELETE", "/streams/cam/dvr/locks", {"from": 7, "duration": 5}).status == 204
+    checked = api("POST", "/streams/cam/dvr/consistency_check").json
+    assert checked["name"] == "cam" and checked["checked"] >= 1 and checked["errors"] == []
+    assert api("POST", "/streams/nobody/dvr/consistency_check").status == 404
+
+
 def test_killed_between_any_two_changes(serve: Callable[..., Server]) -> None:
     """Old or new, nothing in between, nothing left lying about; what was answered with success is there."""
     server = serve(f"stream cam {{ input {FAKE}; dvr @main; }}")

@@ -93,7 +93,7 @@ def add_config(
             title = "the text of a configuration is needed, as text/plain"
             raise DvrError(Kind.BAD_REQUEST, "missing_body", title, {"pointer": ""})
         try:
-            found = parse_config(call.body.decode("utf-8", "replace"))
+            found = await router.compute(parse_config, call.body.decode("utf-8", "replace"))
         except ConfigErrors as errors:
             first = errors.errors[0]
             raise DvrError(Kind.BAD_REQUEST, "config_error", str(first), {"pointer": f"{first.line}"}) from None

@@ -7,23 +7,27 @@ Names come last in these paths, slashes and all; `stream` and ranges in a JSON b
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config
 from flussdvr.config.documents import RESET
+from flussdvr.config.stream import PROTOCOLS
 from flussdvr.config.stream_document import configured
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.sources import source_of
 from flussdvr.playback.status import newest_tracks, seconds
+from flussdvr.timeline import Range
 from flussdvr.web.api.dvr import check_copy
 from flussdvr.web.api.moments import window
-from flussdvr.web.api.router import Call, Router, Text
+from flussdvr.web.api.router import Call, Router, Text, read_json
 from flussdvr.web.api.streams import StreamDocuments, not_found
 
 Document = dict[str, Any]
 DEAD = 424
+DAY_MS = 86_400_000
 
 
 class Dead(DvrError):
@@ -78,6 +82,26 @@ def add_legacy(
             raise Dead(Kind.UNAVAILABLE, "stream_dead", f"{name} has no media now")
         return Text(b"true\n", "application/json")
 
+    @router.get("/dvr/lock")
+    async def list_locks(call: Call) -> list[Document]:
+        if "stream" in call.query or "name" in call.query:
+            return locked(_stream(call))
+        return [one for name in archive.streams() for one in locked(name) if one["locks"]]
+
+    @router.get("/dvr_status/<year>/<month>/<day>/<path:name>")
+    async def dvr_status(call: Call, year: str, month: str, day: str, name: str) -> list[Document]:
+        """What is recorded and locked of one day (UTC), in the form of `recording_status.json`."""
+        try:
+            moment = datetime(int(year[:9]), int(month[:9]), int(day[:9]), tzinfo=UTC)
+            begin_ms = max(0, int(moment.timestamp())) * 1000
+        except (ValueError, OverflowError):
+            raise DvrError(Kind.NOT_FOUND, "not_found", "there is no such day") from None
+        streams.one(name, False)
+        found = archive.stream(name)
+        within = Range(begin_ms, begin_ms + DAY_MS)
+        ranges, locks = (found.ranges(within), found.locks.within(within)) if found is not None else ((), ())
+        return [{"stream": name, "ranges": seconds(ranges), "locks": seconds(locks)}]
+
     @router.post("/dvr/lock")
     async def lock(call: Call) -> list[Document]:
         name = _stream(call)
@@ -111,37 +135,71 @@ def add_legacy(
         await administration.put_stream(name, {"dvr": {"dvr_offline": off}})
         return {"success": True}
 
-    @router.route("/config/stream_create", "POST", text=True)
-    async def stream_create(call: Call) -> Document:
-        text = (call.body or b"").decode("utf-8", "replace").strip()
+    async def put_text(text: str) -> Document:
+        """Streams in the grammar of the file; what is not supported and restricts nothing is told and passed over."""
+        text = text.strip()
         try:
-            found = parse_config(text if text.endswith(("}", ";")) else text + ";")
+            text = "lenient; " + (text if text.endswith(("}", ";")) else text + ";")
+            found = await router.compute(parse_config, text, "body")
         except ConfigErrors as errors:
             raise DvrError(Kind.BAD_REQUEST, "config_error", str(errors.errors[0]), {"pointer": ""}) from None
+        if not found.streams:
+            raise DvrError(Kind.BAD_REQUEST, "not_supported", "only streams can be changed here", {"pointer": ""})
         for name, settings in found.streams.items():
             await administration.put_stream(name, {RESET: True, **configured(settings, found)})
-        return {"success": True}
+        warnings = [str(warning) for warning in found.warnings]
+        return {"success": True, **({"warnings": warnings} if warnings else {})}
+
+    @router.route("/config/stream_create", "POST", text=True)
+    async def stream_create(call: Call) -> Document:
+        return await put_text((call.body or b"").decode("utf-8", "replace"))
 
     @router.route("/config/stream_delete", "POST", text=True)
     async def stream_delete(call: Call) -> Document:
         await administration.delete_stream((call.body or b"").decode("utf-8", "replace").strip())
         return {"success": True}
 
-    @router.post("/modify_config")
+    @router.route("/modify_config", "POST", text=True)
     async def modify_config(call: Call) -> Document:
-        changes = call.body.get("streams") if isinstance(call.body, dict) else None
-        if not isinstance(changes, dict) or set(call.body) != {"streams"}:
-            raise DvrError(Kind.BAD_REQUEST, "not_supported", "only streams can be changed here", {"pointer": ""})
+        """A patch as JSON, or streams in the grammar of the file."""
+        body = call.body or b""
+        if not body.lstrip().startswith((b"{", b"[", b'"')):
+            return await put_text(body.decode("utf-8", "replace"))
+        given = await router.compute(read_json, body)
+        changes = given.get("streams") if isinstance(given, dict) else None
+        if not isinstance(changes, dict) or set(given) != {"streams"}:
+            wrong = next((key for key in given if key != "streams"), "") if isinstance(given, dict) else ""
+            pointer = {"pointer": f"/{wrong}" if wrong else ""}
+            raise DvrError(Kind.BAD_REQUEST, "not_supported", "only streams can be changed here", pointer)
+        for name, patch in changes.items():
+            if patch is not None and not isinstance(patch, dict):
+                title = f"streams/{name[:200]}: expected an object, or null"
+                raise DvrError(Kind.BAD_REQUEST, "invalid_value", title, {"pointer": f"/streams/{name[:200]}"})
         for name, patch in changes.items():
             if patch is None:
                 await administration.delete_stream(name)
-            elif isinstance(patch, dict):
-                await administration.put_stream(name, patch)
+            else:
+                await administration.put_stream(name, without_off(patch))
         return {"success": True}
 
     @router.get("/read_config")
     async def read_config(call: Call) -> Document:
         return {"streams": {one["name"]: one for one in streams.all(call.secrets)}}
+
+
+def without_off(patch: Document) -> Document:
+    """A patch whose `hls_off`, `dash_off` and so on are `protocols`; what is said of them in so many words holds."""
+    off = {key.removesuffix("_off"): value for key, value in patch.items() if key.endswith("_off")}
+    for key, value in off.items():
+        if not isinstance(value, bool | None):
+            raise DvrError(
+                Kind.BAD_REQUEST, "invalid_value", f"{key}_off: expected true or false", {"pointer": f"/{key}_off"}
+            )
+    rest = {key: value for key, value in patch.items() if not key.endswith("_off")}
+    refused = [name for name in PROTOCOLS if off.get(name)]
+    if not refused or rest.get("protocols") is not None:
+        return rest
+    return {**rest, "protocols": [name for name in PROTOCOLS if name not in refused]}
 
 
 def _stream(call: Call) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from klein import Klein
@@ -28,11 +28,15 @@ from werkzeug.exceptions import HTTPException
 from flussdvr.errors import DvrError, Kind
 from flussdvr.redaction import redact_request
 from flussdvr.repeated import Repeated, where
+from flussdvr.threads import Worker
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.auth import Account, Gate
 from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
 
 GZIP_FROM = 1400
+LARGE = 8 << 10
+"""Bytes of a body that take the reactor about a millisecond to check; larger ones are checked by the worker."""
+T = TypeVar("T")
 ANONYMOUS = Account("anonymous", False)
 
 
@@ -90,12 +94,16 @@ Exposition = Callable[[bool], Awaitable[Text]]
 
 
 class Router:
-    """Routes of the API under one base. `schema`: what requests must look like; without, nothing is checked."""
+    """
+    Routes of the API under one base. `schema`: what requests must look like; without, nothing is checked. `worker`:
+    where large bodies are read and checked, so that the reactor does not wait for them.
+    """
 
     log = Logger()
 
-    def __init__(self, gate: Gate, schema: Schema | None, clock: IReactorTime) -> None:
+    def __init__(self, gate: Gate, schema: Schema | None, clock: IReactorTime, worker: Worker | None = None) -> None:
         self.gate = gate
+        self.worker = worker
         self.schema = schema
         self.clock = clock
         self._troubles = Repeated(self.log, clock.seconds)
@@ -133,9 +141,11 @@ class Router:
             async def serve(request: DvrRequest, **parts: str) -> bytes:
                 account = ANONYMOUS if public else await self.gate.admit(request, needs_edit)
                 query = self._query(request)
-                body = self._body(request, text) if method != "GET" else None
-                if self.schema is not None:
-                    self.schema.check(path, method.lower(), query, body)
+                data = request.content.getvalue() if method != "GET" else b""
+                if len(data) <= LARGE:
+                    body = self._checked(path, method, query, data, text)
+                else:
+                    body = await self.compute(self._checked, path, method, query, data, text)
                 answer = await handler(Call(request, account, query, body), **parts)
                 return _write(request, answer)
 
@@ -164,18 +174,16 @@ class Router:
         except ValueError:
             raise DvrError(Kind.BAD_REQUEST, "bad_request", "the query is not UTF-8, or too long") from None
 
-    def _body(self, request: Any, text: bool) -> Any:
-        """Bytes where a text is wanted, else JSON, whatever its type is said to be: `curl --data` says it is a form."""
-        data: bytes = request.content.getvalue()
-        if not data.strip():
-            return None
-        if text:
-            return data
-        try:
-            return json.loads(data, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            title = f"the body is not JSON: {error}"
-            raise DvrError(Kind.BAD_REQUEST, "bad_json", title, {"pointer": ""}) from None
+    async def compute(self, f: Callable[..., T], *args: Any) -> T:
+        """What may take long, in the worker if there is one. Pure functions only."""
+        return f(*args) if self.worker is None else await self.worker.do(f, *args)
+
+    def _checked(self, path: str, method: str, query: Mapping[str, str], data: bytes, text: bool) -> Any:
+        """The body, once it and the query are what the schema says. In a thread, where it is large. DvrError."""
+        body = _body(data, text)
+        if self.schema is not None:
+            self.schema.check(path, method.lower(), query, body)
+        return body
 
     # -- errors -----------------------------------------------------------------------------------------------
 
@@ -197,6 +205,22 @@ class Router:
         fields = {"method": request.method.decode("latin-1"), "uri": redact_request(request.uri)}
         self._troubles.failure(where(failure), "{method} {uri} failed", failure, **fields)
         return write_error(request, DvrError(Kind.INTERNAL, "internal_error", "internal error"))
+
+
+def _body(data: bytes, text: bool) -> Any:
+    """Bytes where a text is wanted, else JSON, whatever its type is said to be: `curl --data` says it is a form."""
+    if not data.strip():
+        return None
+    return data if text else read_json(data)
+
+
+def read_json(data: bytes) -> Any:
+    """DvrError BAD_REQUEST `bad_json`."""
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        title = f"the body is not JSON: {error}"
+        raise DvrError(Kind.BAD_REQUEST, "bad_json", title, {"pointer": ""}) from None
 
 
 def _no_constant(name: str) -> Any:

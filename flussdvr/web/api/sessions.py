@@ -61,6 +61,15 @@ def add_sessions(router: Router, viewers: ViewersGate) -> None:
 
 
 def add_legacy_sessions(router: Router, viewers: ViewersGate) -> None:
+    @router.route("/close_sessions", "POST", text=True)
+    async def close_sessions(call: Call) -> Document:
+        """Ids, one a line; those that are gone already are no error."""
+        ids = (call.body or b"").decode("utf-8", "replace").split()
+        found = [session for id in dict.fromkeys(ids) if (session := viewers.sessions.get(id)) is not None]
+        for session in found:
+            viewers.send_away(session)
+        return {"success": True, "closed": len(found)}
+
     @router.get("/sessions")
     async def list_sessions(call: Call) -> Document:
         wanted = call.query.get("name")

@@ -26,6 +26,7 @@ from flussdvr.links import Links
 from flussdvr.utc_clock import UtcClock
 from flussdvr.web.api.clock import add_clock
 from flussdvr.web.api.config import add_config
+from flussdvr.web.api.consistency import add_consistency
 from flussdvr.web.api.dvr import add_dvr
 from flussdvr.web.api.dvrs import add_dvrs
 from flussdvr.web.api.events import add_alarms, add_events
@@ -81,10 +82,12 @@ def make_api(
     streams = StreamDocuments(administration, administration.streams, clients, now_ms)
     export = make_export(exporter, administration.streams)
     jobs = ExportJobs(export, archive.catalog, exporter.left, now_ms, exporter.tell)
-    v3 = Router(gate, Schema(), clock)
+    worker = viewers.worker if viewers is not None else None
+    v3 = Router(gate, Schema(), clock, worker)
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams, exposition)
     add_dvr(v3, archive, streams)
+    add_consistency(v3, archive, streams)
     add_timeline(v3, archive, streams, now_ms, viewers.worker if viewers is not None else None)
     add_exports(v3, export, jobs, exporter.named)
     add_dvrs(v3, administration, archive)
@@ -99,7 +102,7 @@ def make_api(
     if utc_clock is not None:
         add_clock(v3, utc_clock)
     stats = add_config(v3, administration, archive, administration.streams, clients, now_ms, exposition, gate.listeners)
-    legacy = Router(gate, None, clock)
+    legacy = Router(gate, None, clock, worker)
     if viewers is not None:
         add_legacy_sessions(legacy, viewers)
     add_legacy(legacy, administration, archive, streams, stats)

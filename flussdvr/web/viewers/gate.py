@@ -83,6 +83,7 @@ class ViewersGate:
             session = self._granted(viewer, grant, parsed)
         elif authority is None:
             session = self.decisions.unasked(viewer)
+            session.dvr = session.dvr or self._what(parsed).dvr
         else:
             if not parsed.parameter(config.auth_token):
                 if config.no_auto_token:

@@ -106,7 +106,7 @@ class Session:
         """As the API and events show it; the token only with `secrets`."""
         document: Document = {
             "id": self.id,
-            "type": "play",
+            "type": "dvr" if self.dvr else "play",
             "name": self.name,
             "proto": self.proto,
             "ip": self.ip,

@@ -20,7 +20,7 @@ def test_each_input_has_its_own_figures() -> None:
     inputs = Inputs(settings.inputs, sink, Clock())
     stream = SimpleNamespace(
         **{"alive": False, "window": SimpleNamespace(segments=[], growing=None), "bytes_in": 0, "opened_at_ms": 0},
-        **{"last_fragment_ms": None, "losses": SimpleNamespace(per_s=lambda: 0)},
+        **{"last_fragment_ms": None, "left_out": (), "losses": SimpleNamespace(per_s=lambda: 0)},
     )
     running = SimpleNamespace(stream=stream, inputs=inputs, settings=settings, recorder=None)
     streams: Any = SimpleNamespace(names=lambda: ["ort"], entry={"ort": running}.get, archive=lambda name: None)
