@@ -22,6 +22,7 @@ from flussdvr.formats.psi import VERSIONS, ProgramMap, content_version
 from flussdvr.media import Track
 from flussdvr.playback.fragments import Span
 from flussdvr.playback.selection import Selection, selected
+from flussdvr.timeline import Range
 
 TICKS_PER_MS = TICKS // 1000
 SLACK_TICKS = 10 * TICKS_PER_MS
@@ -64,10 +65,13 @@ class Continuity:
         self._program: ProgramMap | None = None
         self._version = 0
 
-    def place(self, span: Span, used_by_track: Mapping[int, Used] | None = None) -> Placed | None:
+    def place(
+        self, span: Span, used_by_track: Mapping[int, Used] | None = None, shown: Range | None = None
+    ) -> Placed | None:
         """
         Where `span` comes in the stream, after everything placed before it; `None` where it has none of the selected
-        tracks. `used_by_track`: `used_by_all(span)` where that is known. Raises `DvrError` CORRUPT where its index
+        tracks. `used_by_track`: `used_by_all(span)` where that is known. `shown`: when it is shown, where its table
+        does not know (a fragment alone that begins in the middle of a group). Raises `DvrError` CORRUPT where its index
         contradicts itself or a track has no place in MPEG-TS.
         """
         tracks = selected(span.table.tracks, self.selection)
@@ -84,8 +88,9 @@ class Continuity:
         if not there:
             return None
         begin, end = min(one.begin for one in there), max(one.end for one in there)
-        lead = self._follow(begin, span.begin_ms, {place: one.begin for place, one in enumerate(used) if one})
-        self._decoded, self._shown_ms = end, span.end_ms
+        shown = shown or Range(span.begin_ms, span.end_ms)
+        lead = self._follow(begin, shown.begin_ms, {place: one.begin for place, one in enumerate(used) if one})
+        self._decoded, self._shown_ms = end, shown.end_ms
         self._free.update({place: one.free for place, one in enumerate(used) if one})
         return Placed(span, self._shift_ms, lead, version)
 

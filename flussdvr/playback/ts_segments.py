@@ -25,7 +25,7 @@ from flussdvr.playback.shared import Shared
 from flussdvr.playback.silence import silent_runs
 from flussdvr.playback.sources import Source
 from flussdvr.playback.ts_continuity import Continuity, Placed, PlaceKey, Used, corrupt, used_by_all
-from flussdvr.timeline import to_ticks
+from flussdvr.timeline import Range, to_ticks
 
 if TYPE_CHECKING:
     from flussdvr.live.fragment import LiveFragment
@@ -88,7 +88,8 @@ class TsSegments:
                 return found
 
             used = await self._using.do(key, make)
-        placed = continuity.place(live_span(init, [fragment]), used)
+        shown = Range(fragment.begin_ms, fragment.end_ms)
+        placed = continuity.place(live_span(init, [fragment]), used, shown)
         return None if placed is None else await self.placed(source, placed, continuity.selection)
 
     async def _make(self, placed: Placed, key: Key) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from lab.server import Server
 from lab.source import Source
+
+# The rules of what we send are also those of the unit tests.
+sys.path.insert(0, str(Path(__file__).parent.parent / "formats"))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from ts_rules import faults
 
 from lab.server import Server
 from lab.wait import TIMEOUT_S
@@ -103,6 +104,16 @@ def test_all_of_it_comes_back(recorded: tuple[Server, Path], kind: str) -> None:
     sent = frames(str(folder / f"{kind}.ts"), kind)
     for path in (f"archive-{begin}-{length}.mp4", f"archive-{begin}-{length}.ts"):
         assert abs(frames(server.url(f"/{kind}/{path}"), kind) - sent) <= 1, path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transport_streams_keep_the_rules(recorded: tuple[Server, Path], kind: str) -> None:
+    """What real encoders made, as one file and as the segments of a list, joined."""
+    server, _ = recorded
+    begin, length = span(server, kind)
+    assert faults(server.get(f"/{kind}/archive-{begin}-{length}.ts").read()) == []
+    urls = [line for line in server.text(f"/{kind}/video-{begin}-{length}.m3u8").splitlines() if line[0] != "#"]
+    assert faults([server.get(f"/{kind}/{url}").read() for url in urls]) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

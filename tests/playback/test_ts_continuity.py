@@ -21,6 +21,7 @@ from flussdvr.playback.selection import Selection, parse_selection, selected
 from flussdvr.playback.ts_continuity import Continuity, Placed
 from flussdvr.playback.ts_segments import measure, mux
 from flussdvr.playback.ts_streams import cut
+from flussdvr.timeline import Range
 
 
 def spans_of(blob: Blob, rows: int = 1) -> list[Span]:
@@ -178,18 +179,22 @@ def test_tracks_that_are_not_there_are_waited_for() -> None:
     assert faults(parts) == []
 
 
-def test_live_fragments_and_the_archive_are_the_same_stream() -> None:
-    blob = record(video(parameters=B_FRAMES), audio(), per_fragment=10)
+@pytest.mark.parametrize("per_fragment", [10, 4, 3])
+def test_live_fragments_and_the_archive_are_the_same_stream(per_fragment: int) -> None:
+    """Also those that begin in the middle of a group, whose own table does not know when they are shown."""
+    blob = record(video(parameters=B_FRAMES), audio(), per_fragment=per_fragment)
     table = blob.table
-    live = []
+    continuity, live = Continuity(None), []
     for row in range(len(table)):
         begin, size = int(table.offset[row]), int(table.size[row])
         begin_ms, end_ms = int(table.begin_ms[row]), int(table.end_ms[row])
-        fragment = LiveFragment(blob.data[begin : begin + size], int(table.head_size[row]), begin_ms, end_ms, True)
-        live.append(live_span(table.init, [fragment]))
-    parts = stream(live)
-    assert faults(parts) == []
-    assert parts == stream(spans_of(blob))
+        data = blob.data[begin : begin + size]
+        fragment = LiveFragment(data, int(table.head_size[row]), begin_ms, end_ms, bool(table.sync[row]))
+        placed = continuity.place(live_span(table.init, [fragment]), shown=Range(begin_ms, end_ms))
+        assert placed is not None and placed.shift_ms == placed.lead == 0
+        live.append(packets(placed))
+    assert faults(live) == []
+    assert live == stream(spans_of(blob))
 
 
 def test_pictures_shown_before_they_are_decoded() -> None:
