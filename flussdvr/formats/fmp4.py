@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -242,17 +242,7 @@ def _with_frame_rate(track: Track, duration: int) -> Track:
         drop = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
         if drop and round(track.timescale / drop) == duration:
             rate = drop
-    return Track(
-        track.id,
-        track.codec,
-        track.timescale,
-        track.config,
-        track.language,
-        track.width,
-        track.height,
-        track.sample_aspect_ratio,
-        rate,
-    )
+    return replace(track, frame_rate=rate)
 
 
 # --- blob info --------------------------------------------------------------------------------------------------------

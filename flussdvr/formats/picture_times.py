@@ -178,6 +178,9 @@ class PictureTimes:
             low, high = self._bounds(order)
             expected = self._expected(picture)
         right = (low is None or pts > low) and (high is None or pts < high)
+        if self._seen_reorder and self._sure >= SURE and self._error is None:
+            # One alone that is early leaves no room for the pictures that are shown before it.
+            right = right and 2 * (pts - expected) > -self._duration
         self._contradictions = 0 if right else self._contradictions + 1
         if self._contradictions > STUBBORN:
             self._trusted = False
@@ -256,8 +259,10 @@ class PictureTimes:
         rebuilt = self._shown[0] - max(0, depth + 1 - len(self._shown)) * self._duration
         while len(self._shown) > depth:
             rebuilt = self._shown.pop(0)
+        if dts == pts and last is None and picture.begins_sequence and self.reorder:
+            self._rebuild = True  # pictures are reordered, and the first one has no delay: these are no DTS
         if dts == pts and self.reorder != 0 and self._leaves_room(picture):
-            # Pictures that come later are shown before this one, and it has no delay: these are no DTS.
+            # The same: pictures that come later are shown before this one.
             self._rebuild = True
             self._seen_reorder = max(self._seen_reorder, 1)
         if dts is not None and (dts > pts or (last is not None and last >= pts)):
