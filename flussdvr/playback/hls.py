@@ -94,8 +94,8 @@ class Hls:
         _require_carried(pieces, view)
         grows = duration_ms is None or (event and end_ms > now)
         playlist = self._playlist(source, pieces, "EVENT" if grows else "VOD", not grows)
-        # Without it, players begin near the end of what still grows.
-        return replace(playlist, start_ms=max(0, begin_ms - pieces[0].begin_ms)) if grows else playlist
+        # Without it, players begin near the end of what still grows; shaka takes a zero for no tag.
+        return replace(playlist, start_ms=max(1, begin_ms - pieces[0].begin_ms)) if grows else playlist
 
     async def rewind(self, source: Source, back_ms: int, view: View) -> MediaPlaylist:
         now = self.now_ms()

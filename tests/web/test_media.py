@@ -317,7 +317,7 @@ def test_a_list_that_grows_is_begun_at_its_beginning(recording: Recording) -> No
     recording.blob()
     server = Server([recording], now_ms=T + 11_000)
     for url in (f"/ort/mono-{S}-now.m3u8", f"/ort/mono-{S}-60.m3u8?event=true"):
-        assert "#EXT-X-START:TIME-OFFSET=0.000,PRECISE=YES\n" in server.get(url).text
+        assert "#EXT-X-START:TIME-OFFSET=0.001,PRECISE=YES\n" in server.get(url).text
     assert "EXT-X-START" not in server.get(f"/ort/mono-{S}-8.m3u8").text
 
 
