@@ -34,6 +34,7 @@ from flussdvr.archive.root import Root
 from flussdvr.archive.schedule import scheduled_since
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
+from flussdvr.errors import Kind
 from flussdvr.events.events import Events
 from flussdvr.metrics import ReactorLatency
 from flussdvr.redaction import redact_url
@@ -272,9 +273,10 @@ class Alarms(Service):
         self._dropped[name] = count, base
         if count > before:
             lost = "fragment was" if count - base == 1 else "fragments were"
-            title = (
-                f"{count - base} {lost} not written of {name}: the disk of {recorder.root.path} is too slow, or fails"
-            )
+            path, error = recorder.root.path, recorder.error or recorder.root.error
+            is_full = self._is_full(path) or (error is not None and error.kind is Kind.NO_SPACE)
+            why = "is full" if is_full else "is too slow, or fails"
+            title = f"{count - base} {lost} not written of {name}: the disk of {path} {why}"
             yield Finding(code, WARNING, title, media=name, hold_s=60)
 
     # -- disks ------------------------------------------------------------------------------------------------
@@ -289,18 +291,24 @@ class Alarms(Service):
             title = f"Not all that is recorded on {path} is listed yet: {root.step}"
             yield Finding("root_joining", WARNING, title, root=path, after_s=10)
         yield from self._of_deletion(path)
-        if root.queued_bytes > root.limit_bytes // SLOW_SHARE:
+        if root.queued_bytes > root.limit_bytes // SLOW_SHARE and not self._is_full(path):
             title = f"The disk of {path} is too slow: {size(root.queued_bytes)} wait to be written"
             yield Finding("writes_slow", WARNING, title, root=path, hold_s=10)
         found = self._forecasts.get(path)
         if found is None:
             return
-        usage = found.usage
-        if usage.free < usage.reserve * 9 // 10:
-            title = f"{path} is full: {size(usage.free)} are free; the oldest recordings on it have to go"
+        if self._is_full(path):
+            other = max(0, found.usage.used - found.recorded)
+            eaten = f"recordings have {size(found.recorded)}, other files {size(other)}"
+            title = f"{path} is full: {size(found.usage.free)} are free, {eaten}; the oldest recordings have to go"
             yield Finding("root_full", CRITICAL, title, root=path, after_s=60, hold_s=60)
         else:
             yield from self._of_future(path, found)
+
+    def _is_full(self, path: str) -> bool:
+        """Whether less than the reserve is free; what does not get onto such a disk is not the disk's slowness."""
+        found = self._forecasts.get(path)
+        return found is not None and found.usage.free < found.usage.reserve * 9 // 10
 
     def _of_deletion(self, path: str) -> Iterator[Finding]:
         deletion = self._archive.deletion
@@ -428,7 +436,7 @@ def size(count: int) -> str:
     """Bytes as people say them."""
     value, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
+        if value < 999.5:  # what would be rounded to four digits has the next unit
             break
         value, unit = value / 1000, larger
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"

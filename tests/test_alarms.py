@@ -236,8 +236,17 @@ def test_a_full_disk(there: Situation) -> None:
     there.recorded.end_ms += 10**6
     there.disk(free=400_000_000)
     assert there.after(0) == []
-    title = "/storage is full: 400 MB are free; the oldest recordings on it have to go"
-    assert there.after(60) == [("root_full", title)]
+    ((code, title),) = there.after(60)
+    assert code == "root_full"
+    assert title.startswith("/storage is full: 400 MB are free, recordings have 0 B, other files 1 TB; the oldest")
+    there.root.queued_bytes = 100 << 20
+    there.recorder.fragments_dropped += 1
+    found = dict(there.after(1))
+    assert found.keys() == {"root_full", "writes_dropped"}, "what is full is not called slow"
+    assert found["writes_dropped"].endswith("the disk of /storage is full")
+    there.root.queued_bytes = 0
+    there.recorded.end_ms += 10**6
+    there.after(60)
     there.disk(free=100 * GB)
     assert there.after(59) and not there.after(2)
 

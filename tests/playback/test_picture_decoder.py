@@ -62,6 +62,21 @@ def test_sizes(kind: str, width: int) -> None:
     assert size_of(key_frame_jpeg(*key_frame(kind), Box(width, 9999))) == (width, round(width * 180 / 320))
 
 
+def test_the_memory_of_huge_pictures_is_given_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("flussdvr.playback.pictures.decoder.trim", lambda: given.append("back"))
+    track, sample = key_frame("h264")
+    key_frame_jpeg(track, sample, FULL)
+    assert not given
+    huge = replace(track, width=7680, height=4320)
+    key_frame_jpeg(huge, sample, FULL)
+    with pytest.raises(DvrError):
+        key_frame_jpeg(huge, b"", FULL)
+    with pytest.raises(DvrError):
+        moment_jpeg(huge, [(0, b"")], 0, FULL)
+    assert len(given) == 3
+
+
 @pytest.mark.parametrize("kind", ["h264", "h265"])
 def test_what_does_not_decode_is_an_error_and_nothing_else(kind: str) -> None:
     track, sample = key_frame(kind)

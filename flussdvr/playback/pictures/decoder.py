@@ -24,8 +24,10 @@ from PIL import Image
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.media import Codec, Track
+from flussdvr.memory import trim
 
 MAX_PIXELS = 36_000_000
+HUGE_PIXELS = 3840 * 2160
 """8K is the largest picture that is looked at: 7680 x 4320."""
 QUALITY = 80
 NICENESS = 5
@@ -65,13 +67,30 @@ def undecodable(reason: object) -> DvrError:
 def key_frame_jpeg(track: Track, sample: bytes, box: Box) -> bytes:
     """The JPEG of a key frame. Raises `DvrError`."""
     be_nice()
-    return encode(decode(track, [(0, sample)], 0, _scales_down(track, box)), track, box)
+    try:
+        return encode(decode(track, [(0, sample)], 0, _scales_down(track, box)), track, box)
+    finally:
+        _give_back(track)
 
 
 def moment_jpeg(track: Track, samples: Sequence[tuple[int, bytes]], pts: int, box: Box) -> bytes:
     """The JPEG of the picture shown at `pts`, one of the (`pts`, sample), in decoding order. Raises `DvrError`."""
     be_nice()
-    return encode(decode(track, samples, pts, False), track, box)
+    try:
+        return encode(decode(track, samples, pts, False), track, box)
+    finally:
+        _give_back(track)
+
+
+def _give_back(track: Track) -> None:
+    """
+    The memory of huge pictures, at once.
+
+    A picture of 8K and what is made of it on its way to a JPEG take some 200 MB; the C library keeps them for the next,
+    once in each codec thread.
+    """
+    if track.width * track.height >= HUGE_PIXELS:
+        trim()
 
 
 def decode(track: Track, samples: Iterable[tuple[int, bytes]], pts: int, fast: bool) -> av.VideoFrame:

@@ -75,4 +75,5 @@ async def storage_stats(archive: Archive, path: str) -> Document:
         return stats
     if root.step is not None:
         stats["joining"] = root.step
-    return stats | {"size": usage.total, "usage": round(usage.used * 100 / max(1, usage.total))}
+    space = {"size": usage.total, "free": usage.free, "usage": round(usage.used * 100 / max(1, usage.total))}
+    return stats | space | {"used_other": max(0, usage.used - stats["used"] - stats["used_index"])}
