@@ -8,8 +8,8 @@ What is wrong now, as sentences for those who are on duty.
 
     recording_stopped  gap  source_lost  source_crashed  track_left_out  writes_dropped      of a stream
     root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
-    deletion_failed  deletion_left  deletion_pending  catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed
-    server_busy  clock_stepped  clock_unproven
+    deletion_failed  deletion_left  deletion_pending  change_pending
+    catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed  server_busy  clock_stepped  clock_unproven
     recordings_misdated
 
 A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
@@ -184,6 +184,8 @@ class Alarms(Service):
             yield from self._of_root(root)
         yield from _of_catalog(self._archive.catalog.state())
         yield from self._of_range_deletions()
+        for name, error in self._streams.stuck.items():
+            yield Finding("change_pending", WARNING, error.title, media=name)
         for name in self._streams.names():
             if (entry := self._streams.entry(name)) is not None:
                 yield from self._of_stream(name, entry, now_ms)

@@ -26,16 +26,19 @@ from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
 from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.config.overrides import check_neighbours
-from flussdvr.errors import DvrError
+from flussdvr.errors import DvrError, Kind
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.ingest.source import program_of
 from flussdvr.live.stream import Recorder, Stream
 from flussdvr.live.window import LiveWindow
+from flussdvr.patience import TooSlow, begun, within
 from flussdvr.timeline import Range
 from flussdvr.utc_clock import Step
 
 NEVER_S = 365 * 86_400.0
+STOP_S = 8.0
+"""How long the end of a stream or of its recording is waited for."""
 UPDATE_S = 60
 REMEMBERED = 10_000
 """Stopped streams whose number of discontinuities is kept, should they start again."""
@@ -118,6 +121,10 @@ class Streams(Service):
         self._updates = Periodic(reactor, self._tell_updates, self.log, "telling how much comes and goes")
         self._streams: dict[str, Running] = {}
         self._stopping: dict[str, Deferred[None]] = {}
+        self._closing: dict[str, Deferred[None]] = {}
+        self._next: dict[str, StreamSettings] = {}
+        self.stuck: dict[str, DvrError] = {}
+        """Streams of which something does not end, and on which disk: it is finished when that answers."""
         self._discontinuities: dict[str, int] = {}
 
     # -- what playback and the API ask ------------------------------------------------------------------------
@@ -189,11 +196,43 @@ class Streams(Service):
             return
         old, running.recorder, running.stream.recorder = running.recorder, None, None
         if old is not None:
+            self._closing[settings.name] = Deferred()
+            await self._patiently(settings.name, before, begun(self._exchange(running, old)))
+        elif settings.name not in self._closing:  # else what is wanted by then comes after it
+            self._attach(running)
+
+    async def _exchange(self, running: Running, old: ClosingRecorder) -> None:
+        """Another recorder, once the old one is closed."""
+        name = running.settings.name
+        try:
             await old.close()
-        now = self._streams.get(settings.name)
-        if now is running and running.recorder is None:
+        finally:
+            self._closing.pop(name).callback(None)
+        if self._streams.get(name) is running:
+            self._attach(running)
+
+    def _attach(self, running: Running) -> None:
+        if running.recorder is None:
             running.recorder = self._recorder(running.settings)
             running.stream.recorder = self._scheduled(running.recorder, running.settings)
+
+    async def _patiently(self, name: str, settings: StreamSettings, work: Deferred[None]) -> bool:
+        """Wait for the end of a recording, but not for ever: whether it has come. If not, it goes on."""
+        try:
+            await within(STOP_S, work, self._reactor)
+            return True
+        except TooSlow:
+            root = settings.dvr.root if settings.dvr is not None else "an input"
+            title = f"{root} has not closed the recording of {name} within {STOP_S:.0f} s; the rest follows"
+            self.stuck[name] = DvrError(Kind.UNAVAILABLE, "disk_slow", title)
+            self.log.error("{title}", title=title)
+            work.addErrback(lambda failure: self.log.failure("stopping {stream}", failure, stream=name))
+            work.addBoth(lambda _: self._unstuck(name))
+            return False
+
+    def _unstuck(self, name: str) -> None:
+        if self.stuck.pop(name, None) is not None:
+            self.log.info("{stream}: what could not be stopped has stopped", stream=name)
 
     def _recorder(self, settings: StreamSettings) -> ClosingRecorder | None:
         dvr = settings.dvr
@@ -208,13 +247,14 @@ class Streams(Service):
         return None if settings is None or settings.disabled else settings
 
     async def start(self, settings: StreamSettings) -> None:
-        """Run a stream, if it does not run yet. Raises `ValueError` for an input that can't be made."""
+        """
+        Run a stream, if it does not run yet; where an earlier one of that name is still stopping, after that. Raises
+        `ValueError` for an input that can't be made.
+        """
         name = settings.name
         if name in self._stopping:
-            waiter: Deferred[None] = Deferred()
-            self._stopping[name].chainDeferred(waiter)
-            await waiter
-        if name not in self._streams:
+            self._next[name] = settings
+        elif name not in self._streams:
             self._start(settings)
 
     def _start(self, settings: StreamSettings) -> Running:
@@ -327,20 +367,40 @@ class Streams(Service):
         return settings if any(one.url.startswith("publish://") for one in settings.inputs) else None
 
     async def remove(self, name: str, reason: str = "removed") -> None:
-        """Stop a stream; its recordings stay. `reason`: one word for the event."""
+        """
+        Stop a stream; its recordings stay. `reason`: one word for the event. Returns after `STOP_S` at the latest: what
+        takes longer goes on, and is in `stuck`.
+        """
+        self._next.pop(name, None)
         running = self._streams.pop(name, None)
         if running is None:
             return
         self.points.remove(name)
-        stopped = self._stopping[name] = Deferred()
+        self._stopping[name] = Deferred()
+        await self._patiently(name, running.settings, begun(self._stop(name, running, reason)))
+
+    async def _stop(self, name: str, running: Running, reason: str) -> None:
         try:
             await running.stop()
+            if name in self._closing:
+                waiter: Deferred[None] = Deferred()
+                self._closing[name].chainDeferred(waiter)
+                await waiter
         finally:
             self._remember_discontinuities(name, running.stream.window)
-            del self._stopping[name]
-            stopped.callback(None)
-        self.log.info("{stream} is stopped", stream=name)
-        self._on_event({"event": "stream_closed", "media": name, "reason": reason, **self._counters(running)})
+            self._stopping.pop(name).callback(None)
+            self.log.info("{stream} is stopped", stream=name)
+            self._on_event({"event": "stream_closed", "media": name, "reason": reason, **self._counters(running)})
+            self._start_next(name)
+
+    def _start_next(self, name: str) -> None:
+        """What was wanted while the stream before was stopping."""
+        settings = self._next.pop(name, None)
+        if settings is not None and name not in self._streams:
+            try:
+                self._start(settings)
+            except (ValueError, DvrError) as error:
+                self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
 
     def _remember_discontinuities(self, name: str, window: LiveWindow) -> None:
         self._discontinuities.pop(name, None)

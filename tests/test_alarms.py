@@ -59,7 +59,7 @@ class Situation:
             range_deletions=SimpleNamespace(pending=lambda: self.pending),
         )
         self.catalog = CatalogState()
-        self.streams = SimpleNamespace(names=lambda: ["cam7"], entry=lambda name: self.entry)
+        self.streams = SimpleNamespace(stuck={}, names=lambda: ["cam7"], entry=lambda name: self.entry)
         self.events = SimpleNamespace(sinks={})
         self.latency = SimpleNamespace(worst_s=0.0)
         parts: Any = (self.streams, self.archive, self.events, self.latency, None, lambda: self.now_ms)

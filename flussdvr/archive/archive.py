@@ -48,6 +48,7 @@ from flussdvr.archive.scan import Skipped
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
 from flussdvr.errors import DvrError, Kind
+from flussdvr.patience import TooSlow, begun, within
 from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.utc_clock import Step
@@ -62,6 +63,8 @@ RECOVERED_AT_ONCE = 64
 """Blobs that are recovered between two writes to the catalog."""
 FAREWELL_S = 10
 """How long each step of stopping waits: what is lost then is what a kill would lose."""
+LOCK_S = 10.0
+"""Who locks a range waits no longer for a disk."""
 TICK_S = 1
 SWEEP_S = 5
 ROOT_RETRY_S = 5
@@ -226,6 +229,18 @@ class Archive(Service):
         before = archive.locks
         after = archive.locks = before.copy()
         change(after)  # at once: expiry must not run between this and the answer of the catalog
+        work = begun(self._store_locks(archive, before, after))
+        try:
+            await within(LOCK_S, work, self._reactor)
+        except TooSlow:
+            work.addErrback(lambda failure: self.log.error("{error}", error=failure.value))
+            roots = ", ".join(sorted(archive.roots))
+            title = f"{roots}: the locks of {name} are not stored within {LOCK_S:.0f} s; they are when the disk answers"
+            raise DvrError(Kind.UNAVAILABLE, "disk_slow", title) from None
+
+    async def _store_locks(self, archive: StreamArchive, before: RangeSet, after: RangeSet) -> None:
+        """Beside the recordings and in the catalog. DvrError UNAVAILABLE: they are as before."""
+        name = archive.name
         try:
             for path in archive.roots:
                 root = self.root(path)

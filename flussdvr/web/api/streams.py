@@ -16,7 +16,7 @@ from flussdvr.config.stream_document import effective, mask_patch
 from flussdvr.errors import DvrError, Kind
 from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
-from flussdvr.web.api.router import Call, Exposition, Router, Text
+from flussdvr.web.api.router import Answer, Call, Exposition, Router, Text
 from flussdvr.web.api.stats import Clients, stream_stats
 
 Document = dict[str, Any]
@@ -93,14 +93,27 @@ def add_streams(router: Router, documents: StreamDocuments, exposition: Expositi
         return documents.one(name, call.secrets)
 
     @router.put("/streams/<path:name>")
-    async def put_stream(call: Call, name: str) -> Document:
+    async def put_stream(call: Call, name: str) -> Document | Answer:
         await administration.put_stream(name, call.body or {})
-        return documents.one(name, True)
+        document = documents.one(name, True)
+        stuck = what_is_stuck(administration, name)
+        return Answer(202, {**document, "pending": stuck}) if stuck else document
 
     @router.delete("/streams/<path:name>")
-    async def delete_stream(call: Call, name: str) -> None:
+    async def delete_stream(call: Call, name: str) -> Answer | None:
         await administration.delete_stream(name)
+        stuck = what_is_stuck(administration, name)
+        return Answer(202, {"pending": stuck}) if stuck else None
 
     @router.post("/streams/<path:name>/stop")
-    async def stop_stream(call: Call, name: str) -> None:
+    async def stop_stream(call: Call, name: str) -> Answer | None:
         await administration.stop_stream(name)
+        stuck = what_is_stuck(administration, name)
+        return Answer(202, {"pending": stuck}) if stuck else None
+
+
+def what_is_stuck(administration: Administration, name: str | None = None) -> list[Document]:
+    """Of which streams (or of one) a change is not finished, as a disk does not answer."""
+    stuck = administration.streams.stuck
+    names = [one for one in stuck if name in (None, one)]
+    return [{"stream": one, "code": stuck[one].code, "title": stuck[one].title} for one in names]
