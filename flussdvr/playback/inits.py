@@ -17,8 +17,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from flussdvr.archive.body import Extent
+from flussdvr.callbacks import background
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fmp4 import parse_init, write_init
 from flussdvr.media import Track
@@ -90,6 +92,8 @@ class _Scan:
 class Inits:
     """Init segments handed out or found. In the reactor thread."""
 
+    log = Logger()
+
     def __init__(self, reader: ReaderOf) -> None:
         self._reader = reader
         self._known: Lru[str, bytes] = Lru(CACHE_BYTES)
@@ -138,7 +142,7 @@ class Inits:
         while True:
             if not scan.running and scan.additions != archive.additions:
                 scan.running = True
-                Deferred.fromCoroutine(self._look(archive, scan))
+                background(self._look(archive, scan), self.log, f"looking for init segments of {archive.name}")
             for found in list(scan.found.values())[compared:]:
                 compared += 1
                 init = await self._matching(found, digest, selection)
