@@ -113,6 +113,8 @@ class Hysteresis:
     def look(self, findings: Iterable[Finding], now_ms: int) -> list[Alarm]:
         """What is found now; the alarms that there are, the worst and then the oldest first."""
         found = {finding.id: finding for finding in findings}
+        for alarm in self.alarms.values():  # after a clock that was put back nothing has been found in the future
+            alarm.found_ms, alarm.seen_ms = min(alarm.found_ms, now_ms), min(alarm.seen_ms, now_ms)
         for finding in found.values():
             alarm = self.alarms.setdefault(finding.id, Alarm(finding, now_ms, now_ms))
             alarm.finding, alarm.seen_ms = finding, now_ms

@@ -313,3 +313,12 @@ def test_words() -> None:
         *("0 s", "7 s", "119 s", "2 min", "2 h", "11 days")
     ]
     assert [size(count) for count in (999, 1000, 12_340_000, 10**14)] == ["999 B", "1 kB", "12.3 MB", "100 TB"]
+
+
+def test_a_clock_that_was_put_back_keeps_no_alarm_and_hides_none(there: Situation) -> None:
+    hysteresis = Hysteresis()
+    held, new = Finding("a", "warning", "a", hold_s=10), Finding("b", "warning", "b", after_s=5)
+    hysteresis.look([held, new], there.now_ms)
+    back_ms = there.now_ms - DAY * 1000
+    assert [alarm.finding.code for alarm in hysteresis.look([held, new], back_ms)] == ["a"]
+    assert [alarm.finding.code for alarm in hysteresis.look([new], back_ms + 11_000)] == ["b"]
