@@ -137,7 +137,7 @@ class Archive(Service):
 
     def streams_of(self, root: str | None = None) -> list[StreamArchive]:
         """The archives with recordings on a root, or all."""
-        archives = [archive for archive in self._streams.values() if len(archive)]
+        archives = [archive for archive in self._streams.values() if len(archive) or archive.misdated]
         return archives if root is None else [archive for archive in archives if root in archive.roots]
 
     def stream(self, name: str) -> StreamArchive | None:

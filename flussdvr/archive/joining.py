@@ -79,7 +79,8 @@ class Joining:
 
     async def survey(self, root: Root) -> None:
         """Bring list and catalog to what is on the root. DvrError UNAVAILABLE, OSError."""
-        known = [blob for archive in self._host.streams_of(root.path) for blob in archive.blobs()]
+        archives = self._host.streams_of(root.path)
+        known = [blob for archive in archives for blob in (*archive.blobs(), *archive.misdated)]
         known = [blob for blob in known if blob.root == root.path and is_closed(blob)]
         found: Surveyed = await root.reader.do(survey, root.path, root.uuid or "", known)
         gone = [blob for blob in found.gone if is_closed(blob)]
