@@ -138,7 +138,7 @@ class DatabaseFile:
             with _broken():
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
-                for (finding,) in connection.execute("PRAGMA integrity_check(1)"):
+                for (finding,) in connection.execute("PRAGMA quick_check(1)"):
                     if finding != "ok":
                         raise Broken(str(finding).replace("\n", " ")[:200])
                 version = upgrade(connection)
