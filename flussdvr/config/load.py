@@ -53,13 +53,13 @@ def load_config(path: str, base: str | None = None) -> Config:
     return _config(directives, path, problems, base)
 
 
-def parse_config(text: str, file: str = "<text>", base: str | None = None) -> Config:
-    """The same of a text, without `conf.d`."""
+def parse_config(text: str, file: str = "<text>", base: str | None = None, known: Config | None = None) -> Config:
+    """The same of a text, without `conf.d`. It may refer to storages, templates and backends of `known`."""
     problems = Problems()
     if len(text) > MAX_FILE_BYTES:
         problems.error(Place(file), f"the configuration is longer than {MAX_FILE_BYTES >> 20} MiB")
         problems.check()
-    return _config(parse(text, file, problems), file, problems, base)
+    return _config(parse(text, file, problems), file, problems, base, known)
 
 
 def _drop_ins(path: str, problems: Problems) -> list[str]:
@@ -100,16 +100,26 @@ def _read(file: str, problems: Problems) -> str:
         return ""
 
 
-def _config(directives: list[Directive], main: str, problems: Problems, base: str | None) -> Config:
+def _config(
+    directives: list[Directive], main: str, problems: Problems, base: str | None, known: Config | None = None
+) -> Config:
     problems.lenient = any(d.name.text == "lenient" and not any(is_off(w.text) for w in d.words) for d in directives)
     reading = Reading(problems, os.getcwd() if base is None else base)
     named = {kind: _named(directives, kind, problems) for kind in BLOCKS if kind != "ondemand"}
     reading.declared = {kind: {d.words[0].text for d in found} for kind, found in named.items()}
-    reading.has_geoip = any(d.name.text == "geoip" and d.words for d in directives)
+    if known is not None:
+        reading.declared["dvr"] |= known.dvrs.keys()
+        reading.declared["auth_backend"] |= known.auth_backends.keys()
+        reading.declared["template"] |= known.templates.keys()
+    reading.has_geoip = (known is not None and known.geoip is not None) or any(
+        d.name.text == "geoip" and d.words for d in directives
+    )
 
-    reading.dvrs = _each(named["dvr"], lambda d: read_root(d, reading), problems)
+    reading.dvrs = dict(known.dvrs) if known is not None else {}
+    reading.dvrs |= _each(named["dvr"], lambda d: read_root(d, reading), problems)
     backends = _each(named["auth_backend"], lambda d: read_auth_backend(d, reading), problems)
-    templates = _each(named["template"], lambda d: read_template(d, reading), problems)
+    templates = dict(known.templates) if known is not None else {}
+    templates |= _each(named["template"], lambda d: read_template(d, reading), problems)
     streams = _each(named["stream"], lambda d: read_stream(d, reading, templates), problems)
     sinks = _each(named["event_sink"], lambda d: read_event_sink(d, reading), problems)
 

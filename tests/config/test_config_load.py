@@ -565,3 +565,15 @@ def test_the_access_log() -> None:
     for wrong in ("yes", "/var/log/", ""):
         with pytest.raises(ConfigErrors):
             parse_config(f'access_log "{wrong}";')
+
+
+def test_a_text_may_refer_to_what_is_configured_already() -> None:
+    known = parse_config(
+        "dvr main { root /s; expiration 7d; } template t { title x; } auth_backend b { allow default; }"
+    )
+    text = "stream a { template t; input fake://; dvr @main 2d; on_play auth://b; }"
+    stream = parse_config(text, known=known).streams["a"]
+    assert stream.dvr is not None and (stream.dvr.root, stream.dvr.expiration_s) == ("/s", 2 * 86_400)
+    assert stream.title == "x" and stream.on_play is not None
+    with pytest.raises(ConfigErrors):
+        parse_config(text)

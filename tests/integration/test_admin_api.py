@@ -306,6 +306,8 @@ def test_what_older_scripts_ask_for(server: Server, api: Api) -> None:
     modify = f"{legacy.url}/modify_config"
     assert curl("--data-binary", "stream text { input publish://; transcoder vb=copy; }", modify).json["warnings"]
     assert api.get("/streams/text")["inputs"][0]["url"] == "publish://"
+    assert curl("--data-binary", "stream text { input publish://; dvr @main 2d; }", modify).status == 200
+    assert api.get("/streams/text")["dvr"]["expiration"] == 2 * 86_400
     for wrong in ("stream text { input publish://; hls_off; }", "http 80;", "stream {", '{"cluster_key": "x"}'):
         assert curl("--data-binary", wrong, modify).status == 400
     assert legacy("POST", "/modify_config", {"streams": {"text": {"hls_off": True, "dash_off": False}}}).status == 200

@@ -140,7 +140,7 @@ def add_legacy(
         text = text.strip()
         try:
             text = "lenient; " + (text if text.endswith(("}", ";")) else text + ";")
-            found = await router.compute(parse_config, text, "body")
+            found = await router.compute(parse_config, text, "body", None, administration.config)
         except ConfigErrors as errors:
             raise DvrError(Kind.BAD_REQUEST, "config_error", str(errors.errors[0]), {"pointer": ""}) from None
         if not found.streams:
