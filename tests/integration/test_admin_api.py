@@ -193,7 +193,9 @@ def test_deleting_what_is_being_recorded(server: Server, api: Api) -> None:
     for segment in segments:
         answer = server.get(f"/del/{segment}")
         assert answer.status == 200 and answer.read()[4:8] in (b"moof", b"styp"), segment
-    data = server.get(f"/del/archive-{begin}-8.mp4?gaps=keep").read()
+    # What follows the hole is shown from the next key frame on: there is one each 5 s.
+    until("the next key frame", lambda: ranges(api, "del")[-1]["closed_at"] > item["opened_at"] + 12_000)
+    data = server.get(f"/del/archive-{begin}-13.mp4?gaps=keep").read()
     (server.folder / "del.mp4").write_bytes(data)
     with av.open(str(server.folder / "del.mp4")) as file:
         times = [float(frame.time or 0) for frame in file.decode(video=0)]
