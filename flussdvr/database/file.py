@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.database.test_file -*-
+# -*- test-case-name: tests.database.test_catalog_file -*-
 """
 The file of the state database.
 
