@@ -9,7 +9,7 @@ other, deterministic, and continuous when they are played one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flussdvr.archive.body import Extent
@@ -71,26 +71,29 @@ class TsSegments:
             return known
         return await self._shared.do(key, lambda: self._make(placed, key))
 
-    async def fragment(
-        self, source: Source, init: bytes, fragment: LiveFragment, continuity: Continuity
-    ) -> bytes | None:
+    async def used(self, source: Source, init: bytes, fragment: LiveFragment) -> dict[int, Used]:
         """
-        As `placed`, of one fragment in RAM with its init segment: it is parsed and muxed in the CPU worker, once for
-        all who watch, and never in the call that brings it in. `None` where it has none of the selected tracks.
+        What a fragment in RAM takes of the time: it is parsed in the CPU worker, once for all who watch, and never in
+        the call that brings it in. Raises `DvrError`: CORRUPT, `Busy`.
         """
         key = source.name, fragment.begin_ms, fragment.end_ms
-        used = self._used.get(key)
-        if used is None:
+        known = self._used.get(key)
+        if known is not None:
+            return known
 
-            async def make() -> dict[int, Used]:
-                found: dict[int, Used] = await self._cpu.do(parse_fragment, init, fragment)
-                self._used.put(key, found, 1)
-                return found
+        async def make() -> dict[int, Used]:
+            found: dict[int, Used] = await self._cpu.do(parse_fragment, init, fragment)
+            self._used.put(key, found, 1)
+            return found
 
-            used = await self._using.do(key, make)
+        return await self._using.do(key, make)
+
+    def place(
+        self, init: bytes, fragment: LiveFragment, continuity: Continuity, used: Mapping[int, Used]
+    ) -> Placed | None:
+        """Where such a fragment comes in a stream; `None` where it has none of the selected tracks. As `placed`."""
         shown = Range(fragment.begin_ms, fragment.end_ms)
-        placed = continuity.place(live_span(init, [fragment]), used, shown)
-        return None if placed is None else await self.placed(source, placed, continuity.selection)
+        return continuity.place(live_span(init, [fragment]), used, shown)
 
     async def _make(self, placed: Placed, key: Key) -> bytes:
         span, selection = placed.span, key[1]

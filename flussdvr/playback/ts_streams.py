@@ -11,17 +11,12 @@ Gaps are skipped: what comes after one follows in the timestamps where the other
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from flussdvr.errors import DvrError
-from flussdvr.live.fragment import LiveFragment
-from flussdvr.live.window import Gap, LiveWindow
 from flussdvr.playback.arrivals import next_arrival
 from flussdvr.playback.cursor import Cursor
 from flussdvr.playback.fragments import SegmentIndex, Span
@@ -29,12 +24,11 @@ from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.playback.ts_continuity import Continuity
 from flussdvr.playback.ts_exports import MEASURED_MS, TsExport, TsExports
+from flussdvr.playback.ts_live import TsLive
 from flussdvr.playback.ts_segments import TsSegments
 
 BURST_MS = 10_000
 """How far ahead of real time a timeshift is sent: what players want to have before they begin."""
-WAITING_BYTES = 32 << 20
-"""A live viewer who is further behind than this loses what he has missed."""
 POLL_S = 1.0
 """A stream without a live window is looked at this often."""
 
@@ -50,6 +44,7 @@ class TsStreams:
         self._exports = exports
         self._clock = clock
         self._now_ms = now_ms
+        self._live = TsLive(segments, clock)
 
     # -- what there is ------------------------------------------------------------------------------------------------
 
@@ -95,7 +90,7 @@ class TsStreams:
         window = source.window
         if window is None or (window.growing is None and not window.segments):
             raise no_recordings()
-        return self._live(source, window, selection)
+        return self._live.packets(source, window, selection)
 
     # -- the streams --------------------------------------------------------------------------------------------------
 
@@ -127,21 +122,6 @@ class TsStreams:
                     yield await self._segments.placed(source, placed, selection)
                 sent_ms += span.end_ms - span.begin_ms
             span = await cursor.next()
-
-    async def _live(self, source: Source, window: LiveWindow, selection: Selection | None) -> AsyncIterator[bytes]:
-        continuity = Continuity(selection)
-        queue = LiveQueue(window)
-        try:
-            while True:
-                init, fragment = await queue.next()
-                try:
-                    packets = await self._segments.fragment(source, init, fragment, continuity)
-                except DvrError:
-                    continue  # one that cannot be read; the next ones can
-                if packets is not None:
-                    yield packets
-        finally:
-            queue.close()
 
     # -- finding the way ----------------------------------------------------------------------------------------------
 
@@ -181,44 +161,3 @@ def cut(span: Span, first: int, stop: int) -> Span:
     offset, size = span.table.offset, span.table.size
     begin, end = int(offset[first]), int(offset[stop - 1] + size[stop - 1])
     return Span(span.table, first, stop, span.body.slice(begin - span.offset, end - span.offset), begin)
-
-
-class LiveQueue:
-    """The live window's fragments for one viewer, from the beginning of its newest segment on."""
-
-    def __init__(self, window: LiveWindow) -> None:
-        self._window = window
-        newest = window.growing or window.segments[-1]
-        self._fragments: deque[tuple[bytes, LiveFragment]] = deque((newest.init, item) for item in newest.fragments)
-        self._size = sum(len(item.data) for item in newest.fragments)
-        self._synced = True
-        self._waiting: Deferred[None] | None = None
-        self._unsubscribe = window.subscribe(self._received)
-
-    def _received(self, item: LiveFragment | Gap) -> None:
-        if isinstance(item, Gap):
-            return
-        if self._size > WAITING_BYTES:
-            self._fragments.clear()
-            self._size = 0
-            self._synced = False
-        self._synced = self._synced or item.sync
-        if not self._synced:
-            return
-        self._fragments.append((self._window.init, item))
-        self._size += len(item.data)
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.callback(None)
-
-    async def next(self) -> tuple[bytes, LiveFragment]:
-        """The next fragment and its init segment; waits for it."""
-        while not self._fragments:
-            self._waiting = Deferred()
-            await self._waiting
-        init, fragment = self._fragments.popleft()
-        self._size -= len(fragment.data)
-        return init, fragment
-
-    def close(self) -> None:
-        self._unsubscribe()
