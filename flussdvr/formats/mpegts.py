@@ -4,8 +4,9 @@ MPEG transport streams in: packets to tracks and samples.
     feed -> sync -> runs of packets -> Flow (one per PID) -> PES -> elementary stream -> samples
                                          PAT, PMT -> which flows there are
 
-ISO/IEC 13818-1 §2.4. One program: see `programs`. Packets of 188, 192 or 204 bytes. Tracks are announced when each
-stream that we know has shown its configuration, or after `SETTLING` of media without those that stay silent. What the
+ISO/IEC 13818-1 §2.4. One program: see `programs`; what came before it was chosen is read then (`backlog`). Packets of
+188, 192 or 204 bytes. Tracks are announced when each stream that we know has shown its configuration, or after
+`SETTLING` of media without those that stay silent. What the
 program has and we do not record is reported as `TracksLeftOut`. Never raises: what is damaged is dropped, counted and
 reported as `DataLost`.
 """
@@ -13,6 +14,7 @@ reported as `DataLost`.
 from __future__ import annotations
 
 from flussdvr.errors import FormatError
+from flussdvr.formats.backlog import Backlog
 from flussdvr.formats.elementary import Stream, open_stream
 from flussdvr.formats.mpegts_packet import (
     ADAPTATION,
@@ -144,6 +146,10 @@ class TsDemuxer:
         self.duplicates = 0
         self.dropped_pes = 0
         self._programs = Programs(program, preferred)
+        self._backlog = Backlog()
+        self._reading: tuple[bytes, int] = b"", 0
+        """The packets that are being read, and where the one is that may tell which program is taken."""
+        self._scrambled_seen = False
         self._rest = b""
         self._synced = False
         self._long: LongPackets | None = None
@@ -221,6 +227,10 @@ class TsDemuxer:
         if place >= 0 and (count := (len(rest) - place) // PACKET):
             self._read(rest[place:], count)
         self._synced, self._long = False, None
+        if self._programs.looking:
+            self._reading = b"", 0
+            self._programs.ended()
+            self._choose()
         for flow in self._streams.values():
             self._end(flow)
             flow.expected = -1
@@ -246,7 +256,7 @@ class TsDemuxer:
         if not self.packets:
             return "this is no MPEG-TS" if self._rest else None
         if self._taken is None:
-            if self.scrambled and self._programs.maps:
+            if (self.scrambled or self._scrambled_seen) and self._programs.maps:
                 return "it is scrambled"
             return self._programs.complaint()
         if self.scrambled and not any(flow.seen for flow in self._streams.values()):
@@ -262,6 +272,7 @@ class TsDemuxer:
         rows = packet_rows(data, count)
         flows = self._flows
         starts.append(count)
+        self._reading = data, 0
         for index, word in enumerate(words):
             if word & 0xFF != SYNC:
                 count = starts[index]
@@ -288,11 +299,16 @@ class TsDemuxer:
                 if flow.size >= flow.wanted:
                     self._filled(flow)
         self.packets += count
+        if self._programs.looking:
+            self._backlog.keep(data[: count * PACKET], self._programs.elapsed)
+        self._reading = b"", 0
         return count
 
     def _packet(self, flow: Flow, data: bytes, at: int) -> None:
         """Any packet that is not just the continuation of what came before."""
         second, flags = data[at + 1], data[at + 3]
+        if flow.stream is None:
+            self._reading = data, at
         if flow.probe:
             self._probe(flow, data, at)
             return
@@ -556,6 +572,7 @@ class TsDemuxer:
             pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
             if payload.startswith(b"\0\0\1"):
                 header = parse_pes(payload)
+                self._reading = data, at
                 self._programs.pes_began(pid, None if header is None else header.pts)
                 self._choose()
             elif payload[:1] == b"\0" and payload[1:2] == bytes((PMT_TABLE,)) and pid != NULL_PID:
@@ -573,7 +590,7 @@ class TsDemuxer:
                 self._packet(taken, data, at)
             return
         payload = _payload(data, at)
-        self.scrambled += bool(data[at + 3] & 0xC0)
+        self._scrambled_seen = self._scrambled_seen or bool(data[at + 3] & 0xC0)
         if not data[at + 1] & 0x40 or payload is None or not payload.startswith(b"\0\0\1"):
             return
         header = parse_pes(payload)
@@ -594,7 +611,20 @@ class TsDemuxer:
         for word, flow in list(self._flows.items()):
             if flow.stream is None and flow.pid not in keep:
                 del self._flows[word]
+        read = {flow.pid for flow in self._streams.values()}
         self._use(program, self._programs.maps[program])
+        self._catch_up([flow for flow in self._streams.values() if flow.pid not in read])
+
+    def _catch_up(self, begun: list[Flow]) -> None:
+        """Read what streams that are taken now have brought before that, up to the packet that is being read."""
+        data, at = self._reading
+        packets = self.packets
+        flows, self._flows = self._flows, {pid_word(flow.pid): flow for flow in begun}
+        for chunk in (*self._backlog.take(), data[:at]):
+            if chunk:
+                self._read(chunk, len(chunk) // PACKET)
+                self._report()
+        self._flows, self.packets = flows, packets
 
     def _use(self, program: Program, pmt: ProgramMap) -> None:
         """Take the streams that this PMT lists; those that it listed before go on."""

@@ -48,7 +48,8 @@ class Programs:
         self.chosen: Program | None = None
         self._living: set[Program] = set()
         self._begins: dict[int, int] = {}
-        self._elapsed = 0
+        self.elapsed = 0
+        """Of the media's time, since it is looked for programs; in ticks of 90 kHz."""
 
     @property
     def looking(self) -> bool:
@@ -82,14 +83,18 @@ class Programs:
         begin = self._begins.setdefault(pid, pts) if len(self._begins) < CLOCKS_MAX else self._begins.get(pid, pts)
         elapsed = (pts - begin) & (WRAP - 1)
         if elapsed < WRAP >> 1:
-            self._elapsed = max(self._elapsed, elapsed)
+            self.elapsed = max(self.elapsed, elapsed)
+
+    def ended(self) -> None:
+        """Nothing more comes: nothing is waited for."""
+        self.elapsed = max(self.elapsed, WAIT)
 
     def _begin_anew(self) -> None:
         self.chosen = None
         self.maps = {}
         self._living = set()
         self._begins = {}
-        self._elapsed = 0
+        self.elapsed = 0
 
     # -- what comes of it -------------------------------------------------------------------------------------
 
@@ -113,13 +118,13 @@ class Programs:
         for program in self._in_order():
             if program in self._living:
                 return program
-            if self._can_live(program) and self._elapsed < WAIT:
+            if self._can_live(program) and self.elapsed < WAIT:
                 return None  # it has a little more time, and stands before the others
         return None
 
     def _in_order(self) -> list[Program]:
         """Those of the PAT; those that were found by looking only when the PAT leads nowhere for too long."""
-        if self._elapsed < WAIT:
+        if self.elapsed < WAIT:
             return list(self.listed)
         return [*self.listed, *(program for program in self.maps if program not in self.listed)]
 
