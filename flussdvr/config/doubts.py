@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 from flussdvr.config.errors import nearest, shown
+from flussdvr.config.urls import TS_SUFFIXES
 from flussdvr.config.values import write_duration
 from flussdvr.glob import glob
 
@@ -29,6 +30,13 @@ LONGEST_TIMEOUT_S = 900
 SMALLEST_ARCHIVE = 10 << 20
 SMALLEST_LOG = 10 << 10
 SESSION_KEYS = ("name", "ip", "proto", "token")
+OPTION_SCHEMES = {
+    "program": ("udp", "rtp", "tshttp", "tshttps", "publish", "file"),
+    "user_agent": ("tshttp", "tshttps"),
+    "interface": ("udp", "rtp"),
+    "bind_ip": ("udp", "rtp"),
+}
+"""The kinds of inputs that an option changes something of, where those are not all."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -80,6 +88,18 @@ def network(text: str, value: Any) -> str | None:
     if str(value) not in EVERYWHERE:
         return None
     return f"{text} believes what anybody says of their own address"
+
+
+def input_option(name: str, url: str) -> str | None:
+    """Of an option of an input that means something to another kind of input."""
+    scheme = url.partition("://")[0].lower()
+    if scheme in OPTION_SCHEMES.get(name, (scheme,)):
+        is_other_file = scheme == "file" and not url.lower().endswith(TS_SUFFIXES)
+        if name != "program" or not is_other_file:
+            return None
+        return f"program chooses in a transport stream, and {shown(url)} is none by its name: it changes nothing"
+    of = ", ".join(f"{one}://" for one in OPTION_SCHEMES[name])
+    return f"{name} is an option of {of}: it changes nothing of {scheme}://"
 
 
 def passed_along(name: str, what: str, known: Iterable[str], to: str) -> tuple[str, str | None]:

@@ -111,6 +111,8 @@ def read_input(directive: Directive, reading: Reading) -> tuple[InputSettings, .
             word = the_word(option)
             value = read_value(INPUT_OPTIONS[name], word)
             reading.doubt(word, value, doubts.timeout if INPUT_OPTIONS[name] is DURATION else None)
+            if (sentence := doubts.input_option(name, url)) is not None:
+                reading.problems.warn(option.place, sentence)
             options["input_timeout" if name == "source_timeout" else name] = str(value)
         else:
             report(option, "input option", [*INPUT_OPTIONS, "priority"], _INPUT_UNSUPPORTED, reading.problems)

@@ -14,6 +14,8 @@ NOT_YET = frozenset(
     "hls hlss rtsp rtsps rtsp2 rtmp rtmps srt m4f m4fs m4s m4ss mseld copy playlist timeshift mixer mosaic decklink "
     "dvb dektec shout shouts http1 mpegts mpegtss frip webrtc whip whep rist ndi v4l2 tcp playback".split()
 )
+TS_SUFFIXES = (".ts", ".m2t", ".m2ts", ".mts", ".trp", ".tsv", ".mpegts")
+"""Files with such a name are read as transport streams."""
 _NEED_PORT = frozenset({"udp", "rtp"})
 _NEED_HOST = frozenset({"tshttp", "tshttps"})
 

@@ -52,8 +52,8 @@ class RtpTs:
         self._held: list[tuple[int, bytes]] = []
         self._hole_end: int | None = None
 
-    def receive(self, heap: memoryview, sizes: Sequence[int]) -> bytes:
-        """The transport packets of the datagrams that lie end to end in `heap`, of lengths `sizes`."""
+    def receive(self, heap: memoryview, sizes: Sequence[int]) -> list[bytes]:
+        """What the datagrams carry that lie end to end in `heap`, of lengths `sizes`; in order."""
         packets = self._held
         at = 0
         for size in sizes:
@@ -65,7 +65,7 @@ class RtpTs:
                 continue
             packets.append((self._distance(packet[2] << 8 | packet[3]), bytes(packet[start:stop])))
         packets.sort(key=lambda item: item[0])
-        return b"".join(self._in_order(packets))
+        return self._in_order(packets)
 
     def _distance(self, sequence: int) -> int:
         """An endless number for a 16-bit one: the one that is nearest to what is expected."""

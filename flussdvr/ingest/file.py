@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
+from flussdvr.config.urls import TS_SUFFIXES
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.ingest.container import read_container
 from flussdvr.ingest.loop import Loop
@@ -19,7 +20,6 @@ from flussdvr.ingest.producer import Pace, ProducedInput
 from flussdvr.ingest.source import InputEvent, program_of
 from flussdvr.media import MediaEvent, Sample, SamplesReceived, TracksChanged
 
-TS_SUFFIXES = (".ts", ".m2t", ".m2ts", ".mts", ".trp", ".tsv", ".mpegts")
 READ_SIZE = 65_536
 BATCH_S = 0.08
 ASTRAY_S = 2.0

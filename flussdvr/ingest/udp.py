@@ -77,7 +77,7 @@ class UdpInput(Input):
 
     def _heap_received(self, heap: memoryview, sizes: list[int]) -> None:
         self.counters.bytes += len(heap)
-        data = self._padding.cut(heap, sizes) if heap[0] == SYNC else self._unwrapped(heap, sizes)
+        data = self._packets(heap, sizes)
         try:
             self.received(self._demuxer.feed(data))
         except FormatError as error:
@@ -85,16 +85,17 @@ class UdpInput(Input):
             return
         self._read_drops()
 
-    def _unwrapped(self, heap: memoryview, sizes: list[int]) -> bytes:
-        if self._rtp is None:
-            if not is_rtp(heap[: sizes[0]]):
-                return bytes(heap)
+    def _packets(self, heap: memoryview, sizes: list[int]) -> bytes:
+        """The transport packets, without what the datagrams have before and behind them."""
+        if heap[0] != SYNC and self._rtp is None and is_rtp(heap[: sizes[0]]):
             self._rtp = RtpTs()
+        if heap[0] == SYNC or self._rtp is None:
+            return self._padding.cut(heap, sizes)
         before = self._rtp.lost
-        data = self._rtp.receive(heap, sizes)
+        payloads = self._rtp.receive(heap, sizes)
         if lost := self._rtp.lost - before:
             self.received([DataLost("rtp", lost)])
-        return data
+        return self._padding.cut(memoryview(b"".join(payloads)), [len(payload) for payload in payloads])
 
     def _read_drops(self) -> None:
         now = self._reactor.seconds()

@@ -32,6 +32,18 @@ DOUBTFUL = [
     (STREAM % "input_timeout 10000;", "10000 without a unit is 10000 seconds (10000s), not milliseconds"),
     (STREAM % "input_timeout 0;", "0 gives up at once; off means never"),
     ("stream a { input fake:// source_timeout=5000; }", "5000 without a unit"),
+    (
+        "stream a { input fake:// program=2; }",
+        "f:1:26: warning: program is an option of udp://, rtp://, tshttp://, tshttps://, publish://, file://: "
+        "it changes nothing of fake://",
+    ),
+    (
+        "stream a { input file:///srv/a.mp4 program=2; }",
+        "program chooses in a transport stream, and 'file:///srv/a.mp4' is none by its name: it changes nothing",
+    ),
+    ("stream a { input udp://239.0.0.1:1234 user_agent=me; }", "user_agent is an option of tshttp://, tshttps://: it"),
+    ("stream a { input tshttp://h/ interface=eth1; }", "interface is an option of udp://, rtp://: it changes nothing"),
+    ("stream a { input publish:// bind_ip=10.0.0.1; }", "bind_ip is an option of udp://, rtp://: it changes nothing"),
     (STREAM % "session_keys name adress;", "'adress' makes no session"),
     (
         STREAM % "on_play http://h/ max_sesions=2;",
@@ -76,6 +88,8 @@ def test_a_doubt(text: str, sentence: str) -> None:
         "template t { prefix x; input publish://; } stream a fake://; event_sink s { url http://h/; only media=x/y; }",
         "auth_backend x { backend http://h/; } auth_backend y { deny ip 10.0.0.1; allow default; }",
         "stream a { disabled; }",
+        "stream a { input udp://239.0.0.1:1 program=2 interface=eth1; input file:///srv/A.TS program=2; }",
+        "stream a { input tshttp://h/ program=2 user_agent=me; input publish:// program=2; }",
     ],
 )
 def test_no_doubt(text: str) -> None:

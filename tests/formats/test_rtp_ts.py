@@ -23,7 +23,7 @@ def packet(
 
 
 def receive(rtp: RtpTs, *packets: bytes) -> list[int]:
-    data = rtp.receive(memoryview(b"".join(packets)), [len(p) for p in packets])
+    data = b"".join(rtp.receive(memoryview(b"".join(packets)), [len(p) for p in packets]))
     return [int.from_bytes(data[at + 1 : at + 5], "big") for at in range(0, len(data), 188)]
 
 

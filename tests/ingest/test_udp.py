@@ -381,3 +381,15 @@ def test_ipv6_multicast() -> None:
         open_socket(UdpAddress.parse(f"udp://[ff11::77]:{free_port()}/lo")).close()
     except OSError as error:
         pytest.skip(f"IPv6 multicast is not possible here: {error}")
+
+
+@pytest.mark.parametrize("padding", [bytes(20), b"\x47\x1f\xff\x10" + bytes(40)], ids=["zeros", "like a packet"])
+@pytest.mark.parametrize("wrap", [lambda _, data: data, rtp], ids=["plain", "rtp"])
+def test_padded_datagrams_lose_no_picture(
+    line: Callable[..., Line], wrap: Callable[[int, bytes], bytes], padding: bytes
+) -> None:
+    made = line()
+    made.carry(media("mpegts"), per_turn=10_000_000, wrap=lambda number, data: wrap(number, data + padding))
+    made.input.stopService()
+    assert made.frames == 50
+    assert not made.sink.named("data_lost")
