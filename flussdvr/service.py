@@ -8,11 +8,15 @@ Nothing of the server is imported before the options are known: importing klein 
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
+from twisted.logger import ILogObserver, textFileLogObserver
 from twisted.python import usage
+
+from flussdvr.journal import is_journal, observing
 
 DEFAULT_CONFIG = "/etc/flussdvr/flussdvr.conf"
 
@@ -45,5 +49,36 @@ def makeService(options: Options) -> IService:
         sys.exit("\n".join(str(error) for error in errors.errors))
     raise_limit()
     use_monotonic_time(reactor)
-    server: IService = Server(reactor, path, config)
+    return to_journal(Server(reactor, path, config), options.parent or {})
+
+
+def to_journal(server: IService, runner: dict[str, Any]) -> IService:
+    """
+    Log to systemd's journal if that is where the text of `twist` or `twistd` would go.
+
+    `runner` has their options. An observer takes the place of the one that writes text, so no line comes twice; the
+    options of `twist` that choose a level still hold. What logs to a file, a terminal or syslog stays as it is.
+    """
+    stream = os.environ.get("JOURNAL_STREAM", "")
+    if "fileLogObserverFactory" in runner:  # twist: it makes the observer after the service
+        text = runner["fileLogObserverFactory"]
+        if is_journal(runner["logFile"], stream):
+            runner["fileLogObserverFactory"] = lambda file: observing(text(file))
+    elif runner.get("nodaemon") and not any(runner.get(option) for option in ("logfile", "logger", "syslog")):
+        if is_journal(sys.stdout, stream):
+            logged = _Logged(observing(textFileLogObserver(sys.stdout)))
+            server.setServiceParent(logged)
+            return logged
     return server
+
+
+class _Logged(MultiService):
+    """Gives `twistd` the observer, which it looks for in the application."""
+
+    def __init__(self, observer: ILogObserver) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def setServiceParent(self, parent: IService) -> None:
+        parent.setComponent(ILogObserver, self._observer)  # type: ignore[attr-defined]
+        super().setServiceParent(parent)

@@ -39,12 +39,13 @@ class Watched:
         self.reactor.pump([1.0] * seconds)
 
 
-def test_a_step_is_told_once(tmp_path: Path) -> None:
+def test_a_step_is_told_once(tmp_path: Path, event_schema: Any) -> None:
     watched = Watched(tmp_path)
     watched.run(3)
     watched.shift = 86_400_000
     watched.run(130)
     assert [event["event"] for event in watched.events] == ["clock_held", "clock_held", "clock_stepped"]
+    event_schema.check_own(watched.events)
     assert [step.shift_ms for step in watched.steps] == [86_400_000]
 
 

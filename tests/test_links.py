@@ -159,7 +159,7 @@ def test_a_catalog_that_fails_gives_no_use_away(world: World) -> None:
     assert now(world.links.use(open_to_all, b"ann"))
 
 
-def test_revoked(world: World) -> None:
+def test_revoked(world: World, event_schema: Any) -> None:
     link, other = world.make(max_uses=3), world.make()
     for stream, id in (("other", link.id), ("cam", "0" * 16), ("cam", "")):
         with pytest.raises(DvrError, match="link_not_found"):
@@ -168,6 +168,7 @@ def test_revoked(world: World) -> None:
     assert world.links.of("cam") == [other]
     assert [event["event"] for event in world.events] == ["dvr_link_made", "dvr_link_made", "dvr_link_revoked"]
     assert all(world.links.token(link) not in repr(event) for event in world.events)
+    event_schema.check_own(world.events)
     told = world.events[-1]
     assert (told["media"], told["link"], told["author"]) == ("cam", link.id, "admin")
     again = world.restarted()

@@ -43,7 +43,7 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 def expiration(text: str, seconds: int) -> str | None:
     if not seconds or seconds >= SHORTEST_EXPIRATION_S:
         return None
-    return f"{shown(text)} keeps {write_duration(seconds)} of recordings" + _unit(text, "d", "days")
+    return f"{shown(text)} keeps {write_duration(seconds)} of recordings" + _unit(text, "seconds", "d", "days")
 
 
 def timeout(text: str, seconds: int | None) -> str | None:
@@ -61,7 +61,7 @@ def delay(text: str, seconds: int) -> str | None:
 def archive_size(text: str, size: int) -> str | None:
     if not size or size >= SMALLEST_ARCHIVE:
         return None
-    return f"{shown(text)} keeps {size} bytes of recordings" + _unit(text, "G", "GiB")
+    return f"{shown(text)} keeps {size} bytes of recordings" + _unit(text, "bytes", "G", "GiB")
 
 
 def log_size(text: str, size: int) -> str | None:
@@ -165,5 +165,5 @@ def _properties(node: Any) -> Iterable[str]:
             yield from _properties(one)
 
 
-def _unit(text: str, unit: str, called: str) -> str:
-    return f" (without a unit it is no {called}: {text}{unit})" if text.isdigit() else ""
+def _unit(text: str, meant: str, unit: str, called: str) -> str:
+    return f" (without a unit this means {meant}; write {text}{unit} for {called})" if text.isdigit() else ""

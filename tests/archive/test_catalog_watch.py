@@ -42,7 +42,7 @@ def test_a_catalog_that_can_not_be_written_is_written_again(
     assert archive is not None and len(archive.ranges()) == 2 and all(blob.closed for blob in archive.blobs())
 
 
-def test_a_catalog_that_breaks_is_filled_from_ram(tmp_path: Path) -> None:
+def test_a_catalog_that_breaks_is_filled_from_ram(tmp_path: Path, event_schema: Any) -> None:
     store = Store(tmp_path).open()
     store.archive.startService()
     recorder = store.recorder()
@@ -56,6 +56,7 @@ def test_a_catalog_that_breaks_is_filled_from_ram(tmp_path: Path) -> None:
     with pytest.raises(DvrError, match="catalog_broken"):
         store.catalog.run(corrupt)
     store.clock.pump([1] * 6)
+    event_schema.check_own(store.events)
     assert told(store) == ["catalog_rebuilt"] and not store.catalog.broken
     result(recorder.close())
     store.stop()

@@ -71,7 +71,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path, now_ms=UTC_MS).open()
 
 
-def test_a_disk_that_cannot_be_written_loses_nothing(store: Store, tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_loses_nothing(store: Store, tmp_path: Path, event_schema: Any) -> None:
     archive = month(store, disk_usage_limit=90)
     too_full(store, 1000)
     store.fate.faults["unlink"] = READ_ONLY
@@ -89,6 +89,7 @@ def test_a_disk_that_cannot_be_written_loses_nothing(store: Store, tmp_path: Pat
     later(store, RETRY_MAX_S)
     sweep(store)
     assert len(archive) == 7 == len(files(tmp_path)), "one blob was a kilobyte too much"
+    event_schema.check_own(store.events)
     assert store.kinds()[-1] == "dvr_deletion_resumed" and store.archive.deletion.trouble(store.root()) is None
 
 

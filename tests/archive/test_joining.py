@@ -143,13 +143,14 @@ def test_an_import_that_is_killed_is_done_at_the_next_start(recorded: Path) -> N
         shutil.rmtree(folder)
 
 
-def test_a_row_that_is_set_aside_is_found_on_the_disk(recorded: Path) -> None:
+def test_a_row_that_is_set_aside_is_found_on_the_disk(recorded: Path, event_schema: Any) -> None:
     store = Store(recorded)
     result(store.catalog.open())
     store.catalog.run(lambda c: c.execute("UPDATE blob SET begin_ms = -5 WHERE stream = 'cam'"))
     store.catalog.run(lambda c: c.execute("UPDATE blob SET state = 77, holes = '[[5' WHERE stream = 'other'"))
     store.open()
     assert listed(store) == {"cam": WHOLE, "other": WHOLE}
+    event_schema.check_own(store.events)
     assert "catalog_rows_set_aside" in store.kinds()
 
 

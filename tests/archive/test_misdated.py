@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from camera import UTC_MS, Camera
@@ -41,7 +42,7 @@ def back(now_ms: int, shift_ms: int, since_ms: int | None) -> Step:
     return Step(now_ms - shift_ms, now_ms, since_ms)
 
 
-def test_what_was_recorded_in_a_wrong_time_is_set_aside_and_nothing_is_lost(store: Store) -> None:
+def test_what_was_recorded_in_a_wrong_time_is_set_aside_and_nothing_is_lost(store: Store, event_schema: Any) -> None:
     record(store, UTC_MS)
     record(store, UTC_MS + DAY)
     store.archive.clock_stepped(back(store.now_ms, -DAY, UTC_MS + DAY), proven=True)
@@ -52,6 +53,7 @@ def test_what_was_recorded_in_a_wrong_time_is_set_aside_and_nothing_is_lost(stor
     record(store, UTC_MS + 20_000)
     assert archive.end_ms > UTC_MS + 20_000, "recording goes on at the true time"
     (event,) = [event for event in store.events if event["event"] == "dvr_misdated"]
+    event_schema.check_own(store.events)
     assert event["shift_ms"] == -DAY and event["begin_ms"] == UTC_MS + DAY
 
 

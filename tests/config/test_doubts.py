@@ -18,13 +18,13 @@ SINK = "stream a fake://; event_sink s { url http://h/; %s }"
 DOUBTFUL = [
     (
         "dvr main { root /s; expiration 7; }",
-        "'7' keeps 7s of recordings (without a unit it is no days: 7d)",
+        "'7' keeps 7s of recordings (without a unit this means seconds; write 7d for days)",
     ),
     ("dvr main { root /s; dvr_limit 300; }", "'300' keeps 5m of recordings"),
     ("dvr main { root /s; expiration 30s; }", "'30s' keeps 30s of recordings"),
     (
         "dvr main { root /s; storage_limit 400; }",
-        "'400' keeps 400 bytes of recordings (without a unit",
+        "'400' keeps 400 bytes of recordings (without a unit this means bytes; write 400G for GiB)",
     ),
     ("dvr main { root /s; disk_usage_limit 9%; }", "deletes recordings while 91% of the disk are free"),
     ("dvr main { root /s; disk_usage_limit 100%; }", "never deletes anything"),
