@@ -25,6 +25,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, TypeVar
 
@@ -40,6 +41,7 @@ from flussdvr.formats.mdat import MdatPart, Stretches, lay_out, part_size
 from flussdvr.formats.movie import handler, media_header, media_information, movie_header, track_header
 from flussdvr.formats.sample_entry import write_sample_entry, write_stsd
 from flussdvr.formats.sample_table import Ints
+from flussdvr.formats.shown import shown
 from flussdvr.formats.stbl import MAX_DELTA, co64, ctts, stsc, stss, stsz, stts
 from flussdvr.media import Codec, Track
 from flussdvr.timeline import Range, to_ms, to_ticks
@@ -227,7 +229,10 @@ def _keyed(table: FragmentTable, wanted: Collection[int] | None) -> dict[Key, tu
 
 
 def _place(spans: Sequence[_Span], gaps: Gaps) -> None:
-    """Set where in the output each span is shown."""
+    """
+    Set where in the output each span is shown. After a gap that is skipped that is up to a millisecond later, so that
+    its first picture does not come before the last one in front of it is over.
+    """
     for before, span in pairwise(spans):
         gap_ms = span.begin_ms - before.end_ms
         deleted = span.piece == before.piece  # however short: references are missing
@@ -235,6 +240,17 @@ def _place(spans: Sequence[_Span], gaps: Gaps) -> None:
             before.end_ms, span.joined, gap_ms = span.begin_ms, True, 0
         kept_ms = max(gap_ms, 0) if gaps == "keep" else 0
         span.out_ms = before.out_ms + before.end_ms - before.begin_ms + kept_ms
+        if not span.joined and kept_ms == 0 and _fraction(span, 0) < _fraction(before, 1):
+            span.out_ms += 1
+
+
+def _fraction(span: _Span, which: int) -> Fraction:
+    """How far into a millisecond the first picture of a span is shown (0), or the last is over (1)."""
+    track = next((track for (is_video, *_), (track, _) in span.tracks.items() if is_video), None)
+    bounds = shown(span.table, track, *span.fragments) if track is not None else None
+    if track is None or bounds is None:
+        return Fraction(0)
+    return Fraction(bounds[which] * 1000, track.timescale) % 1
 
 
 def _parts(spans: Sequence[_Span], key: Key) -> Iterator[_Part]:

@@ -92,6 +92,7 @@ class Hls:
         end_ms = now if duration_ms is None else begin_ms + duration_ms
         pieces = await self._pieces(source, begin_ms, end_ms, view)
         _require_carried(pieces, view)
+        pieces = _from_the_first_there(pieces)
         grows = duration_ms is None or (event and end_ms > now)
         playlist = self._playlist(source, pieces, "EVENT" if grows else "VOD", not grows)
         # Without it, players begin near the end of what still grows; shaka takes a zero for no tag.
@@ -280,6 +281,15 @@ def _require_carried(pieces: Sequence[Piece], view: View) -> None:
     for track in pieces[-1].block.shown:
         if track.codec not in CARRIED:
             raise corrupt(NotCarried(track.codec))
+
+
+def _from_the_first_there(pieces: list[Piece]) -> list[Piece]:
+    """
+    Without the missing segments that a list would begin with: players that do not know `EXT-X-GAP` find out from the
+    first segment what there is.
+    """
+    first = next((number for number, piece in enumerate(pieces) if not piece.block.gap), 0)
+    return pieces[first:]
 
 
 def _moment(ranges: RangeSet, begin_ms: int, age_ms: int) -> int:

@@ -19,6 +19,7 @@ from flussdvr.formats.mpegts_lane import NotCarried
 from flussdvr.formats.mpegts_mux import program_of
 from flussdvr.formats.mpegts_packet import TICKS
 from flussdvr.formats.psi import VERSIONS, ProgramMap, content_version
+from flussdvr.formats.shown import shown as exactly_shown
 from flussdvr.media import Track
 from flussdvr.playback.fragments import Span
 from flussdvr.playback.selection import Selection, selected
@@ -59,6 +60,7 @@ class Continuity:
         self._shift_ms = 0
         self._decoded: int | None = None
         self._shown_ms = 0
+        self._last: tuple[Span, Track] | None = None
         self._free: dict[int, int] = {}
         """By the place of a track in the program: from when on the next span may bring something of it."""
         self._tracks: tuple[Track, ...] = ()
@@ -89,12 +91,14 @@ class Continuity:
             return None
         begin, end = min(one.begin for one in there), max(one.end for one in there)
         shown = shown or Range(span.begin_ms, span.end_ms)
-        lead = self._follow(begin, shown.begin_ms, {place: one.begin for place, one in enumerate(used) if one})
-        self._decoded, self._shown_ms = end, shown.end_ms
+        timed = next(track for track, one in zip(tracks, used, strict=True) if one is there[0])
+        begins = {place: one.begin for place, one in enumerate(used) if one}
+        lead = self._follow(begin, shown.begin_ms, begins, (span, timed))
+        self._decoded, self._shown_ms, self._last = end, shown.end_ms, (span, timed)
         self._free.update({place: one.free for place, one in enumerate(used) if one})
         return Placed(span, self._shift_ms, lead, version)
 
-    def _follow(self, begin: int, begin_ms: int, begins: dict[int, int]) -> int:
+    def _follow(self, begin: int, begin_ms: int, begins: dict[int, int], timed: tuple[Span, Track]) -> int:
         """Shift what begins so to where the spans before it end; returns how much of the clock is missing then."""
         if self._decoded is None:
             return 0
@@ -102,11 +106,26 @@ class Continuity:
         apart = [one - self._free[place] for place, one in begins.items() if place in self._free]
         gap = min(decoded, (begin_ms - self._shown_ms) * TICKS_PER_MS, *apart)
         if not 0 <= gap <= SLACK_TICKS:
+            gap = min(decoded, self._between(begin_ms, timed), *apart)
             gap_ms = gap // TICKS_PER_MS  # rounded down: never earlier than what is in front of it
             self._shift_ms += gap_ms
             self._free = {place: free + gap_ms * TICKS_PER_MS for place, free in self._free.items()}
             decoded -= gap_ms * TICKS_PER_MS
         return decoded if decoded > SLACK_TICKS else 0
+
+    def _between(self, begin_ms: int, timed: tuple[Span, Track]) -> int:
+        """
+        From when nothing of the span before is shown to when something of this one is, in ticks of 90 kHz, never more:
+        pictures less than one duration apart would be one to players that count in frames.
+        """
+        begin, end = begin_ms * TICKS_PER_MS, (self._shown_ms + 1) * TICKS_PER_MS
+        exact = _shown(*timed)
+        if exact is not None and begin <= exact[0] < begin + TICKS_PER_MS:
+            begin = exact[0]
+        exact = _shown(*self._last) if self._last is not None else None
+        if exact is not None and end - TICKS_PER_MS <= exact[1] <= end:
+            end = exact[1]
+        return begin - end
 
     def _version_of(self, tracks: tuple[Track, ...]) -> int | None:
         """The version of the PMT for these tracks: one more than before where its content is another."""
@@ -144,6 +163,15 @@ def corrupt(error: FormatError) -> DvrError:
         title = f"{error}: ask for the stream as HLS with fMP4, or as MP4"
         return DvrError(Kind.BAD_REQUEST, "codec_not_in_mpegts", title)
     return DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}")
+
+
+def _shown(span: Span, track: Track) -> tuple[int, int] | None:
+    """When the track is shown in the span, in ticks of 90 kHz, rounded to be longer. `DvrError` CORRUPT."""
+    try:
+        ticks = exactly_shown(span.table, track, span.first, span.stop)
+    except FormatError as error:
+        raise corrupt(error) from None
+    return None if ticks is None else (ticks[0] * TICKS // track.timescale, -(-ticks[1] * TICKS // track.timescale))
 
 
 def _used_by(span: Span, track: Track) -> Used | None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import recorded
 from hypothesis import given, settings
@@ -161,7 +162,10 @@ def test_gap_with_another_picture_size(gaps: Gaps, tmp_path: Path) -> None:
 
 
 def test_nothing_drifts_over_many_pieces() -> None:
-    """Pieces of odd lengths: every one begins where the sum of the windows before says, in both tracks."""
+    """
+    Pieces of odd lengths: every one begins where the sum of the windows before says, in both tracks, to the next
+    millisecond at which the picture in front of it is over.
+    """
     video, audio = recorded.video(), recorded.audio(rate=44100)
     blobs, begin = [], Fraction(UTC)
     for number in range(12):
@@ -169,6 +173,10 @@ def test_nothing_drifts_over_many_pieces() -> None:
         begin += 3 + Fraction(number, 7)
     made, data = cut(at(0, 100_000), *blobs)
     lengths = [int(blob.table.end_ms[-1] - blob.table.begin_ms[0]) for blob in blobs]
+    begins_at = [int(blob.table.samples(1).dts) % 90 for blob in blobs]
+    over_at = [(begin + 3600 * (20 + number)) % 90 for number, begin in enumerate(begins_at)]
+    for number in range(1, 12):
+        lengths[number - 1] += begins_at[number] < over_at[number - 1]
     assert made.duration_ms == sum(lengths)
     packets = recorded.packets(data)
     video_at, behind = 0, 0
@@ -364,6 +372,30 @@ def test_any_changes(blobs: list[tuple[int, int]], draw: st.DataObject) -> None:
     sets = [in_band_sets(blob.table.tracks[0]) for blob in made]
     for _, _, sample, sync in recorded.packets(data).get(0, []):
         assert any((sync, sample.removeprefix(one)) in wanted for one in [b"", *sets])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(KINDS[:4]), st.integers(60_000, 900_000)), min_size=2, max_size=4),
+    st.integers(1, 25),
+)
+@settings(max_examples=40, deadline=None)
+def test_pictures_keep_their_distance_where_gaps_are_skipped(
+    recordings: list[tuple[tuple[str, str], int]], per_fragment: int
+) -> None:
+    """Whatever part of a millisecond they begin at: a player that counts in frames has one for each."""
+    begin, made = Fraction(UTC), []
+    codec = recordings[0][0][0]
+    for (_, parameters), gap_us in recordings:
+        begin += Fraction(gap_us, 1_000_000)
+        made.append(record(recorded.video(codec, parameters), recorded.audio(), begin=begin, per_fragment=per_fragment))
+        begin += 2
+    _, data = cut(at(0, 20_000), *made)
+    found = recorded.packets(data)[0]
+    steps = np.diff(sorted(pts for _, pts, *_ in found))
+    assert steps.min() >= 3600
+    assert steps.max() < 3600 + 90 or recorded.OPEN_GOP in [parameters for (_, parameters), _ in recordings]
+    if len({parameters for (_, parameters), _ in recordings}) == 1:
+        assert np.diff([dts for dts, *_ in found]).min() >= 3600
 
 
 def samples_of(blob: Blob) -> list[tuple[bool, bytes]]:

@@ -234,6 +234,34 @@ def test_any_recordings_one_after_the_other(recordings: list[tuple[str, int, int
     assert faults(stream(spans)) == []
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["b-frames", "no reordering", "h265", "video alone"]),
+            st.integers(20, 900_000),
+            st.integers(1, 5),
+        ),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_pictures_keep_their_distance_where_recordings_are_joined(recordings: list[tuple[str, int, int]]) -> None:
+    """Whatever part of a millisecond they begin at: a player that counts in frames has one for each."""
+    spans: list[Span] = []
+    begin = Fraction(UTC)
+    for kind, gap_us, rows in recordings:
+        blob = record(*SETS[kind](), begin=begin + Fraction(gap_us, 1_000_000), per_fragment=10)
+        begin = Fraction(int(blob.table.end_ms[-1]) + 30, 1000)
+        spans += spans_of(blob, rows)
+    rules = rules_of(stream(spans))
+    assert np.diff(rules.dts[0x100]).min() >= 3600
+    steps = np.diff(sorted(rules.pts[0x100]))
+    assert steps.min() >= 3600
+    within = {kind for kind, *_ in recordings} <= {"b-frames", "video alone"}
+    assert not within or steps.max() <= 3600 + 90 + 900
+
+
 # --- the rules themselves ---------------------------------------------------------------------------------------------
 
 

@@ -128,6 +128,21 @@ def test_pictures_that_are_missing_for_a_while(recording: Recording, form: str) 
     assert one_set(server, f"/ort/tracks-a1/{form}") == {(False, True)}
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_pictures_that_come_later_than_the_sound(recording: Recording, form: str) -> None:
+    """A list begins where the pictures do: a player that knows nothing of missing segments finds them in the first."""
+    server = lay_down(recording, RADIO, SOUND, RADIO)
+    _, text = media_list(server, f"/ort/{form}")
+    first = text.index("#EXTINF")
+    assert "#EXT-X-GAP" not in text[:first] and "#EXT-X-DISCONTINUITY" not in text[:first]
+    assert text.count("#EXTINF") == 4
+    assert text.count("#EXT-X-GAP\n#EXTINF") == 2
+    assert "#EXT-X-MEDIA-SEQUENCE:102\n" in text
+    assert one_set(server, f"/ort/{form}") == {(True, True)}
+    assert one_set(server, f"/ort/tracks-a1/{form}") == {(False, True)}
+    assert media_list(server, f"/ort/tracks-a1/{form}")[1].count("#EXTINF") == 6
+
+
 def test_a_list_of_sound_by_the_name_that_cameras_have(recording: Recording) -> None:
     server = lay_down(recording, RADIO, RADIO)
     assert one_set(server, f"/ort/tracks-v1a1/mono-{S}-60.m3u8") == {(False, True)}
