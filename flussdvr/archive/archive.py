@@ -35,7 +35,7 @@ from flussdvr.archive.deletion import Deletion
 from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.joining import Joining
-from flussdvr.archive.locks import write_locks
+from flussdvr.archive.locks import Kept, write_locks
 from flussdvr.archive.marker import MARKER
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated, read_misdated, write_misdated
 from flussdvr.archive.placement import place
@@ -245,7 +245,9 @@ class Archive(Service):
             for path in archive.roots:
                 root = self.root(path)
                 await root.ready()
-                await root.syncer.do(write_locks, path, root.uuid or "", name, after, root.files)
+                kept = await root.syncer.do(write_locks, path, root.uuid or "", name, after, root.files)
+                if kept is not None:
+                    self._tell_broken_locks(name, path, kept)
             await self.catalog.change_locks(name, *differences(before, after))
         except (DvrError, OSError) as error:
             if archive.locks is after:
@@ -253,6 +255,14 @@ class Archive(Service):
             if isinstance(error, DvrError):
                 raise
             raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"the locks of {name}: {error}") from error
+
+    def _tell_broken_locks(self, name: str, path: str, kept: Kept) -> None:
+        self.log.error(
+            "the locks of {stream} on {root} were damaged ({problem}): what stood there is kept as {kept}",
+            **{"stream": name, "root": path, "problem": kept.problem, "kept": kept.path},
+        )
+        about = {"media": name, "path": path, "kept": kept.path, "error": kept.problem}
+        self._event({"event": "dvr_locks_damaged", **about})
 
     # -- start and stop ---------------------------------------------------------------------------------------
 

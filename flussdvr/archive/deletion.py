@@ -12,7 +12,8 @@ Deletion: how recordings go. What is to go, retention and the API decide.
 The row is marked first, so a crash between any two steps only delays; where the catalog refuses, nothing is unlisted.
 What failed goes back: a blob of which every file is there is listed again, one of which the recording is gone is not,
 and what remains of it is tried again. A root (or the catalog) that refuses everything is left alone for a while, longer
-each time. What is pending is counted, so that nothing else is chosen in its place.
+each time; so is a stream there that another process has. What is pending is counted, so that nothing else is chosen in
+its place.
 
 Only in the reactor thread; the disk in the root's syncer thread, one job after the other, at most `BATCH` blobs each.
 """
@@ -35,7 +36,7 @@ from flussdvr.archive.removal import Left, Removal, remove_blobs
 from flussdvr.archive.root import OnEvent, Root, as_error
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.archive.trim import Cut, Trimmed
-from flussdvr.archive.trim_thumbs import trim_with_thumbs
+from flussdvr.archive.trim_thumbs import trim_held
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
@@ -71,7 +72,17 @@ class Outcome:
         self.freed += other.freed
         for item in other.gone:
             self.gone.add(item)
-        self.error = self.error or other.error
+        self.fail(other.error)
+
+    def fail(self, error: DvrError | None) -> None:
+        """One more failure; that of a disk says more than that of one stream."""
+        if self.error is None or (error is not None and is_in_use(self.error)):
+            self.error = error
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether what failed lets nothing else be deleted."""
+        return self.error is not None and not is_in_use(self.error)
 
 
 @dataclass(slots=True)
@@ -135,6 +146,7 @@ class Deletion:
         self._rows: dict[str, list[_Item]] = {}
         self._tending: set[str] = set()
         self._aside: WeakKeyDictionary[Blob, tuple[float, float]] = WeakKeyDictionary()
+        self._in_use: dict[tuple[str, str], Trouble] = {}
 
     # -- questions --------------------------------------------------------------------------------------------
 
@@ -173,8 +185,10 @@ class Deletion:
         return any(one in self.troubles and now < self.troubles[one].until for one in (path, CATALOG))
 
     def is_aside(self, blob: Blob) -> bool:
-        """Whether a blob could not be deleted a short while ago: others are tried before it."""
-        return self._seconds() < self._aside.get(blob, (0.0, 0.0))[0]
+        """Whether a blob could not be deleted a short while ago, or its stream: others are tried before it."""
+        in_use = self._in_use.get((blob.root, blob.stream))
+        until = max(self._aside.get(blob, (0.0, 0.0))[0], in_use.until if in_use is not None else 0.0)
+        return self._seconds() < until
 
     # -- deleting ---------------------------------------------------------------------------------------------
 
@@ -195,7 +209,7 @@ class Deletion:
             items = [self._begin(blob, reason) for blob in blobs[at : at + BATCH] if is_closed(blob)]
             if items:
                 total.add(await self._delete_batch(path, items))
-            if total.error is not None:
+            if total.ends_all:
                 break
         return total
 
@@ -272,7 +286,7 @@ class Deletion:
         try:
             if self._wants("dvr_deleted_fragments"):
                 begins = await root.syncer.do(begins_of, blobs)
-            removals = await root.syncer.do(remove_blobs, blobs, root.uuid or "", root.files)
+            removals = await root.syncer.do(remove_blobs, blobs, root.uuid or "", root.holds, root.files)
         except Exception as failure:
             error = self._understood(failure, path)
             removals = [Removal(Left.ALL, error)] * len(blobs)
@@ -285,16 +299,20 @@ class Deletion:
                     outcome.gone.add(part)
             if removal.error is None:
                 gone.append(item)
+                self._free(path, item.blob.stream)
                 self._tell_deleted(item, item.blob.disk_size, begins.get(item.blob, ()))
                 continue
-            outcome.error = outcome.error or as_error(removal.error, item.blob.path)
+            error = as_error(removal.error, item.blob.path)
+            outcome.fail(error)
+            if is_in_use(error):
+                self._taken(path, item.blob.stream, error)
             if removal.left is Left.ALL and item.listable:
                 back.append(item)
             else:
-                self._keep(item, as_error(removal.error, item.blob.path))
+                self._keep(item, error)
         if outcome.error is None or gone:
             self._worked(path)
-        else:
+        elif not is_in_use(outcome.error):
             self._failed(path, outcome.error)
         self._put_aside(back)
         await self._give_back(back)
@@ -308,14 +326,17 @@ class Deletion:
         locks = tuple(archive.locks.within(blob.range))  # also those that came meanwhile
         cut = Cut(item.cut.unwanted, locks, item.cut.reach)
         try:
-            result: Trimmed = await root.syncer.do(trim_with_thumbs, blob, root.uuid or "", cut, root.files)
+            result: Trimmed = await root.syncer.do(trim_held, blob, root.uuid or "", root.holds, cut, root.files)
         except Exception as failure:
             error = self._understood(failure, blob.path)
-            if error.kind is not Kind.CORRUPT and not is_full(failure):
+            if is_in_use(error):
+                self._taken(blob.root, blob.stream, error)
+            elif error.kind is not Kind.CORRUPT and not is_full(failure):
                 self._failed(blob.root, error)  # else it is this blob's index, or only that cutting needs room
             self._put_aside([item])
             await self._give_back([item])
             return Outcome(error=error)
+        self._free(blob.root, blob.stream)
         if result.empty:
             item.cut, item.size = None, blob.disk_size
             blob.state = BlobState.DELETING
@@ -442,6 +463,22 @@ class Deletion:
             self.log.info("deletions on {path} work again", path=path or "all roots")
             self._on_event({"event": "dvr_deletion_resumed", "path": path})
 
+    def _taken(self, path: str, stream: str, error: DvrError) -> None:
+        """Another process has a stream on a root: its recordings there are left alone for a while."""
+        now, before = self._seconds(), self._in_use.get((path, stream))
+        if before is not None and now < before.until:
+            return
+        delay = RETRY_S if before is None else min(before.delay * 2, RETRY_MAX_S)
+        self._in_use[path, stream] = Trouble(error, now + delay, delay)
+        if before is None:
+            self.log.error("nothing of {stream} is deleted on {path}: {error}", stream=stream, path=path, error=error)
+            about = {"media": stream, "path": path, "error": error.title}
+            self._on_event({"event": "dvr_stream_in_use", **about})
+
+    def _free(self, path: str, stream: str) -> None:
+        if self._in_use.pop((path, stream), None) is not None:
+            self.log.info("recordings of {stream} on {path} can be deleted again", stream=stream, path=path)
+
     def _tell_deleted(self, item: _Item, size: int, begins_ms: Sequence[int]) -> None:
         if item.reason is None:
             return  # nobody need be told: there was nothing in it
@@ -457,6 +494,11 @@ class Deletion:
 def is_full(failure: Exception) -> bool:
     """Whether it is the disk that is full: other blobs can still be deleted."""
     return isinstance(failure, OSError) and failure.errno in (ENOSPC, EDQUOT)
+
+
+def is_in_use(error: DvrError) -> bool:
+    """Whether it is one stream that can't be deleted from, as another process has it."""
+    return error.code == "in_use"
 
 
 def is_closed(blob: Blob) -> bool:

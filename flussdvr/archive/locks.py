@@ -4,13 +4,16 @@
 
     {"locks": [[begin_ms, end_ms], ...]}
 
-Replaced atomically, before the catalog is told: a catalog that is lost is rebuilt with the locks.
+Replaced atomically, before the catalog is told: a catalog that is lost is rebuilt with the locks. A file that is
+damaged is kept beside the new one, as `locks.json.broken-<time>`: somebody may still make sense of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flussdvr.archive.blob import stream_directory
@@ -21,6 +24,8 @@ from flussdvr.json_text import parse_json
 from flussdvr.timeline import MAX_MS, Range, RangeSet
 
 NAME = "locks.json"
+BROKEN = NAME + ".broken-"
+"""So begin the names of damaged files that are kept; the time in UTC follows."""
 LIMIT = 64 << 20
 """Bytes of a file: two million locks."""
 
@@ -33,19 +38,47 @@ class ReadLocks:
     problem: str | None = None
 
 
-def write_locks(root: str, uuid: str, stream: str, locks: RangeSet, files: Files = FILES) -> None:
-    """Durably. DvrError UNAVAILABLE where the root is another disk; OSError."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A damaged file that is kept. `path`: where it is now; `problem`: what is wrong with it."""
+
+    path: str
+    problem: str
+
+
+def write_locks(
+    root: str, uuid: str, stream: str, locks: RangeSet, files: Files = FILES, now: Callable[[], float] = time.time
+) -> Kept | None:
+    """
+    Durably. What became of a damaged file in its place, `None` where there was none.
+
+    DvrError UNAVAILABLE where the root is another disk; OSError: the file is as it was.
+    """
     check_marker(root, uuid)
     directory = stream_directory(root, stream)
     path = f"{directory}/{NAME}"
+    kept = _keep_broken(path, files, now)
     if not locks:
         if os.path.exists(path):
             files.unlink(path)
             sync_directory(directory, files)
-        return
+        return kept
     os.makedirs(directory, exist_ok=True)
     data = json.dumps({"locks": [[lock.begin_ms, lock.end_ms] for lock in locks]}, separators=(",", ":")).encode()
     replace_file(path, data, files)
+    return kept
+
+
+def _keep_broken(path: str, files: Files, now: Callable[[], float]) -> Kept | None:
+    """Rename a damaged file, so that the next one is written beside it. OSError."""
+    if not os.path.lexists(path) or (problem := read_locks(path).problem) is None:
+        return None
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(max(0, int(now()))))
+    stem, number = f"{os.path.dirname(path)}/{BROKEN}{stamp}", 0
+    while os.path.lexists(kept := f"{stem}.{number}" if number else stem):
+        number += 1
+    files.rename(path, kept)
+    return Kept(kept, problem)
 
 
 def read_locks(path: str) -> ReadLocks:

@@ -249,7 +249,7 @@ class Retention:
         limit = min((limit for limit, _ in limited), default=100) * usage.total // 100
         blobs = self._fairly([archive for _, archive in limited], usage.total - free - limit, root.path)
         outcome = await self.delete(blobs, "disk_usage_limit")
-        if outcome.error is None:
+        if not outcome.ends_all:
             # What is pending by now, other than before, is not in `usage`.
             free = usage.free + outcome.freed + self.deletion.pending_bytes(root.path)
             await self.delete(self._oldest(archives, usage.reserve - free, root.path), "disk_full")
@@ -308,7 +308,7 @@ class Retention:
         locked = [blob for blob in blobs if is_locked(archives[blob.stream], blob)]
         total = await self.deletion.delete([blob for blob in blobs if blob not in locked], reason)
         for blob in locked:
-            if total.error is not None:
+            if total.ends_all:
                 break
             archive = archives[blob.stream]
             total.add(await self._cut(archive, blob, unlocked(archive, blob), reason))

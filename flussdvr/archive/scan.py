@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flussdvr.archive.blob import SUFFIXES, Blob, BlobState, blob_stem
-from flussdvr.archive.locks import NAME, read_locks
+from flussdvr.archive.locks import BROKEN, NAME, read_locks
 from flussdvr.archive.marker import MARKER
 from flussdvr.timeline import RangeSet
 
@@ -110,7 +110,11 @@ def _find(root: str, found: Scanned) -> Iterator[tuple[str, str, int, str]]:
                 yield path, path[len(root) + 1 : -len(NAME) - 1], 0, "locks"
             elif (named := blob_name(root, path)) is not None:
                 yield path, *named
-            elif not (name.startswith(MARKER) or name.endswith((*SUFFIXES, NAME + ".new")) and _is_beside(root, path)):
+            elif not (
+                name.startswith((MARKER, BROKEN))
+                or name.endswith((*SUFFIXES, NAME + ".new"))
+                and _is_beside(root, path)
+            ):
                 found.skipped.add(path, "not a recording")
 
 

@@ -17,14 +17,22 @@ import numpy as np
 
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.files import FILES, Files
+from flussdvr.archive.hold import StreamHolds
 from flussdvr.archive.punch import punch
 from flussdvr.archive.recovery import read_index, replace_index
+from flussdvr.archive.removal import held
 from flussdvr.archive.thumbs import thumbs_paths
 from flussdvr.archive.trim import Cut, Trimmed, trim, without
 from flussdvr.archive.walk import read_head, walk_index
 from flussdvr.errors import FormatError
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range
+
+
+def trim_held(blob: Blob, uuid: str, holds: StreamHolds, cut: Cut, files: Files = FILES) -> Trimmed:
+    """`trim_with_thumbs`; DvrError CONFLICT `in_use` where another process has the stream's directory."""
+    with held(holds, blob.stream):
+        return trim_with_thumbs(blob, uuid, cut, files)
 
 
 def trim_with_thumbs(blob: Blob, uuid: str, cut: Cut, files: Files = FILES) -> Trimmed:

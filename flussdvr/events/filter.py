@@ -25,6 +25,8 @@ LEVEL_OF: Mapping[str, str] = {
     "dvr_root_failed": "error",
     "dvr_deletion_failed": "error",
     "dvr_root_imported": "warning",
+    "dvr_locks_damaged": "error",
+    "dvr_stream_in_use": "error",
     "catalog_rebuilt": "error",
     "catalog_failed": "error",
     "catalog_rows_set_aside": "error",

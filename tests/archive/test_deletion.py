@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from store import Fate, Store, files, result
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.blob import SUFFIXES
+from flussdvr.archive.blob import SUFFIXES, BlobState
 from flussdvr.archive.deletion import RETRY_MAX_S
+from flussdvr.archive.hold import Hold
+from flussdvr.archive.hold import hold as take
 from flussdvr.archive.holes import Hole
 from flussdvr.archive.punch import punch
 from flussdvr.archive.retention import ROOM_BYTES, DiskUsage
@@ -348,3 +350,65 @@ def test_where_the_file_system_has_no_holes_zeros_are_written(tmp_path: Path, mo
     assert data[1000 : 1000 + len(hole.head)] == hole.head and len(data) == 1_000_000
     assert not data[1000 + len(hole.head) : 701_000].strip(b"\0")
     assert not data[:1000].strip(b"x") and not data[701_000:].strip(b"x")
+
+
+@pytest.fixture
+def other(store: Store) -> Any:
+    """Another server has the directory of `cam`, which this one has recorded before."""
+    month(store)
+    result(store.archive.recorders["cam"].close())
+    hold = take(f"{store.root()}/cam", "another server")
+    yield hold
+    hold.release()
+
+
+def test_what_another_process_has_is_left_to_it(store: Store, other: Hold) -> None:
+    """A full disk: this server deletes its own recordings, and says why the others stay."""
+    theirs = store.archive.stream("cam")
+    own = month(store, "own")
+    assert theirs is not None
+    before, mine = theirs.blobs(), len(own)
+    too_full(store, 1 << 40)
+    result(store.archive.retention.make_room(store.archive.root(store.root())))
+    later(store, 10)
+    sweep(store)
+    assert theirs.blobs() == before and len(own) == 1 < mine
+    check_listed(store, theirs)
+    assert all(blob.state is BlobState.CLOSED for blob in result(store.catalog.blobs()) if blob.stream == "cam")
+    (event,) = [one for one in store.events if one["event"] == "dvr_stream_in_use"]
+    assert event["media"] == "cam" and event["path"] == store.root() and "another server" in event["error"]
+    assert store.archive.deletion.trouble(store.root()) is None, "the disk itself works"
+    other.release()
+    later(store, 2 * RETRY_MAX_S)
+    sweep(store)
+    assert len(theirs) == 0
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_a_range_of_what_another_process_has_is_pending(store: Store, other: Hold, part: bool) -> None:
+    archive = store.archive.stream("cam")
+    assert archive is not None
+    first = archive.blobs()[0]
+    span = Range(first.begin_ms, first.end_ms - 500 if part else first.end_ms)
+    report = result(store.archive.delete_range("cam", span, True))
+    assert not report.deleted and report.pending[store.root()].code == "in_use"
+    check_listed(store, archive)
+    other.release()
+    for _ in range(60):
+        store.clock.advance(1)
+        store.archive.range_deletions.tend()
+    assert not archive.ranges(span) and store.archive.range_deletions.pending() == []
+
+
+def test_a_full_disk_that_takes_no_lock_file_can_be_emptied(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = month(store)
+    result(store.archive.recorders["cam"].close())
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(path: str) -> int:
+        raise full
+
+    monkeypatch.setattr("flussdvr.archive.hold._open", refuse)
+    too_full(store, 1 << 40)
+    sweep(store)
+    assert len(archive) == 0

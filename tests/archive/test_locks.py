@@ -12,8 +12,8 @@ from store import Store, result
 
 from flussdvr.archive import retention
 from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.locks import NAME, read_locks
-from flussdvr.archive.scan import find_locks
+from flussdvr.archive.locks import BROKEN, NAME, read_locks, write_locks
+from flussdvr.archive.scan import find_locks, scan
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, MAX_MS, Range, RangeSet
 
@@ -163,3 +163,43 @@ def test_a_hundred_thousand_locks(store: Store) -> None:
     result(store.archive.lock("site/cam", Range(UTC_MS - 500, UTC_MS)))
     result(store.archive.retention.sweep())
     assert len(archive.locks) == 100_000
+
+
+def test_a_damaged_file_is_kept_when_the_next_lock_replaces_it(store: Store, tmp_path: Path) -> None:
+    result(store.archive.lock("site/cam", Range(5, 10)))
+    (path,) = tmp_path.rglob(NAME)
+    path.write_text('{"locks": [[5, 1')
+    result(store.archive.lock("site/cam", Range(20, 30)))
+    kept = [one for one in path.parent.iterdir() if one.name.startswith(BROKEN)]
+    assert [one.read_text() for one in kept] == ['{"locks": [[5, 1']
+    assert read_locks(str(path)).locks == RangeSet([Range(5, 10), Range(20, 30)])
+    (event,) = [one for one in store.events if one["event"] == "dvr_locks_damaged"]
+    assert event["media"] == "site/cam" and event["kept"] == str(kept[0]) and event["error"]
+    path.write_text("{}")
+    result(store.archive.unlock("site/cam", Range(0, 100)))
+    texts = {one.read_text() for one in path.parent.glob("*.broken-*")}
+    assert not path.exists() and texts == {'{"locks": [[5, 1', "{}"}
+    found = scan(store.root())
+    assert not found.skipped.count and list(find_locks(store.root())) == []
+
+
+@pytest.mark.parametrize("now", [1e9, -5.0])
+def test_no_kept_file_takes_the_place_of_another(store: Store, now: float) -> None:
+    root = store.archive.root(store.root())
+    directory = Path(store.root(), "site/cam")
+    for text in ("1", "2", "3"):
+        (directory / NAME).write_text(text)
+        kept = write_locks(root.path, root.uuid or "", "site/cam", RangeSet([Range(1, 2)]), now=lambda: now)
+        assert kept is not None and Path(kept.path).read_text() == text
+    assert sorted(one.read_text() for one in directory.glob("*.broken-*")) == ["1", "2", "3"]
+    assert write_locks(root.path, root.uuid or "", "site/cam", RangeSet([Range(1, 3)])) is None
+
+
+def test_a_damaged_file_that_cannot_be_kept_stays(store: Store) -> None:
+    path = Path(store.root(), "site/cam", NAME)
+    path.write_text("?")
+    store.fate.faults["rename"] = OSError(28, "No space left on device")
+    for change in (store.archive.lock, store.archive.unlock):
+        with pytest.raises(DvrError, match="disk_failed"):
+            result(change("site/cam", Range(1, 2)))
+    assert path.read_text() == "?"

@@ -1,7 +1,7 @@
-"""The recordings that the tests of playback use are also those of the web's, and so are the rules of formats."""
+"""What the tests of playback, of formats and of disks use."""
 
 import sys
 from pathlib import Path
 
-for folder in ("playback", "formats"):
+for folder in ("playback", "formats", "archive"):
     sys.path.insert(0, str(Path(__file__).parent.parent / folder))

@@ -14,7 +14,8 @@ from flussdvr.config.model import DvrSettings
 from flussdvr.config.stream_document import write_dvr
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.listing import page
-from flussdvr.web.api.router import Call, Router
+from flussdvr.web.api.router import Answer, Call, Router
+from flussdvr.web.api.streams import what_is_stuck
 
 Document = dict[str, Any]
 
@@ -42,13 +43,24 @@ def add_dvrs(router: Router, administration: Administration, archive: Archive) -
         return await one(name, call.secrets)
 
     @router.put("/dvrs/<name>")
-    async def put_dvr(call: Call, name: str) -> Document:
+    async def put_dvr(call: Call, name: str) -> Document | Answer:
+        before = recorded_to(name)
         await administration.put_storage(name, call.body or {})
-        return await one(name, True)
+        document = await one(name, True)
+        stuck = what_is_stuck(administration, *before, *recorded_to(name))
+        return Answer(202, {**document, "pending": stuck}) if stuck else document
 
     @router.delete("/dvrs/<name>")
-    async def delete_dvr(call: Call, name: str) -> None:
+    async def delete_dvr(call: Call, name: str) -> Answer | None:
+        before = recorded_to(name)
         await administration.delete_storage(name)
+        stuck = what_is_stuck(administration, *before, *recorded_to(name))
+        return Answer(202, {"pending": stuck}) if stuck else None
+
+    def recorded_to(name: str) -> list[str]:
+        """The streams that follow a storage."""
+        streams = administration.config.streams.items()
+        return [stream for stream, settings in streams if settings.dvr is not None and settings.dvr.name == name]
 
 
 async def storage_stats(archive: Archive, path: str) -> Document:

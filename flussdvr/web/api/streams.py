@@ -112,8 +112,8 @@ def add_streams(router: Router, documents: StreamDocuments, exposition: Expositi
         return Answer(202, {"pending": stuck}) if stuck else None
 
 
-def what_is_stuck(administration: Administration, name: str | None = None) -> list[Document]:
-    """Of which streams (or of one) a change is not finished, as a disk does not answer."""
+def what_is_stuck(administration: Administration, *streams: str) -> list[Document]:
+    """Of which of these streams a change is not finished, as a disk does not answer."""
     stuck = administration.streams.stuck
-    names = [one for one in stuck if name in (None, one)]
+    names = [one for one in stuck if one in streams]
     return [{"stream": one, "code": stuck[one].code, "title": stuck[one].title} for one in names]
