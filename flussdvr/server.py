@@ -131,6 +131,7 @@ class Server(MultiService):
             self.events.wants,
         )
         self.administration.streams = self.streams
+        self.archive.range_deletions.on_delete = self.streams.deleted
         self.countries = Countries(self.cpu)
         self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, self.clock.now_ms)
         self.alarms = Alarms(

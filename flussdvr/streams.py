@@ -31,7 +31,7 @@ from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish import NOT_PUBLISHABLE, Offer, Permit, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.ingest.source import program_of
 from flussdvr.live.stream import Recorder, Stream
-from flussdvr.live.window import LiveWindow
+from flussdvr.live.window import Deleted, LiveWindow
 from flussdvr.patience import TooSlow, begun, within
 from flussdvr.timeline import Range
 from flussdvr.utc_clock import Step
@@ -306,6 +306,12 @@ class Streams(Service):
     def _is_recorded(self, name: str, range: Range) -> bool:
         archive = self._archive.stream(name)
         return archive is not None and archive.ranges(range).covers(range)
+
+    def deleted(self, name: str, spans: tuple[Range, ...], touching: bool) -> None:
+        """Somebody has deleted these ranges: the live window forgets them. See `live.window.Deleted`."""
+        running = self._streams.get(name)
+        if running is not None:
+            running.stream.window.delete(Deleted(spans, touching))
 
     def _point(self, running: Running) -> PublishPoint:
         settings, sink = running.settings, running.inputs.publish

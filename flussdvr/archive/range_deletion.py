@@ -7,7 +7,8 @@ What somebody wants deleted: ranges of streams, on whatever disks they are.
                            `---- later, when the disk is back ---' pending: not mounted, fails, does not answer
 
 Once it is in the catalog it will be finished, if need be after a restart. A range ends at the latest where what is
-recorded ended when it was asked for: what is recorded later is not meant.
+recorded ended when it was asked for: what is recorded later is not meant. Who plays what is in RAM is told of it when
+it is noted, and after each try.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ class RangeDeletions:
         self._deletion = deletion
         self._clock = clock
         self._utc_ms = utc_ms
+        self.on_delete: Callable[[str, tuple[Range, ...], bool], None] = lambda name, spans, cover: None
+        """Called with a stream, the ranges without what is locked, and `cover` as in `delete`."""
         self._wanted: list[_Wanted] = []
         self._locks: dict[str, DeferredLock] = {}
 
@@ -113,6 +116,7 @@ class RangeDeletions:
         wanted = _Wanted(name, Range(span.begin_ms, end_ms), cover)
         await self._catalog.add_deletion(name, wanted.within, cover)
         self._wanted.append(wanted)
+        self._tell(wanted)
         running = self._start(wanted)
         try:
             return await within(ANSWER_S, running, self._clock)
@@ -175,11 +179,19 @@ class RangeDeletions:
         except DvrError as error:
             wanted.notes[""] = error
         finally:
+            self._tell(wanted)
             report.pending = wanted.notes
             wanted.retry_at = self._clock.seconds() + wanted.delay
             wanted.delay = min(2 * wanted.delay, RETRY_MAX_S)
             lock.release()
         return report
+
+    def _tell(self, wanted: _Wanted) -> None:
+        archive, spans = self._holdings.stream(wanted.stream), RangeSet([wanted.within])
+        for lock in archive.locks.within(wanted.within) if archive is not None else ():
+            spans.subtract(lock)
+        with self.log.failuresHandled("what is played of {stream}", stream=wanted.stream):
+            self.on_delete(wanted.stream, tuple(spans), wanted.cover)
 
     async def _try(self, wanted: _Wanted) -> None:
         archive = self._holdings.stream(wanted.stream)

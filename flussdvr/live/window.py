@@ -10,6 +10,9 @@ numbers count on from the second in which the window was opened: they never go b
 
 The list keeps `segment_count` segments, and more where these are short: it is never shorter than three target
 durations, and its target duration never falls (RFC 8216 section 6.2.2).
+
+A segment of which somebody has deleted a part leaves the RAM at once, and keeps its place in the list as a missing one
+(`EXT-X-GAP`): so no number of a segment or a discontinuity changes. What is left of it the archive has.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ MOST_BYTES = 128 << 20
 class LiveSegment:
     """
     `discontinuity`: it does not continue the segment before it. `fragments` is empty where the bytes are left to the
-    archive. `track_ids`: of tracks that have samples in it.
+    archive, and where it is `deleted`, all of it or a part. `track_ids`: of tracks that have samples in it.
     """
 
     sequence: int
@@ -50,6 +53,7 @@ class LiveSegment:
     fragments: list[LiveFragment] = field(default_factory=list)
     size: int = 0
     complete: bool = False
+    deleted: bool = False
     track_ids: set[int] = field(default_factory=set)
     _table: FragmentTable | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -72,12 +76,38 @@ class LiveSegment:
     def data(self) -> bytes:
         return b"".join(fragment.data for fragment in self.fragments)
 
+    def delete(self) -> None:
+        """Keep nothing of it but its place in the list."""
+        self.deleted = True
+        self.fragments.clear()
+        self._table = None
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Told to subscribers in place of a fragment: the next one does not continue the last."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """
+    Told to subscribers: fragments that lie in one of `spans` are deleted, with `touching` those that have a part of it.
+    """
+
+    spans: tuple[Range, ...]
+    touching: bool = False
+
+    def takes(self, begin_ms: int, end_ms: int) -> bool:
+        """Whether a fragment `[begin_ms, end_ms)` is one of these."""
+        if self.touching:
+            return any(begin_ms < span.end_ms and span.begin_ms < end_ms for span in self.spans)
+        return any(span.begin_ms <= begin_ms and end_ms <= span.end_ms for span in self.spans)
+
+    def takes_some(self, segment: LiveSegment) -> bool:
+        """Whether any fragment of a segment that is in RAM is one of these."""
+        return any(self.takes(fragment.begin_ms, fragment.end_ms) for fragment in segment.fragments)
 
 
 def _track_ids(fragment: LiveFragment, tracks: tuple[Track, ...]) -> set[int]:
@@ -88,7 +118,8 @@ def _track_ids(fragment: LiveFragment, tracks: tuple[Track, ...]) -> set[int]:
         return {track.id for track in tracks}
 
 
-Subscriber = Callable[[LiveFragment | Gap], None]
+News = LiveFragment | Gap | Deleted
+Subscriber = Callable[[News], None]
 
 
 class LiveWindow:
@@ -153,7 +184,8 @@ class LiveWindow:
             )
             self._discontinuity = False
         growing = self.growing
-        growing.fragments.append(fragment)
+        if not growing.deleted:
+            growing.fragments.append(fragment)
         if len(growing.track_ids) < len(growing.tracks):
             growing.track_ids |= _track_ids(fragment, growing.tracks)
         growing.size += len(fragment.data)
@@ -173,8 +205,26 @@ class LiveWindow:
         for subscriber in tuple(self._subscribers):
             subscriber(Gap(reason))
 
+    def delete(self, deleted: Deleted) -> None:
+        """
+        Forget what somebody has deleted. A segment whose bytes are left to the archive is missing in the list as soon
+        as the archive has not all of it: call it again when the deletion is done.
+        """
+        for segment in (*self._past, *self.segments, *([self.growing] if self.growing is not None else [])):
+            if segment.deleted:
+                continue
+            if segment.fragments:
+                gone = deleted.takes_some(segment)
+            else:
+                own = Range(segment.begin_ms, segment.end_ms)
+                gone = any(own.overlaps(span) for span in deleted.spans) and not self.is_recorded(own)
+            if gone:
+                segment.delete()
+        for subscriber in tuple(self._subscribers):
+            subscriber(deleted)
+
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call `subscriber` with every new fragment and gap; the result ends that."""
+        """Call `subscriber` with every new fragment, gap and deletion; the result ends that."""
         self._subscribers.append(subscriber)
 
         def unsubscribe() -> None:
@@ -199,7 +249,7 @@ class LiveWindow:
     def size(self) -> int:
         """Bytes held."""
         whole = sum(segment.size for segment in (*self.segments, *self._past) if segment.fragments)
-        return whole + (self.growing.size if self.growing else 0)
+        return whole + (self.growing.size if self.growing is not None and self.growing.fragments else 0)
 
     def _complete(self) -> None:
         if self.growing is None:

@@ -63,7 +63,7 @@ class Blocks:
         """As `live`, each with the tracks that it has."""
         pieces: list[Piece] = []
         for block in self.of_live(source, view, None):
-            pieces.append(Piece(block, 0, len(block), bool(pieces) or not block.continuous))
+            pieces.append(Piece(block, 0, len(block), not block.continuous))
         return pieces
 
     async def recorded(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
@@ -74,7 +74,7 @@ class Blocks:
                 _append(pieces, await self.of_blob(source, blob, view), window)
                 if enough is not None and len(pieces) >= enough:
                     return pieces
-        for block in self.of_live(source, view, pieces[-1] if pieces else None):
+        for block in self.of_live(source, view, pieces[-1] if pieces else None, source.archive is None):
             _append(pieces, block, window)
         return pieces
 
@@ -92,17 +92,24 @@ class Blocks:
         self._cache.put(key, (state, block), block.cost)
         return block
 
-    def of_live(self, source: Source, view: View, after: Piece | None) -> Iterator[Block]:
-        """The live window's complete segments, without those that `after` and the pieces before it have."""
+    def of_live(self, source: Source, view: View, after: Piece | None, deleted: bool = True) -> Iterator[Block]:
+        """
+        The live window's complete segments, without those that `after` and the pieces before it have. With `deleted`
+        those that are deleted are among them, as missing ones; else they are a gap, as in the archive.
+        """
         if source.window is None:
             return
-        segments = [segment for segment in source.window.segments if after is None or _is_later(segment, after)]
+        segments = [
+            segment
+            for segment in source.window.segments
+            if (after is None or _is_later(segment, after)) and (deleted or not segment.deleted)
+        ]
         runs = 0
 
-        def run(segment: LiveSegment) -> tuple[int, bytes]:
+        def run(segment: LiveSegment) -> tuple[int, bool, bytes]:
             nonlocal runs
             runs += segment.discontinuity
-            return runs, segment.init
+            return runs, segment.deleted, segment.init
 
         for _, group in groupby(segments, run):
             yield self._render_live(list(group), view)
@@ -126,7 +133,7 @@ class Blocks:
             tracks=first.tracks,
             continuous=not first.discontinuity,
             shown=choice.shown,
-            gap=choice.gap,
+            gap=choice.gap or first.deleted,
             folder=view.folder,
         )
 

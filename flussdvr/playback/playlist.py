@@ -48,8 +48,8 @@ class Block:
     `begin_ms`, `end_ms`, `size`: one entry a segment. `text[start[i]:stop[i]]` are a segment's own lines; between
     them stand the tags of the discontinuities at `breaks`. `init`: the URL of the init segment, empty for MPEG-TS.
     `continuous`: the blob's recorder knew of no gap before it. `deflated`: `text` compressed, if worth keeping.
-    `shown`: those of its `tracks` that the list wants and that have samples in it; `gap`: the list cannot do without
-    one that has none, so its segments are listed as missing.
+    `shown`: those of its `tracks` that the list wants and that have samples in it; `gap`: its segments are listed as
+    missing, as the list cannot do without a track that has none, or as they were deleted from a list that slides.
     """
 
     sequence: int

@@ -5,7 +5,8 @@ Live MPEG-TS, fragment by fragment.
     live window --> LiveQueue, bounded --> muxed in the CPU worker --> packets
                        |                       |
                        |                       `- busy: asked again, for a while
-                       `- too far behind: what waits is lost, up to the next sync fragment
+                       |- too far behind: what waits is lost, up to the next sync fragment
+                       `- deleted: so is what is deleted
 
 What a viewer does not get is counted and logged, with the reason.
 """
@@ -22,7 +23,7 @@ from twisted.logger import Logger
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.live.fragment import LiveFragment
-from flussdvr.live.window import Gap, LiveWindow
+from flussdvr.live.window import Deleted, Gap, LiveWindow, News
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source
 from flussdvr.playback.ts_continuity import Continuity
@@ -102,28 +103,44 @@ class LiveQueue:
         newest = window.growing or window.segments[-1]
         self._fragments: deque[tuple[bytes, LiveFragment]] = deque((newest.init, item) for item in newest.fragments)
         self._size = sum(len(item.data) for item in newest.fragments)
-        self._synced = True
+        self._synced = bool(self._fragments)
+        self._behind = False
         self._lost = 0
         self._waiting: Deferred[None] | None = None
         self._unsubscribe = window.subscribe(self._received)
 
-    def _received(self, item: LiveFragment | Gap) -> None:
+    def _received(self, item: News) -> None:
         if isinstance(item, Gap):
+            return
+        if isinstance(item, Deleted):
+            self._drop(item)
             return
         if self._size > WAITING_BYTES:
             self._lost += len(self._fragments)
             self._fragments.clear()
             self._size = 0
-            self._synced = False
+            self._synced, self._behind = False, True
         self._synced = self._synced or item.sync
         if not self._synced:
-            self._lost += 1
+            self._lost += self._behind
             return
+        self._behind = False
         self._fragments.append((self._window.init, item))
         self._size += len(item.data)
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)
+
+    def _drop(self, deleted: Deleted) -> None:
+        """What waits and is deleted, and what cannot be decoded without it."""
+        waiting, whole = self._fragments, True
+        self._fragments = deque()
+        for init, fragment in waiting:
+            whole = not deleted.takes(fragment.begin_ms, fragment.end_ms) and (whole or fragment.sync)
+            if whole:
+                self._fragments.append((init, fragment))
+        self._size = sum(len(fragment.data) for _, fragment in self._fragments)
+        self._synced = self._synced and whole
 
     async def next(self) -> tuple[bytes, LiveFragment]:
         """The next fragment and its init segment; waits for it."""

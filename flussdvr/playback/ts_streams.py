@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from twisted.internet.task import deferLater
 
+from flussdvr.live.window import Deleted, News
 from flussdvr.playback.arrivals import next_arrival
 from flussdvr.playback.cursor import Cursor
 from flussdvr.playback.fragments import SegmentIndex, Span
@@ -116,8 +117,8 @@ class TsStreams:
                 await self._news(source)
             else:
                 ahead = sent_ms if delay_ms is None else span.begin_ms + delay_ms - begun_ms
-                await self._sleep(begun_ms + ahead - BURST_MS - self._now_ms())
-                placed = continuity.place(span)
+                kept = await self._sleep(begun_ms + ahead - BURST_MS - self._now_ms(), source, span)
+                placed = continuity.place(span) if kept else None
                 if placed is not None:
                     yield await self._segments.placed(source, placed, selection)
                 sent_ms += span.end_ms - span.begin_ms
@@ -145,9 +146,25 @@ class TsStreams:
         """Wait for something new: the next live fragment, or a while."""
         await next_arrival(source.window, self._clock, POLL_S)
 
-    async def _sleep(self, ms: int) -> None:
+    async def _sleep(self, ms: int, source: Source, span: Span) -> bool:
+        """Wait until a span is due; whether nothing of it was deleted meanwhile."""
+        rows = slice(span.first, span.stop)
+        times = list(zip(span.table.begin_ms[rows].tolist(), span.table.end_ms[rows].tolist(), strict=True))
+        kept = True
+
+        def received(news: News) -> None:
+            nonlocal kept
+            if isinstance(news, Deleted) and any(news.takes(*item) for item in times):
+                kept = False
+
         if ms > 0:
-            await deferLater(self._clock, ms / 1000)
+            stop = source.window.subscribe(received) if source.window is not None else None
+            try:
+                await deferLater(self._clock, ms / 1000)
+            finally:
+                if stop is not None:
+                    stop()
+        return kept
 
 
 def before(span: Span, end_ms: int) -> Span:

@@ -278,3 +278,19 @@ def test_without_the_catalog_nothing_is_promised(store: Store) -> None:
     store.archive.startService()
     store.clock.pump([1] * 60)
     assert list(archive.ranges()) == [at(0, 40)]
+
+
+def test_who_plays_what_is_in_ram_is_told_at_once_and_when_it_is_done(store: Store) -> None:
+    archive = recorded(store)
+    result(store.archive.lock("cam", at(20, 21)))
+    told: list[tuple[str, tuple[Range, ...], bool, int]] = []
+
+    def on_delete(name: str, spans: tuple[Range, ...], cover: bool) -> None:
+        told.append((name, spans, cover, archive.ranges().duration_ms // 1000))
+        raise ValueError("theirs")
+
+    store.archive.range_deletions.on_delete = on_delete
+    report = result(store.archive.delete_range("cam", at(10, 30), True))
+    assert not report.pending, "an error of theirs stays there"
+    spans = (at(10, 20), at(21, 30))
+    assert told == [("cam", spans, True, 40), ("cam", spans, True, 21)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from camera import UTC_MS, Camera
-from store import Store, files, result
+from store import Dvr, Store, files, result
 
 from flussdvr.archive.retention import DiskUsage
 from flussdvr.archive.stream_archive import StreamArchive
@@ -177,3 +177,26 @@ def test_nothing_expires_while_the_clock_cannot_be_believed(tmp_path: Path) -> N
     believed = True
     sweep(store)
     assert len(archive) == 4
+
+
+def test_a_blob_that_was_cut_in_part_expires_as_a_whole_afterwards(store: Store) -> None:
+    """A long blob, from a time when more was to be kept, loses what is too old, and in the end all of it."""
+    recorder, camera = store.recorder(), Camera(gop=1)
+    begin_ms = camera.now_ms
+    store.record(recorder, camera, 600)
+    recorder.gap("source_lost")
+    archive = store.archive.stream("cam")
+    assert archive is not None
+    (blob,) = archive.blobs()
+    store.archive.set_policy("cam", Dvr(store.root(), expiration_s=300))
+    kept = []
+    for old_s in (300, 400, 500):
+        store.now_ms = begin_ms + (300 + old_s) * 1000
+        sweep(store)
+        assert archive.blobs() == [blob]
+        kept.append(archive.ranges().duration_ms // 1000)
+    assert kept == [300, 200, 100]
+    store.now_ms = begin_ms + 901_000
+    sweep(store)
+    assert archive.blobs() == [] and files(store.folder) == []
+    assert result(store.catalog.blobs()) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_cursor import result
 
 from flussdvr.live.fragment import LiveFragment
-from flussdvr.live.window import LiveWindow
+from flussdvr.live.window import Deleted, LiveWindow
 from flussdvr.playback.blocks import Blocks
 from flussdvr.playback.discontinuities import Discontinuities
 from flussdvr.playback.hls import Hls
@@ -18,6 +18,7 @@ from flussdvr.playback.inits import Inits
 from flussdvr.playback.sources import Source
 from flussdvr.playback.view import View
 from flussdvr.threads import InlineWorker
+from flussdvr.timeline import Range
 
 BEGIN = 1_795_194_000_000
 
@@ -38,12 +39,14 @@ def seen(hls: Hls, live: Live, watch: Watch) -> None:
     watch.see(result(hls.live(Source("cam", live, None), View("ts"))).render().decode())
 
 
-# What comes: fragments of a length, with or without a key frame; gaps of a length; another set of tracks.
+# What comes: fragments of a length, with or without a key frame; gaps of a length; another set of tracks; somebody
+# deletes something so long ago, with or without what it touches.
 arrivals = st.lists(
     st.one_of(
         st.tuples(st.just("fragment"), st.integers(1, 2500), st.booleans()),
         st.tuples(st.just("gap"), st.integers(0, 60_000), st.just(True)),
         st.tuples(st.just("tracks"), st.integers(0, 3), st.just(True)),
+        st.tuples(st.just("delete"), st.integers(1, 9000), st.booleans()),
     ),
     min_size=20,
     max_size=80,
@@ -64,10 +67,37 @@ def test_every_reload_keeps_the_rules(events: list[tuple[str, int, bool]]) -> No
         elif what == "gap":
             live.window.gap("source_lost")
             at += number
+        elif what == "delete":
+            deleted = Deleted((Range(at - number, at - number // 3),), sync)
+            live.window.delete(deleted)
+            assert not any(map(deleted.takes_some, live.window.segments))
         else:
             live.window.open(b"%d" % number, ())
         if live.window.segments:
             seen(hls, live, watch)
+
+
+def test_what_is_deleted_is_listed_as_missing_and_moves_nothing() -> None:
+    live, hls, watch = Live(LiveWindow(1000, 4)), lists(), Watch()
+    live.window.open(b"", ())
+    for number in range(12):
+        at = BEGIN + number * 1000
+        live.window.append(LiveFragment(b"x", 0, at, at + 1000, True), True)
+        if number == 6:
+            before = result(hls.live(Source("cam", live, None), View("ts"))).render().decode()
+            live.window.delete(Deleted((Range(BEGIN + 3000, BEGIN + 5000),)))
+            after = result(hls.live(Source("cam", live, None), View("ts"))).render().decode()
+            assert before.count("#EXT-X-GAP") == 0 and after.count("#EXT-X-GAP\n#EXTINF") == 2
+            assert "#EXT-X-DISCONTINUITY" not in after
+            listed = [line for line in after.splitlines() if line.endswith(".ts") or line == "#EXT-X-GAP"]
+            assert [line == "#EXT-X-GAP" for line in listed] == [False, True, False, True, False, False]
+            assert [line for line in listed if line != "#EXT-X-GAP"] == [
+                line for line in before.splitlines() if line.endswith(".ts")
+            ]
+        if live.window.segments:
+            seen(hls, live, watch)
+    text = result(hls.live(Source("cam", live, None), View("ts"))).render().decode()
+    assert "EXT-X-GAP" not in text and watch.last is not None and watch.last.sequence == BEGIN // 1000 + 7
 
 
 def test_short_pieces_are_listed_until_there_are_three_target_durations() -> None:

@@ -113,7 +113,9 @@ def _playing(source: Source, utc_ms: int) -> list[Span]:
     chosen: list[LiveFragment] = []
     init = b""
     for segment in [*window.segments, *([window.growing] if window.growing is not None else [])]:
-        if segment.init != init or segment.discontinuity:
+        if segment.init != init or segment.discontinuity or not segment.fragments:
+            if chosen and utc_ms < chosen[-1].end_ms:
+                break
             chosen, init = [], segment.init
         for fragment in segment.fragments:
             if fragment.sync and fragment.begin_ms <= utc_ms:

@@ -27,7 +27,7 @@ from flussdvr.threads import Busy, Worker
 
 if TYPE_CHECKING:
     from flussdvr.live.fragment import LiveFragment
-    from flussdvr.live.window import Gap, LiveWindow
+    from flussdvr.live.window import LiveWindow, News
 
 UNDER_WAY = 2
 """Thumbnails of one stream that may wait for the codec thread."""
@@ -71,7 +71,7 @@ class Thumbnailer:
         self._unsubscribe()
         await self.recorder.close()
 
-    def _received(self, fragment: LiveFragment | Gap) -> None:
+    def _received(self, fragment: News) -> None:
         growing = self._window.growing
         if growing is not None and growing.fragments and growing.fragments[0] is fragment:
             with self.log.failuresHandled("a thumbnail of {stream}", stream=self.name):
