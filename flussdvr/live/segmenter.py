@@ -28,8 +28,8 @@ from flussdvr.live.anchor import Anchor
 from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.lane import Lane, Verdict
-from flussdvr.live.track_change import TrackChange, TrackChanges, plan_change
-from flussdvr.media import Sample, Track
+from flussdvr.live.track_change import TOLD_US, TrackChange, TrackChanges, plan_change
+from flussdvr.media import LeftOut, Sample, Track
 from flussdvr.timeline import to_ms
 
 FRAGMENT_US = 1_000_000
@@ -52,6 +52,9 @@ SAME_CLOCK_US = 2_000_000
 """After a hole, a media clock that is still this close to UTC is believed to be the same one."""
 TOUCH = 500
 """Fragments of a track that miss each other by less than a second divided by this are made to touch."""
+TOO_OFTEN = "the tracks of its source change too often, it comes and goes"
+NO_KEY_FRAME = "no key frame came for so long that not all of it could wait for one"
+SOURCE_ENDED = "its source ended before the next key frame"
 STEP_US = 1_000_000
 """A source that corrects its own statement of UTC by more than this has stepped its clock."""
 
@@ -108,6 +111,8 @@ class Segmenter:
         self._changes = TrackChanges()
         self._change: TrackChange | None = None
         """Another set of tracks, which begins with the next sync sample."""
+        self._left_out: tuple[LeftOut, ...] = ()
+        self._left_out_at_us = 0
         self._switched = False
         """The run that begins now goes on from the one before: what its new tracks brought meanwhile belongs to it."""
 
@@ -116,7 +121,7 @@ class Segmenter:
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         """The source's tracks, at its start and whenever they change."""
         if self._source_tracks == tuple(tracks):
-            self._change = None
+            self._abandon(TOO_OFTEN)
             return
         if self._rename(tracks) or self._plan(tracks):
             return
@@ -125,7 +130,7 @@ class Segmenter:
         self._flush()
         if self._active:
             self._stop("tracks_changed", keep_clock=True)
-        self._change = None
+        self._abandon(TOO_OFTEN)
         self._changes.note(self._now_us)
         self._source_tracks = tuple(tracks)
         ordered = sorted(tracks, key=lambda track: not track.is_video)
@@ -139,7 +144,8 @@ class Segmenter:
         ids = {old.id: new.id for old, new in zip(before, after, strict=True)}
         self._lanes = {ids[key]: lane for key, lane in self._lanes.items()}
         self._jumped = {ids[key]: samples for key, samples in self._jumped.items()}
-        self._source_tracks, self._change = tuple(tracks), None
+        self._abandon(TOO_OFTEN)
+        self._source_tracks = tuple(tracks)
         return True
 
     def _plan(self, tracks: Sequence[Track]) -> bool:
@@ -151,8 +157,25 @@ class Segmenter:
         if change is None:
             return False
         if self._change is None or self._change.tracks != change.tracks:
+            if self._change is not None:
+                change.inherit(self._change)
+                self._abandon(TOO_OFTEN)
             self._change = change
         return True
+
+    def _abandon(self, why: str) -> None:
+        """The set that waits is not made: what its new tracks have brought is left out, and that is said."""
+        change, self._change = self._change, None
+        if change is not None and (count := change.held() + change.dropped):
+            self._leave_out(change, count, why)
+
+    def _leave_out(self, change: TrackChange, count: int, why: str) -> None:
+        self.dropped_samples += count
+        self._left_out, self._left_out_at_us = change.left_out(why), self._now_us
+
+    def left_out(self, now_us: int) -> tuple[LeftOut, ...]:
+        """Tracks of which something was not recorded within the last minute."""
+        return self._left_out if abs(now_us - self._left_out_at_us) < TOLD_US else ()
 
     def _switch(self, flush: bool = False) -> None:
         """Begin with the set that waits. `flush`: no sync sample came, what is pending ends the run before."""
@@ -174,7 +197,8 @@ class Segmenter:
                 lane.put(sample)
         self._lanes, self._source_tracks = change.lanes, change.tracks
         self._jumped = {key: samples for key, samples in self._jumped.items() if key in self._lanes}
-        self.dropped_samples += change.dropped
+        if change.dropped:
+            self._leave_out(change, change.dropped, NO_KEY_FRAME)
         self._changes.note(self._now_us)
         self._switched = True
         self._begin(patient=False)
@@ -308,10 +332,11 @@ class Segmenter:
 
     def _adopt(self) -> None:
         """The source is gone, and a set of tracks still waited for its turn: it has none to wait for."""
-        change, self._change = self._change, None
+        change = self._change
+        self._abandon(SOURCE_ENDED)
         if change is not None:
             for lane in change.lanes.values():
-                self.dropped_samples += len(lane.take(len(lane.pending)))
+                lane.restart()
             self._restart_lanes()
             self._lanes, self._source_tracks = change.lanes, change.tracks
 

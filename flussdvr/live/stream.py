@@ -65,8 +65,7 @@ class Stream:
         self.losses = Rate()
         """Packets that did not arrive."""
         self.last_fragment_ms: int | None = None
-        self.left_out: tuple[LeftOut, ...] = ()
-        """What the source has and that is not recorded."""
+        self._left_out: tuple[LeftOut, ...] = ()
         self._utc_ms = utc_ms
         self.floor_ms: Callable[[], int] = lambda: floor_ms
         """The end of what is recorded."""
@@ -89,10 +88,17 @@ class Stream:
         self._recorder = recorder
         self.window.kept = 0 if recorder is not None else KEPT
 
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the source has and that is not recorded, or was not within the last minute."""
+        return self._left_out + self.segmenter.left_out(self._utc_ms() * 1000)
+
     # -- the sink of the inputs -------------------------------------------------------------------------------
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
+        before = self.segmenter.left_out(self._utc_ms() * 1000)
         self.segmenter.tracks_received(tracks)
+        self._tell_left_out(before)
 
     def samples_received(self, track_id: int, samples: list[Sample]) -> None:
         self.segmenter.samples_received(track_id, samples, self._utc_ms())
@@ -105,7 +111,13 @@ class Stream:
             self.log.warn("{stream}: its source says {utc} ms UTC, which is not believed", stream=self.name, utc=utc_ms)
 
     def tracks_left_out(self, left_out: Sequence[LeftOut]) -> None:
-        self.left_out = tuple(left_out)
+        self._left_out = tuple(left_out)
+
+    def _tell_left_out(self, before: tuple[LeftOut, ...]) -> None:
+        """Log what of the source was not recorded, once."""
+        for one in self.segmenter.left_out(self._utc_ms() * 1000):
+            if one not in before:
+                self.log.warn("{stream}: {left_out}", stream=self.name, left_out=str(one))
 
     def data_lost(self, reason: str, count: int) -> None:
         if not isinstance(reason, PictureTrouble):
@@ -119,9 +131,11 @@ class Stream:
         self.opened_at_ms += shift_ms
 
     def source_lost(self, reason: str) -> None:
-        self.left_out = ()
+        self._left_out = ()
         try:
+            before = self.segmenter.left_out(self._utc_ms() * 1000)
             self.segmenter.lost(reason)
+            self._tell_left_out(before)
         except Exception:  # what it holds made it fail, and would again: the source begins anew without it
             self.log.failure("{stream}: what was left of its source is lost", stream=self.name)
             floor_ms, end_ms = self.floor_ms, self._end_ms

@@ -9,7 +9,7 @@ Another set of tracks, while the video goes on: it begins with the video's next 
 
 A set that comes and goes must not cost a blob each time. A track that vanishes ends nothing for `GONE_US`; when sets
 have changed `OFTEN` times within a minute, the next one has to last for `CALM_US` first. What is held meanwhile is
-bounded. Pure.
+bounded, and what is not recorded for it has a name (`LeftOut`). Pure.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flussdvr.live.lane import Lane, Verdict
-from flussdvr.media import Sample, Track
+from flussdvr.media import LeftOut, Sample, Track
 
 GONE_US = 10_000_000
 """A track that is no longer announced may come back within this time."""
 OFTEN = 4
 OFTEN_US = 60_000_000
 CALM_US = 20_000_000
-WAIT_US = 12_000_000
-"""So long a sync sample is waited for; then the run ends where it is."""
+WAIT_US = 120_000_000
+"""So long a sync sample is waited for while the pictures go on; then the run ends where it is."""
+TOLD_US = 60_000_000
+"""So long after the last sample that was left out it is said."""
 HELD_BYTES = 4 << 20
 """Of one track; the oldest goes first."""
 
@@ -62,6 +64,30 @@ class TrackChange:
             self.dropped += len(lane.take(max(1, len(lane.pending) // 8)))
         return True
 
+    def inherit(self, before: TrackChange) -> None:
+        """Take over what tracks that are in both sets have brought while the one before waited."""
+        for key, lane in before.lanes.items():
+            mine = self.lanes.get(key)
+            if mine is None or key in self.kept or key in before.kept:
+                continue
+            if not _goes_on(lane.track, mine.track, any_id=True):
+                continue
+            mine.stamps, mine.usual_duration = lane.stamps, lane.usual_duration
+            for sample in lane.take(len(lane.pending)):
+                mine.put(sample)
+
+    def held(self) -> int:
+        """Samples of new tracks that have come."""
+        return sum(len(lane.pending) for lane in self._new)
+
+    def left_out(self, why: str) -> tuple[LeftOut, ...]:
+        """The new tracks, as something that is not recorded."""
+        return tuple(LeftOut(name_of(lane.track), why) for lane in self._new)
+
+    @property
+    def _new(self) -> list[Lane]:
+        return [lane for key, lane in self.lanes.items() if key not in self.kept]
+
 
 @dataclass(slots=True)
 class TrackChanges:
@@ -78,7 +104,9 @@ class TrackChanges:
         return now_us - change.since_us >= self._calm_us(change, now_us)
 
     def is_overdue(self, change: TrackChange, now_us: int) -> bool:
-        """Whether no sync sample is to be waited for any longer."""
+        """Whether no sync sample is to be waited for any longer. Where nothing is new, nothing is lost by waiting."""
+        if change.gone:
+            return False
         return now_us - change.since_us >= max(WAIT_US, self._calm_us(change, now_us) + WAIT_US // 2)
 
     def _calm_us(self, change: TrackChange, now_us: int) -> int:
@@ -105,6 +133,16 @@ def plan_change(
     return TrackChange(tuple(tracks), made, kept, gone, now_us)
 
 
-def _goes_on(before: Track | None, track: Track) -> bool:
+def name_of(track: Track) -> str:
+    """A track for people, so that two kinds of sound are told apart."""
+    if track.is_video:
+        return f"{track.codec} picture of {track.width}x{track.height}"
+    channels = "1 channel" if track.channels == 1 else f"{track.channels} channels"
+    return f"{track.codec} sound with {channels}, {track.sample_rate} Hz, language {track.language}"
+
+
+def _goes_on(before: Track | None, track: Track, any_id: bool = False) -> bool:
     """Whether its samples are of the same kind: only what is said about it may be another."""
-    return before is not None and replace(before, language=track.language) == track
+    if before is None:
+        return False
+    return replace(before, language=track.language, id=track.id if any_id else before.id) == track

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
+from functools import cache
 
+import av
+import numpy as np
 import pytest
-from test_segmenter import AUDIO, VIDEO, Rig, tile
+from test_segmenter import AUDIO, START_MS, VIDEO, Rig, tile
+from transport import AUDIO_PID, VIDEO_PID, Packets
 
-from flussdvr.formats.fmp4 import parse_fragment
-from flussdvr.live.track_change import GONE_US, HELD_BYTES, OFTEN, WAIT_US
-from flussdvr.media import Codec, Sample, Track
+from flussdvr.formats.fmp4 import parse_fragment, write_init
+from flussdvr.formats.mpegts import TsDemuxer
+from flussdvr.formats.psi import ElementaryStream
+from flussdvr.live.track_change import GONE_US, HELD_BYTES, OFTEN, TOLD_US, WAIT_US
+from flussdvr.media import Codec, Sample, SamplesReceived, Track, TracksChanged
 
 MONO = replace(AUDIO, channels=1, config=b"\x11\x88")
 SECOND = Track(3, Codec.AAC, 48_000, b"\x11\x90", "eng", channels=2, sample_rate=48_000)
@@ -59,6 +67,10 @@ class Source:
         """What was sent and is in no fragment."""
         recorded = self.recorded
         return [data for data in self.sent.get(track_id, []) if data not in recorded]
+
+    @property
+    def now_left_out(self) -> list[str]:
+        return [str(one) for one in self.rig.segmenter.left_out(self.rig.now_ms * 1000)]
 
     @property
     def changes(self) -> int:
@@ -153,6 +165,41 @@ def test_two_sets_that_alternate_each_second_make_few_blobs() -> None:
     assert [track.channels for track in source.rig.segmenter._source_tracks] == [0, 1]
 
 
+@pytest.mark.parametrize("often", [1, 30])
+def test_what_is_not_recorded_of_sets_that_alternate_is_named(often: int) -> None:
+    source = Source(gop=100)
+    segmenter = source.rig.segmenter
+    source.run(4)
+    for _ in range(often):
+        source.run(0.2)
+        source.change(VIDEO, MONO)
+        source.run(1)
+        source.change(VIDEO, AUDIO)
+        source.run(1)
+    assert segmenter.dropped_samples > 40
+    assert source.now_left_out == [
+        "aac sound with 1 channel, 48000 Hz, language und is not recorded: "
+        "the tracks of its source change too often, it comes and goes"
+    ]
+    source.run(TOLD_US / 1e6 + 1)
+    assert source.now_left_out == []
+    source.end()
+    assert source.lost(1) == []
+
+
+def test_a_set_that_grows_while_it_waits_loses_nothing() -> None:
+    source = Source(gop=100, tracks=(VIDEO,))
+    source.run(4.5)
+    source.change(VIDEO, AUDIO)
+    source.run(1)
+    source.change(VIDEO, AUDIO, SECOND)
+    source.run(6)
+    source.end()
+    assert source.changes == 1
+    assert [source.lost(number) for number in (1, 2, 3)] == [[], [], []]
+    assert source.now_left_out == []
+
+
 def test_tracks_under_other_ids_go_on() -> None:
     """PIDs move, each second; what they carry is the same."""
     source = Source()
@@ -178,6 +225,29 @@ def test_a_sync_sample_that_never_comes_is_not_waited_for() -> None:
     assert source.changes == 1
 
 
+@pytest.mark.parametrize("after", [(VIDEO, MONO), (VIDEO, AUDIO, SECOND), (VIDEO, SECOND)])
+@pytest.mark.parametrize("gop_s", [13, 30, 100])
+def test_groups_of_pictures_may_be_long(gop_s: int, after: Sequence[Track]) -> None:
+    source = Source(gop=25 * gop_s)
+    source.run(3)
+    source.change(*after)
+    source.run(gop_s + 5)
+    source.end()
+    assert source.changes == 1
+    assert [lost for number in source.sent for lost in source.lost(number)] == []
+    assert source.now_left_out == []
+
+
+def test_a_track_that_has_vanished_is_no_reason_to_end_a_run_without_a_sync_sample() -> None:
+    source = Source(gop=10_000, tracks=(VIDEO, AUDIO, SECOND))
+    source.run(3)
+    source.change(VIDEO, AUDIO)
+    source.run(WAIT_US / 1e6 + 30)
+    source.end()
+    assert source.changes == 0
+    assert [source.lost(number) for number in (1, 2)] == [[], []]
+
+
 def test_what_waits_is_bounded() -> None:
     source = Source(gop=10_000, tracks=(VIDEO,))
     source.run(3)
@@ -185,6 +255,11 @@ def test_what_waits_is_bounded() -> None:
     for number in range(2000):
         source.rig.put(AUDIO, Sample(number * 1024, bytes(10_000)))
     assert source.rig.segmenter.pending_bytes < HELD_BYTES + 20_000
+    source.gop = 1
+    source.run(5)
+    assert source.changes == 1
+    (told,) = source.now_left_out
+    assert told.startswith("aac sound with 2 channels") and "no key frame came for so long" in told
 
 
 def test_a_source_that_ends_while_tracks_wait() -> None:
@@ -194,6 +269,7 @@ def test_a_source_that_ends_while_tracks_wait() -> None:
     source.run(0.4)
     source.end()
     assert source.lost(1) == []
+    assert source.lost(2) and "ended before the next key frame" in source.now_left_out[0]
     source.rig.segmenter.tracks_received((VIDEO, AUDIO))
     source.pictures = 0
     source.rig.now_ms += 60_000
@@ -201,3 +277,69 @@ def test_a_source_that_ends_while_tracks_wait() -> None:
     source.end()
     assert source.rig.log[-1] == "over"
     assert any(run.track_id == 2 for run in parse_fragment(source.rig.fragments[-1].data, {}).runs)
+
+
+@cache
+def encoded_stream(frames: int) -> bytes:
+    """One group of pictures by FFmpeg's encoder, whose stereo sound becomes mono after two seconds."""
+    picture = av.CodecContext.create("libx264", "w")
+    picture.width, picture.height, picture.pix_fmt, picture.gop_size = 64, 64, "yuv420p", 1 << 20  # type: ignore[attr-defined]
+    picture.time_base, picture.framerate = Fraction(1, 25), Fraction(25)  # type: ignore[attr-defined]
+    picture.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "log-level=none:keyint=infinite"}
+    sound = {layout: [bytes(one) for one in _adts(layout, frames * 2)] for layout in ("stereo", "mono")}
+    stream = Packets()
+    h264, adts = ElementaryStream(VIDEO_PID, 0x1B), ElementaryStream(AUDIO_PID, 0x0F)
+    done = 0
+    for number in range(frames):
+        if number % 5 == 0:
+            stream.tables([h264, adts])
+        frame = av.VideoFrame.from_ndarray(np.full((96, 64), 16 + number % 220, np.uint8), "yuv420p")
+        frame.pts = number
+        for packet in picture.encode(frame):  # type: ignore[attr-defined]
+            stream.pes(VIDEO_PID, bytes(packet), 90_000 + 3600 * packet.pts, bounded=False)
+        while done * 1920 < number * 3600:
+            stream.pes(AUDIO_PID, sound["mono" if number > 50 else "stereo"][done], 90_000 + 1920 * done)
+            done += 1
+    return stream.data
+
+
+def _adts(layout: str, count: int) -> list[av.Packet]:
+    out = io.BytesIO()
+    with av.open(out, "w", "adts") as file:
+        stream = file.add_stream("aac", rate=48_000, layout=layout)
+        for number in range(count):
+            chance = np.random.default_rng(number)
+            wave = (chance.random((2 if layout == "stereo" else 1, 1024), np.float32) - 0.5) * 0.2
+            frame = av.AudioFrame.from_ndarray(wave, "fltp", layout)
+            frame.sample_rate, frame.pts = 48_000, 1024 * number
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    data = out.getvalue()
+    with av.open(io.BytesIO(data), format="aac") as file:
+        return [packet for packet in file.demux() if packet.size]
+
+
+def test_pictures_and_sound_of_a_long_group_of_pictures_are_decoded() -> None:
+    """The key frame never comes: the sound is waited for 25 s of pictures, and the pictures go on."""
+    source = Source(tracks=(VIDEO,))
+    segmenter = source.rig.segmenter
+    data, demuxer = encoded_stream(700), TsDemuxer()
+    tracks: list[Track] = []
+    for at in range(0, len(data), 188 * 7):
+        events = demuxer.feed(data[at : at + 188 * 7])
+        source.rig.now_ms = START_MS + 28_000 * at // len(data)
+        for event in events:
+            if isinstance(event, TracksChanged):
+                tracks += [track for track in event.tracks if track not in tracks]
+                segmenter.tracks_received(event.tracks)
+            elif isinstance(event, SamplesReceived):
+                segmenter.samples_received(event.track_id, event.samples, source.rig.now_ms)
+    source.end()
+    assert [track.channels for track in tracks] == [0, 2, 1]
+    named = [replace(track, id=number) for number, track in enumerate(tracks[:2], 1)]
+    file = write_init(named) + source.recorded
+    with av.open(io.BytesIO(file), format="mp4") as found:
+        shown = [int(frame.to_ndarray()[32, 32]) for frame in found.decode(video=0)]
+    assert len(shown) >= 699
+    assert all(abs(value - 16 - number % 220) < 6 for number, value in enumerate(shown))
+    assert "ended before the next key frame" in source.now_left_out[0]
