@@ -163,8 +163,10 @@ class Programs:
     def _why_not(self, program: Program) -> str:
         if program not in self.maps:
             return f"its PMT does not come on PID {program[1]}"
-        if not recordable(self.maps[program]):
-            return "it has nothing that can be recorded"
+        pmt = self.maps[program]
+        if not recordable(pmt):
+            found = ", ".join(f"{entry.name[0]} on PID {entry.pid}" for entry in pmt.streams[:SHOWN_MAX])
+            return "it has nothing that can be recorded" + (f", only {found}" if found else "")
         return "nothing comes on its PIDs"
 
     def _shown(self) -> str:
