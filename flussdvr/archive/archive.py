@@ -43,12 +43,13 @@ from flussdvr.archive.range_deletion import RangeDeletions, Report
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.recovery import Recovered, is_none_of_ours, recover_some, take_over
 from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
-from flussdvr.archive.root import OnEvent, Root, RootWorkers, root_threads
+from flussdvr.archive.root import OnEvent, Root, RootWorkers, as_error, root_threads
 from flussdvr.archive.scan import Skipped
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
 from flussdvr.errors import DvrError, Kind
 from flussdvr.patience import TooSlow, begun, within
+from flussdvr.repeated import Repeated, RepeatedBy, where
 from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.utc_clock import Step
@@ -112,6 +113,9 @@ class Archive(Service):
         self._workers = workers or partial(root_threads, reactor)
         self.misdated = Misdated(utc_ms)
         self._streams: dict[str, StreamArchive] = {}
+        self._troubles = RepeatedBy(self.log, reactor.seconds)
+        self._misdating = RepeatedBy(self.log, reactor.seconds)
+        self._bugs = Repeated(self.log, reactor.seconds)
         self._left_open: dict[str, list[Blob]] = {}
         self._recovering: set[str] = set()
         self._being_recovered: dict[Blob, None] = {}
@@ -372,8 +376,12 @@ class Archive(Service):
                 self._surveyed.add(root.path)
                 root.step = "what was found on it is looked into"
                 await self._recover(root)
+            if root.path not in self._left_open:
+                self._troubles.over(root.path, "{root}: everything on it is looked into", root=root.path)
         except (DvrError, OSError) as error:
-            self.log.error("{path}: {step}: {error}", path=root.path, step=root.step, error=error)
+            kind = root.step, as_error(error, root.path).code
+            told = {"root": root.path, "step": root.step, "error": error}
+            self._troubles.of(root.path).error(kind, "{root}: {step}: {error}", **told)
             self._left_open.setdefault(root.path, [])  # to be tried again
         finally:
             root.step = None
@@ -463,7 +471,7 @@ class Archive(Service):
                     to_examine.append(blob)
             except (DvrError, OSError) as error:
                 failed.append(blob)
-                self.log.error("{path} can't be recovered: {error}", path=blob.path, error=error)
+                self._not_recovered(root.path, blob.path, error)
         to_examine.sort(key=lambda blob: -blob.begin_ms)  # what is asked for most comes first
         useless = Skipped()
         for first in range(0, len(to_examine), RECOVERED_AT_ONCE):
@@ -473,7 +481,7 @@ class Archive(Service):
                 failed += await self._recovered(list(zip(some, found, strict=True)), useless)
             except (DvrError, OSError) as error:
                 failed += some
-                self.log.error("{path} can't be recovered: {error}", path=root.path, error=error)
+                self._not_recovered(root.path, root.path, error)
         self.joining.tell(root, 0, 0, useless)
         return failed
 
@@ -494,7 +502,7 @@ class Archive(Service):
                 forgotten.append(blob.id)
             else:
                 again.append(blob)
-                self.log.error("{path} can't be recovered: {error}", path=blob.path, error=found)
+                self._not_recovered(blob.root, blob.path, found)
         for blob in empty:
             await self.deletion.resume(blob, listable=False)
         await self.catalog.delete_blobs(forgotten)
@@ -504,6 +512,11 @@ class Archive(Service):
             archive.remove([twin for twin in archive.twins(blob) if not self._is_there(twin)])
             archive.add(blob)
         return again
+
+    def _not_recovered(self, root: str, path: str, error: Exception) -> None:
+        """Tried again for as long as the server runs."""
+        kind = "recover", as_error(error, root).code
+        self._troubles.of(root).error(kind, "{path} can't be recovered: {error}", path=path, error=error)
 
     def _is_there(self, blob: Blob) -> bool:
         """Whether the disk that a blob is on has been identified."""
@@ -517,7 +530,8 @@ class Archive(Service):
         try:
             entries = await root.reader.do(read_misdated, root.path)
         except (DvrError, OSError) as error:
-            self.log.warn("{path}: what is misdated can't be read: {error}", path=root.path, error=error)
+            text = "{root}: what is misdated can't be read: {error}"
+            self._misdating.of(root.path).warn("not read", text, root=root.path, error=error)
             return
         self.misdated.load(root.path, entries.items())
         if not entries:
@@ -573,8 +587,10 @@ class Archive(Service):
             await root.ready()
             entries = self.misdated.entries(root.path)
             await root.syncer.do(write_misdated, root.path, root.uuid or "", entries, root.files)
+            self._misdating.over(root.path, "{root}: what is misdated is noted", root=root.path)
         except (DvrError, OSError) as error:
-            self.log.error("{path}: what is misdated can't be noted: {error}", path=root.path, error=error)
+            text = "{root}: what is misdated can't be noted: {error}"
+            self._misdating.of(root.path).error("not noted", text, root=root.path, error=error)
 
     # -- the rest ---------------------------------------------------------------------------------------------
 
@@ -620,7 +636,9 @@ class Archive(Service):
             self._behind(self.catalog.retry())
 
     def _behind(self, work: Awaitable[Any]) -> None:
-        Deferred.fromCoroutine(_settled(work)).addErrback(lambda failure: self.log.failure("archive", failure))
+        Deferred.fromCoroutine(_settled(work)).addErrback(
+            lambda failure: self._bugs.failure(where(failure), "archive", failure)
+        )
 
     def _event(self, event: dict[str, Any]) -> None:
         with self.log.failuresHandled("event {event}", event=event.get("event")):

@@ -28,6 +28,7 @@ from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.catalog import Catalog
@@ -39,6 +40,8 @@ from flussdvr.archive.trim import Cut, Trimmed
 from flussdvr.archive.trim_thumbs import trim_held
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.repeated import Repeated, RepeatedBy
+from flussdvr.repeated import where as raised_at
 from flussdvr.timeline import Range, RangeSet
 
 BATCH = 50
@@ -134,6 +137,9 @@ class Deletion:
         wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
         self.troubles: dict[str, Trouble] = {}
+        self._refusals = RepeatedBy(self.log, seconds)
+        self._left_behind = RepeatedBy(self.log, seconds)
+        self._bugs = Repeated(self.log, seconds)
         self._archive_of = archive_of
         self._catalog = catalog
         self._root = root
@@ -413,7 +419,9 @@ class Deletion:
         item.delay = min(item.delay * 2, RETRY_MAX_S)
         self._left.setdefault(item.blob.root, []).append(item)
         if item.delay == 2 * RETRY_S:
-            self.log.error("{path} can't be removed altogether: {error}", path=item.blob.path, error=error)
+            self._left_behind.of(item.blob.root).error(
+                error.code, "{path} can't be removed altogether: {error}", path=item.blob.path, error=error
+            )
 
     def tend(self) -> None:
         """Try again what is due; called each second."""
@@ -424,7 +432,7 @@ class Deletion:
             if due or self._unmarked.get(path) or self._rows.get(path):
                 self._tending.add(path)
                 done: Deferred[None] = Deferred.fromCoroutine(self._tend(path, due))
-                done.addErrback(lambda failure: self.log.failure("deleting", failure))
+                done.addErrback(lambda failure: self._bugs.failure(raised_at(failure), "deleting", failure))
 
     async def _tend(self, path: str, due: Sequence[_Item]) -> None:
         try:
@@ -444,7 +452,8 @@ class Deletion:
 
     def _understood(self, failure: Exception, where: str) -> DvrError:
         if not isinstance(failure, OSError | DvrError):
-            self.log.failure("deleting on {where}", where=where)
+            bug = Failure()  # type: ignore[no-untyped-call]
+            self._bugs.failure(raised_at(bug), "deleting on {where}", bug, where=where)
         return as_error(failure, where)
 
     def _failed(self, path: str, error: DvrError) -> None:
@@ -455,12 +464,14 @@ class Deletion:
         delay = RETRY_S if before is None else min(before.delay * 2, RETRY_MAX_S)
         self.troubles[path] = Trouble(error, now + delay, delay)
         if before is None:
-            self.log.error("nothing can be deleted on {path}: {error}", path=path or "any root", error=error)
+            self._refusals.of(path).error(
+                error.code, "nothing can be deleted on {path}: {error}", path=path or "any root", error=error
+            )
             self._on_event({"event": "dvr_deletion_failed", "path": path, "reason": error.code, "error": error.title})
 
     def _worked(self, path: str) -> None:
         if self.troubles.pop(path, None) is not None:
-            self.log.info("deletions on {path} work again", path=path or "all roots")
+            self._refusals.over(path, "deletions on {path} work again", path=path or "all roots")
             self._on_event({"event": "dvr_deletion_resumed", "path": path})
 
     def _taken(self, path: str, stream: str, error: DvrError) -> None:

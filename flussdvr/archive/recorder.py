@@ -31,6 +31,7 @@ from flussdvr.archive.root import OnEvent, Root, as_error
 from flussdvr.archive.stream_archive import JOIN_MS, StreamArchive
 from flussdvr.errors import DvrError
 from flussdvr.formats.fmp4 import BlobInfo, blob_info_box
+from flussdvr.repeated import Repeated, where
 from flussdvr.timeline import HOUR_MS
 
 ROTATE_S = 4
@@ -113,6 +114,7 @@ class Recorder:
         self._after: str | None = "restart" if len(archive) else None
         self._discontinuity = archive.discontinuity
         self._retry_at: float | None = None
+        self._troubles = Repeated(self.log, clock.seconds)
         self._closed = False
         self._holding = False
         """Whether the stream's directory is this process's: from the first blob on."""
@@ -165,7 +167,7 @@ class Recorder:
         if not self.root.reserve(len(fragment.data)):
             self._drop()
             self._end("disk")
-            self.log.warn("{stream}: {root} is too slow", stream=self.archive.name, root=self.root.path)
+            self._troubles.warn("slow", "{stream}: {root} is too slow", stream=self.archive.name, root=self.root.path)
             duration_ms = fragment.end_ms - fragment.begin_ms
             self._event("dvr_drop_write", reason="disk", begin_ms=fragment.begin_ms, duration=duration_ms)
             return
@@ -327,13 +329,14 @@ class Recorder:
         changed = self.error is None
         self.error = as_error(error, path)
         if not isinstance(error, OSError | DvrError):
-            self.log.failure("{stream}: recording to {root}", failure, stream=name, root=path)
+            self._troubles.failure(where(failure), "{stream}: recording to {root}", failure, stream=name, root=path)
         if changed:
-            self.log.error("{stream} is not recorded: {error}", stream=name, error=self.error)
+            told = {"stream": name, "root": path, "error": self.error}
+            self._troubles.error(self.error.code, "{stream} is not recorded: {error}", **told)
             self._event("dvr_write_failed", reason="disk_full" if full else self.error.code, error=self.error.title)
         if full and self._make_room is not None:
             Deferred.fromCoroutine(self._room(self._make_room)).addErrback(
-                lambda failed: self.log.failure("making room on {root}", failed, root=path)
+                lambda failed: self._troubles.failure(where(failed), "making room on {root}", failed, root=path)
             )
 
     async def _room(self, make_room: Callable[[], Awaitable[int]]) -> None:
@@ -342,7 +345,7 @@ class Recorder:
 
     def _resumed(self) -> None:
         self.error = self._retry_at = None
-        self.log.info("{stream} is recorded again", stream=self.archive.name)
+        self._troubles.over("{stream} is recorded again", stream=self.archive.name, root=self.root.path)
         self._event("dvr_write_resumed")
 
     def _end(self, reason: str | None) -> None:
@@ -359,7 +362,7 @@ class Recorder:
             return
         recording.finishing = True
         Deferred.fromCoroutine(self._finish(recording, writer)).addErrback(
-            lambda failure: self.log.failure("closing {path}", failure, path=recording.blob.path)
+            lambda failure: self._troubles.failure(where(failure), "closing {path}", failure, path=recording.blob.path)
         ).addBoth(lambda _: recording.finished.callback(None))
 
     async def _finish(self, recording: _Recording, writer: BlobWriter) -> None:
@@ -388,7 +391,8 @@ class Recorder:
                 await self.root.syncer.do(delete_files, blob, self.root.files)
             await self._catalog.delete_blobs([blob.id])
         except (OSError, DvrError) as error:
-            self.log.warn("{path} is left behind: {error}", path=blob.path, error=error)
+            kind = "left behind", as_error(error, self.root.path).code
+            self._troubles.warn(kind, "{path} is left behind: {error}", path=blob.path, error=error)
 
     def _drop(self) -> None:
         self.fragments_dropped += 1

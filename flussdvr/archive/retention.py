@@ -28,10 +28,11 @@ from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob
 from flussdvr.archive.deletion import Deletion, Outcome, all_of, is_closed, is_locked, recorded
-from flussdvr.archive.root import Root
+from flussdvr.archive.root import Root, as_error
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.archive.trim import Cut
 from flussdvr.errors import DvrError
+from flussdvr.repeated import RepeatedBy
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 RESERVE_BYTES = 1 << 30
@@ -110,6 +111,7 @@ class Retention:
         self._seconds = seconds
         self._usage = usage
         self._trusts_clock = trusts_clock
+        self._troubles = RepeatedBy(self.log, seconds)
         self._sweeping: set[str] = set()
         self._making_room: dict[str, Deferred[int]] = {}
         self._room: dict[str, tuple[float, int]] = {}
@@ -176,8 +178,9 @@ class Retention:
         try:
             usage = await root.reader.do(self._usage, root.path)
         except (OSError, DvrError) as error:
-            self.log.warn("{path}: {error}", path=root.path, error=error)
+            self._no_usage(root, error)
             return 0
+        self._troubles.over(root.path, "the free space of {root} is known again", root=root.path)
         wanted = max(1, min(ROOM_BYTES, usage.reserve)) - self.deletion.pending_bytes(root.path)
         outcome = await self.delete(self._oldest(self._streams(root.path), wanted, root.path), "disk_full")
         self._room[root.path] = self._seconds(), outcome.freed
@@ -237,8 +240,9 @@ class Retention:
         try:
             usage = await root.reader.do(self._usage, root.path)
         except (OSError, DvrError) as error:
-            self.log.warn("{path}: {error}", path=root.path, error=error)
+            self._no_usage(root, error)
             return
+        self._troubles.over(root.path, "the free space of {root} is known again", root=root.path)
         archives = self._streams(root.path)
         limited: list[tuple[int, StreamArchive]] = []
         for archive in archives:
@@ -253,6 +257,10 @@ class Retention:
             # What is pending by now, other than before, is not in `usage`.
             free = usage.free + outcome.freed + self.deletion.pending_bytes(root.path)
             await self.delete(self._oldest(archives, usage.reserve - free, root.path), "disk_full")
+
+    def _no_usage(self, root: Root, error: OSError | DvrError) -> None:
+        kind = as_error(error, root.path).code
+        self._troubles.of(root.path).warn(kind, "{root}: its free space: {error}", root=root.path, error=error)
 
     def _fairly(self, archives: Sequence[StreamArchive], excess: int, root: str) -> list[Blob]:
         """

@@ -26,6 +26,7 @@ from flussdvr.archive.files import FILES, Files
 from flussdvr.archive.hold import StreamHolds
 from flussdvr.archive.marker import check_marker, lock_marker, make_marker, read_marker
 from flussdvr.errors import DvrError, Kind
+from flussdvr.repeated import Repeated, where
 from flussdvr.threads import Pool, ThreadWorker, Worker
 
 WRITE_LIMIT_BYTES = 256 << 20
@@ -93,6 +94,8 @@ class Root:
         """How long the last sync took, with its wait for the thread."""
         self.holds = StreamHolds(path, files)
         """Which streams this process records here; for the root's threads."""
+        self._troubles = Repeated(self.log)
+        self._sync_troubles = Repeated(self.log)
         self._on_event = on_event
         self._on_identified = on_identified
         self._open_writers: dict[BlobWriter, Callable[[Exception], None]] = {}
@@ -160,10 +163,10 @@ class Root:
         """Note that the root can't be written now, or can again; the change is an event."""
         before, self.error = self.error, error
         if error is not None and (before is None or before.code != error.code):
-            self.log.error("storage root {path}: {error}", path=self.path, error=error)
+            self._troubles.error(error.code, "storage root {root}: {error}", root=self.path, error=error)
             self._on_event({"event": "dvr_root_failed", "path": self.path, "reason": error.code, "error": error.title})
         elif error is None and before is not None:
-            self.log.info("storage root {path} is usable again", path=self.path)
+            self._troubles.over("storage root {root} is usable again", root=self.path)
             self._on_event({"event": "dvr_root_recovered", "path": self.path})
 
     # -- writing ----------------------------------------------------------------------------------------------
@@ -236,7 +239,7 @@ class Root:
 
     def _not_synced(self, failure: Any) -> None:
         self._syncing = False
-        self.log.failure("syncing {path}", failure, path=self.path)
+        self._sync_troubles.failure(where(failure), "syncing {root}", failure, root=self.path)
 
 
 def as_error(error: BaseException, path: str) -> DvrError:

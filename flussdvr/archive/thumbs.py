@@ -26,6 +26,7 @@ from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.errors import DvrError
 from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.media import Codec, Sample, Track
+from flussdvr.repeated import Repeated, where
 from flussdvr.timeline import Range
 
 TIMESCALE = 1000
@@ -97,6 +98,7 @@ class ThumbsRecorder:
     def __init__(self, archive: StreamArchive, root: Callable[[str], Root]) -> None:
         self.written = 0
         self.dropped = 0
+        self._troubles = Repeated(self.log)
         self._archive = archive
         self._root = root
         self._waiting: deque[Thumbnail] = deque()
@@ -136,7 +138,8 @@ class ThumbsRecorder:
         work, self._work = self._work, None
         failure = result if result is not None else None
         if failure is not None:
-            self.log.failure("thumbnails of {stream}", failure, stream=self._archive.name)  # type: ignore[arg-type]
+            name = self._archive.name
+            self._troubles.failure(where(failure), "thumbnails of {stream}", failure, stream=name)  # type: ignore[arg-type]
         if work is not None:
             work.callback(None)
 
@@ -200,7 +203,8 @@ class ThumbsRecorder:
     def _failed(self, blob: Blob, error: Exception) -> None:
         """No more thumbnails for this blob; the next one gets new files."""
         path, _ = thumbs_paths(blob)
-        self.log.warn("{path}: thumbnails are not stored: {error}", path=path, error=error)
+        kind = type(error), getattr(error, "errno", None)
+        self._troubles.warn(kind, "{path}: thumbnails are not stored: {error}", path=path, error=error)
         if self._open is not None and self._open.blob is blob and self._open.writer is not None:
             writer, root = self._open.writer, self._open.root
             self._open.writer = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from flussdvr.formats.fmp4 import write_init
 from flussdvr.live.fragment import LiveFragment
@@ -18,6 +18,7 @@ from flussdvr.live.segmenter import Segmenter
 from flussdvr.live.window import LiveWindow
 from flussdvr.media import LeftOut, PictureTrouble, Sample, Track
 from flussdvr.rate import Rate
+from flussdvr.repeated import Repeated
 
 KEPT = 3
 """Segments that a stream which is not recorded keeps beyond its playlist."""
@@ -69,6 +70,7 @@ class Stream:
         self._utc_ms = utc_ms
         self.floor_ms: Callable[[], int] = lambda: floor_ms
         """The end of what is recorded."""
+        self._gaps = Repeated(self.log)
         self._flowing = False
         self._disbelieved = False
         self._on_event = on_event
@@ -175,13 +177,14 @@ class Stream:
         self._end_ms = fragment.end_ms
         if not self._flowing:
             self._flowing = True
+            self._gaps.over("{stream} goes on after a gap", stream=self.name)
             self._on_event({"event": "source_ready", "media": self.name, "begin_ms": fragment.begin_ms})
 
     def _gap(self, reason: str) -> None:
         if self.recorder is not None:
             self.recorder.gap(reason)
         self.window.gap(reason)
-        self.log.info("{stream} has a gap: {reason}", stream=self.name, reason=reason)
+        self._gaps.emit(LogLevel.info, reason, "{stream} has a gap: {reason}", stream=self.name, reason=reason)
         if self._flowing:
             self._flowing = False
             self._on_event({"event": "source_lost", "media": self.name, "reason": reason})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from camera import UTC_MS, Camera
 from store import SEGMENT_MS, Store, files, result, write
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from flussdvr.archive.blob import BlobState
 from flussdvr.archive.numbering import first_discontinuity
@@ -170,6 +171,31 @@ def test_a_slow_disk_loses_whole_fragments_and_says_so(tmp_path: Path, event_sch
     assert (first.end_ms, second.begin_ms) == (UTC_MS + 6000, UTC_MS + 10_000)
     assert (first.state, second.after, recorder.root.queued_bytes) == (BlobState.CLOSED, "disk", 0)
     assert recorder.fragments_written + recorder.fragments_dropped == 13
+
+
+def test_a_disk_that_comes_and_goes_for_hours_writes_few_lines(store: Store, recorder: Recorder) -> None:
+    camera, lines = Camera(), list[str | None]()
+
+    def observe(event: LogEvent) -> None:
+        if event.get("log_namespace", "").startswith("flussdvr.archive.recorder"):
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        for _time in range(60):
+            store.fate.faults["write"] = BROKEN
+            store.record(recorder, camera, 2)
+            del store.fate.faults["write"]
+            store.clock.advance(RETRY_S)
+            store.record(recorder, camera, 2)
+            assert recorder.error is None
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert store.kinds().count("dvr_write_failed") == 60
+    assert [line.rpartition(", ")[2] for line in lines if line and "is not recorded" in line][1:] == [
+        "for the 10th time"
+    ]
+    assert len([line for line in lines if line and "is recorded again" in line]) == 2 and len(lines) == 4
 
 
 @pytest.mark.parametrize("fault", [FULL, BROKEN])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from flussdvr.live.stream import Stream
 from flussdvr.rate import Rate
@@ -15,3 +16,22 @@ def test_what_is_lost_is_forgotten_when_nothing_more_is() -> None:
     assert stream.losses.per_s() == 10
     clock.advance(60)
     assert stream.losses.per_s() == 0
+
+
+def test_a_source_that_keeps_failing_writes_no_lines_for_ever() -> None:
+    events: list[LogEvent] = []
+    stream = Stream("ort", 2000, 4, None, lambda: 0)
+    globalLogPublisher.addObserver(events.append)
+    try:
+        for _time in range(500):
+            stream.source_lost("connection refused")
+        stream.source_lost("silence")
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    gaps = [formatEvent(event) for event in events if event.get("stream") == "ort"]
+    assert gaps == [
+        "ort has a gap: connection refused",
+        "ort has a gap: connection refused, for the 10th time",
+        "ort has a gap: connection refused, for the 100th time",
+        "ort has a gap: silence",
+    ]
