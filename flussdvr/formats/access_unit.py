@@ -51,6 +51,9 @@ class Role(Enum):
     """It belongs where it stands."""
 
 
+_BEGINS = (Role.OPENS, Role.PICTURE)
+
+
 class Syntax(Protocol):
     """What an assembler asks of a codec."""
 
@@ -101,10 +104,10 @@ class Assembler:
         if role is Role.PREFIX and len(self._prefixes) < MAX_NALS:
             self._prefixes.append((nal, stamp))
             return None
-        done = self._end() if self._ends(role) else None
+        done = self._end() if self._unit.picture and role in _BEGINS else None
         prefixes, self._prefixes = self._prefixes, []
         if self._broken:
-            if role not in (Role.OPENS, Role.PICTURE):
+            if role not in _BEGINS:
                 return done
             self._broken = False
         for prefix, prefix_stamp in prefixes:
@@ -115,7 +118,7 @@ class Assembler:
     def next_begins(self, nal: bytes) -> AccessUnit | None:
         """The next NAL unit begins with these bytes: the access unit that it ends, if it is certain that it does."""
         role = self._syntax.role(nal)
-        return self._end() if role is not None and self._ends(role) else None
+        return self._end() if self._unit.picture and role in _BEGINS else None
 
     def lost(self) -> None:
         """NAL units are missing: what was begun is not whole, and if nothing was, then what would have begun."""
@@ -129,9 +132,6 @@ class Assembler:
     def flush(self) -> AccessUnit | None:
         """Nothing more comes: the last access unit."""
         return self._end()
-
-    def _ends(self, role: Role) -> bool:
-        return bool(self._unit.picture) and role in (Role.OPENS, Role.PICTURE)
 
     def _end(self) -> AccessUnit | None:
         unit, self._unit = self._unit, AccessUnit()
@@ -155,7 +155,7 @@ class Assembler:
                 unit.pts, unit.dts, stamp.used = stamp.pts, stamp.dts, True
         unit.nals.append(nal)
         unit.size += len(nal)
-        if not unit.picture and role in (Role.PICTURE, Role.SLICE):
+        if not unit.picture and (role is Role.PICTURE or role is Role.SLICE):
             unit.picture = nal
         self._syntax.accept(nal, role)
 
@@ -175,10 +175,12 @@ class ByteStream:
 
         Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
         """
-        data = self._rest + payload if self._rest else payload
-        if self._begins and self._begins[-1][0] == len(self._rest):
-            self._begins.pop()  # a packet without payload
-        self._begins.append((len(self._rest), None if pts is None or dts is None else Stamp(pts, dts)))
+        carried = len(self._rest)
+        data = self._rest + payload if carried else payload
+        begins = self._begins
+        if begins and begins[-1][0] == carried:
+            begins.pop()  # a packet without payload
+        begins.append((carried, None if pts is None or dts is None else Stamp(pts, dts)))
         try:
             units = split_annexb(data)
             if len(data) - (units[-1][0] if units else 0) > UNIT_MAX:
@@ -186,15 +188,18 @@ class ByteStream:
         except FormatError:
             self.lost()
             raise
-        found = [unit for start, stop in units[:-1] if (unit := self._add(data[start:stop], start - 3)) is not None]
+        found = []
+        for start, stop in units[:-1]:
+            if (done := self._add(data[start:stop], start - 3)) is not None:
+                found.append(done)
         begin = units[-1][0] - 3 if units else data.rfind(_CODE)
         if begin < 0:  # what may be the beginning of a start code
             begin = max(len(data.rstrip(b"\0")), len(data) - 3)
         self._rest = data[begin:]
         # A NAL unit may begin at the beginning of the rest, and with a start code that is not whole yet at its end.
-        first = max((at for at, _ in self._begins if at <= begin), default=0)
+        self._pass(begin)
         last = len(data) - 3
-        self._begins = [(at - begin, stamp) for at, stamp in self._begins if at == first or at > last]
+        self._begins = [(at - begin, stamp) for at, stamp in begins if at <= begin or at > last]
         return found
 
     def peek(self, head: bytes) -> list[AccessUnit]:
@@ -218,12 +223,14 @@ class ByteStream:
         return found if unit is None else [*found, unit]
 
     def _finish(self) -> list[AccessUnit]:
-        """The NAL unit that was begun is over."""
+        """The NAL unit that was begun is over. Behind it there may be start codes that nothing follows."""
         rest, self._rest = self._rest, b""
-        units = split_annexb(rest)
-        found = [unit for start, stop in units if (unit := self._add(rest[start:stop], start - 3)) is not None]
+        nal = rest[3:].rstrip(b"\0") if rest.startswith(_CODE) else b""
+        if nal.endswith(_CODE):
+            nal = b"".join([rest[start:stop] for start, stop in split_annexb(rest)])
+        unit = self._add(nal, 0) if nal else None
         self._begins = []
-        return found
+        return [] if unit is None else [unit]
 
     def _add(self, nal: bytes, code: int) -> AccessUnit | None:
         """
@@ -231,5 +238,14 @@ class ByteStream:
 
         Zeros in front of the three bytes of the start code do not tell packets apart.
         """
-        at, stamp = max((one for one in self._begins if one[0] <= code), key=lambda one: one[0], default=(-1, None))
+        self._pass(code)
+        if not self._begins or self._begins[0][0] > code:
+            return self._assembler.add(nal, None)
+        at, stamp = self._begins[0]
         return self._assembler.add(nal, stamp, at == code)
+
+    def _pass(self, place: int) -> None:
+        """Forget the packets that are over in front of `place`."""
+        begins = self._begins
+        while len(begins) > 1 and begins[1][0] <= place:
+            del begins[0]

@@ -46,6 +46,8 @@ RECOVERY_POINT = 6
 # How far an SEI is searched for a recovery point: encoders' user data in front of it has about 1 kB.
 MAX_SEI = 4096
 _INTRA_SLICES = frozenset({2, 4, 7, 9})
+# The same in the byte that begins with first_mb_in_slice 0, a single one: the longest slice_type fills the rest.
+_INTRA_FIRST = frozenset({*range(0xB0, 0xC0), *range(0x94, 0x98), 0x88, 0x8A})
 # Level 6.2: sqrt(8 * MaxFS).
 _MAX_MACROBLOCKS = 1055
 _MAX_PARAMETER_SET = 0xFFFF
@@ -138,6 +140,8 @@ def access_unit(nals: Iterable[bytes]) -> H264AccessUnit:
 
 def _is_intra(slice_: bytes) -> bool:
     """Whether slice_type is I or SI (§7.3.3)."""
+    if slice_[1:2] >= b"\x80":
+        return slice_[1] in _INTRA_FIRST
     reader = BitReader(unescape(slice_))
     try:
         reader.skip(8)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from flussdvr.errors import FormatError
-from flussdvr.formats.bits import BitReader
+from flussdvr.formats.bits import BitReader, HeadReader
 from flussdvr.formats.h264 import OrderCount, Sps
 from flussdvr.formats.nal import unescape
 
@@ -124,29 +124,33 @@ def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> S
 
     Raises `FormatError` where it is damaged, or refers to parameter sets that are not there.
     """
-    r = BitReader(unescape(nal[:HEADER_BYTES]))
-    r.skip(1)
-    ref_idc, kind = r.u(2), r.u(5)
-    first_mb, slice_type = r.ue(), r.bounded_ue(9, "slice_type")
-    pps_id = r.bounded_ue(255, "pic_parameter_set_id")
+    r = HeadReader(unescape(nal[:HEADER_BYTES])[1:])
+    first_mb, slice_type, pps_id = r.ue(), r.ue(), r.ue()
+    ref_idc, kind = nal[0] >> 5 & 3, nal[0] & 31
+    if slice_type > 9:
+        raise FormatError(f"slice_type is {slice_type}, at most 9 is allowed")
     picture = pps.get(pps_id)
     sequence = sps.get(picture.sps_id) if picture is not None else None
     if picture is None or sequence is None:
         raise FormatError(f"slice of PPS {pps_id}, which is not known")
     count = sequence.order
     if count.separate_planes:
-        r.skip(2)
+        r.u(2)
     frame_num = r.u(count.frame_num_bits)
-    field = not sequence.frame_mbs_only and r.flag()
-    bottom = field and r.flag()
-    idr_pic_id = r.bounded_ue(65535, "idr_pic_id") if kind == IDR else -1
+    field = not sequence.frame_mbs_only and r.u(1) == 1
+    bottom = field and r.u(1) == 1
+    idr_pic_id = r.ue() if kind == IDR else -1
+    if idr_pic_id > 65535:
+        raise FormatError(f"idr_pic_id is {idr_pic_id}, at most 65535 is allowed")
     order = (0, 0)
     more = picture.bottom_order and not field
     if count.kind == 0:
         order = (r.u(count.lsb_bits), r.se() if more else 0)
     elif count.kind == 1 and not count.always_zero:
         order = (r.se(), r.se() if more else 0)
-    redundant = r.bounded_ue(127, "redundant_pic_cnt") if picture.redundant else 0
+    redundant = r.ue() if picture.redundant else 0
+    if redundant > 127:
+        raise FormatError(f"redundant_pic_cnt is {redundant}, at most 127 is allowed")
     return SliceHeader(
         first_mb,
         slice_type,

@@ -34,7 +34,7 @@ from flussdvr.formats.mpegts_packet import (
     pid_word,
 )
 from flussdvr.formats.packet_size import LONGEST_SEARCH, SEARCH_AFTER, LongPackets, find_long_packets
-from flussdvr.formats.pes import WRAP, Clock, parse_pes
+from flussdvr.formats.pes import WRAP, Clock, PesHeader, parse_pes
 from flussdvr.formats.programs import Program, Programs, recordable
 from flussdvr.formats.psi import (
     PAT_TABLE,
@@ -93,6 +93,7 @@ class Flow:
 
     __slots__ = (
         "expected",
+        "header",
         "is_open",
         "is_video",
         "parts",
@@ -117,6 +118,8 @@ class Flow:
         self.sections = None if stream else SectionReader()
         self.track: Track | None = None
         self.expected = -1
+        self.header: PesHeader | None = None
+        """Of the open PES, if it is in its first packet."""
         self.parts: list[bytes] = []
         self.size = 0
         self.quiet_size = -1
@@ -375,14 +378,14 @@ class TsDemuxer:
     def _begin(self, flow: Flow, payload: bytes) -> None:
         """A PES packet begins."""
         self._complete(flow)
-        if flow.is_video and flow.stream is not None:
-            header = parse_pes(payload)
-            if header is not None and not header.scrambled:
-                self._take(flow, flow.stream.peek(payload[header.size :]))
+        header = parse_pes(payload)
+        if flow.is_video and flow.stream is not None and header is not None and not header.scrambled:
+            self._take(flow, flow.stream.peek(payload[header.size :]))
         if not payload.startswith(b"\0\0\1"[: len(payload)]):
             self._losses["damaged"] = self._losses.get("damaged", 0) + 1
             self.dropped_pes += 1
             return
+        flow.header = header
         flow.parts = [payload]
         flow.size = len(payload)
         flow.is_open = True
@@ -409,9 +412,10 @@ class TsDemuxer:
         parts = flow.parts
         flow.is_open = False
         flow.parts = []
-        if len(parts[0]) < 9 or len(parts[0]) < 9 + parts[0][8]:
+        header = flow.header
+        if header is None:
             parts = [b"".join(parts)]
-        header = parse_pes(parts[0])
+            header = parse_pes(parts[0])
         if header is None:
             self.dropped_pes += 1
             return

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
 
 from flussdvr.formats.video_syntax import Picture
@@ -49,6 +50,8 @@ class PictureTimes:
         self._timescale = timescale
         self._order_step = order_step
         self._declared = timescale // 25
+        self._duration = self._declared
+        """Of a picture: the median of what was seen lately."""
         self._durations: deque[int] = deque(maxlen=5)
         self._units: deque[int] = deque(maxlen=5)
         self._reset()
@@ -58,6 +61,8 @@ class PictureTimes:
         self.reorder = reorder
         if frame_rate:
             self._declared = max(1, int(self._timescale / frame_rate))
+            if not self._durations:
+                self._duration = self._declared
 
     def lost(self) -> None:
         """Pictures are missing in front of the next one."""
@@ -89,10 +94,9 @@ class PictureTimes:
         self._count = 0
         """PTS of the picture that the running sequence began with, and how many have come since."""
 
-    @property
-    def _duration(self) -> int:
-        values = sorted(self._durations)
-        return values[len(values) // 2] if values else self._declared
+    def _learn_duration(self, ticks: int) -> None:
+        self._durations.append(ticks)
+        self._duration = _median(self._durations)
 
     def times(self, pts: int | None, dts: int | None, picture: Picture) -> tuple[int, int] | None:
         """
@@ -112,7 +116,7 @@ class PictureTimes:
                     return (pts if dts is None else dts), pts
                 self._reset()
                 if far < pts:
-                    self._durations.append(pts - far)
+                    self._learn_duration(pts - far)
         stated = pts is not None
         if picture.begins_sequence:
             self._begin_sequence(pts)
@@ -135,7 +139,7 @@ class PictureTimes:
         if pts is not None and self._start is not None and self._count and not self._durations:
             duration = (pts - self._start) // self._count
             if 0 < duration < JUMP_S * self._timescale:
-                self._durations.append(duration)
+                self._learn_duration(duration)
         self._start, self._count = pts, 0
         self._before = self._top
         self._recent.clear()
@@ -154,8 +158,7 @@ class PictureTimes:
     @property
     def _unit(self) -> int:
         """Ticks that an order count of one stands for, times `_SCALE`."""
-        values = sorted(self._units)
-        return values[len(values) // 2] if values else self._duration * _SCALE // self._order_step
+        return _median(self._units) if self._units else self._duration * _SCALE // self._order_step
 
     def _presentation(self, pts: int | None, picture: Picture) -> tuple[int, bool]:
         """The picture's PTS, and whether that is what was stated."""
@@ -251,8 +254,8 @@ class PictureTimes:
     def _decoding(self, dts: int | None, pts: int, picture: Picture) -> int:
         """A DTS that is later than the last one and, where possible, no later than `pts`."""
         if picture.order is not None:
-            behind = sum(other > picture.order for other, _ in self._recent)
-            self._seen_reorder = max(self._seen_reorder, behind)
+            order = picture.order
+            self._seen_reorder = max(self._seen_reorder, len([1 for other, _ in self._recent if other > order]))
         depth = self._seen_reorder if self.reorder is None else max(self.reorder, self._seen_reorder)
         last = self._last_dts
         insort(self._shown, pts)
@@ -274,7 +277,7 @@ class PictureTimes:
             assert dts is not None
             decoded = dts
             if last is not None and dts - last < JUMP_S * self._timescale:
-                self._durations.append(dts - last)
+                self._learn_duration(dts - last)
         else:
             self.repaired += dts is not None and not usable
             decoded = min(rebuilt, pts)
@@ -282,3 +285,7 @@ class PictureTimes:
                 decoded = last + 1
         self._last_dts = decoded
         return decoded
+
+
+def _median(values: Sequence[int]) -> int:
+    return sorted(values)[len(values) // 2]

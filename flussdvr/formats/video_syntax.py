@@ -17,6 +17,17 @@ from flussdvr.formats.access_unit import Role
 
 __all__ = ["H264Syntax", "H265Syntax", "Picture"]
 
+_H264_SLICES = frozenset(ref_idc << 5 | kind for ref_idc in range(4) for kind in (1, 2, 5))
+"""First bytes."""
+_H264_ROLES = {
+    **dict.fromkeys((6, 7, 8, 9, 15, 16, 17, 18), Role.OPENS),
+    **dict.fromkeys((3, 4), Role.SLICE),
+    14: Role.PREFIX,
+}
+"""By nal_unit_type; with forbidden_zero_bit it is none of them."""
+_KEPT_HEADERS = 64
+"""Slices of a picture, mostly; of one that has more, some are parsed twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -42,19 +53,11 @@ class H264Syntax:
         self._order = h264_slice.PictureOrder()
         self._last: h264_slice.SliceHeader | None = None
         self._mbs: set[int] = set()
-        self._parsed: tuple[bytes, h264_slice.SliceHeader | None] = (b"", None)
+        self._headers: dict[bytes, h264_slice.SliceHeader | None] = {}
+        """By the first bytes of slices: they are asked for when a slice comes, and when its picture is whole."""
 
     def role(self, nal: bytes) -> Role | None:
-        kind = nal[0] & 31
-        if nal[0] & 0x80:
-            return Role.OTHER
-        if kind in (1, 2, 5):
-            return self._slice_role(nal)
-        if kind in (6, 7, 8, 9, 15, 16, 17, 18):
-            return Role.OPENS
-        if kind in (3, 4):
-            return Role.SLICE
-        return Role.PREFIX if kind == 14 else Role.OTHER
+        return self._slice_role(nal) if nal[0] in _H264_SLICES else _H264_ROLES.get(nal[0] & 0x9F, Role.OTHER)
 
     def _slice_role(self, nal: bytes) -> Role | None:
         header = self.header(nal)
@@ -79,14 +82,14 @@ class H264Syntax:
                 self._last = header
                 self._mbs.add(header.first_mb)
         elif kind == 7:
-            self._parsed = (b"", None)
+            self._headers.clear()
             try:
                 sps = h264.parse_sps(nal)
             except FormatError:
                 return
             self.sps[sps.id] = sps
         elif kind == 8:
-            self._parsed = (b"", None)
+            self._headers.clear()
             try:
                 pps = h264_slice.parse_pps(nal)
             except FormatError:
@@ -99,13 +102,17 @@ class H264Syntax:
 
     def header(self, nal: bytes) -> h264_slice.SliceHeader | None:
         """Of a slice; `None` without its parameter sets, or if it is damaged."""
-        if self._parsed[0] is not nal:
-            try:
-                header = h264_slice.parse_slice(nal, self._pps, self.sps)
-            except FormatError:
-                header = None
-            self._parsed = nal, header
-        return self._parsed[1]
+        begin = nal[: h264_slice.HEADER_BYTES]
+        if begin in self._headers:
+            return self._headers[begin]
+        try:
+            header = h264_slice.parse_slice(begin, self._pps, self.sps)
+        except FormatError:
+            header = None
+        if len(self._headers) >= _KEPT_HEADERS:
+            self._headers.clear()
+        self._headers[begin] = header
+        return header
 
     def active_sps(self, nal: bytes) -> int | None:
         """Id of the SPS that a picture's first slice refers to, if that is known."""

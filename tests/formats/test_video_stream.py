@@ -121,6 +121,17 @@ def test_a_picture_waits_for_no_more_than_the_first_bytes_of_the_next() -> None:
         assert (stream.track.id, stream.track.language, stream.track.width) == (7, "eng", 160)
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_start_codes_that_nothing_follows(name: str) -> None:
+    units, entry = source(name)
+    plain = [demux(pack(aligned(units), entry))]
+    for end in (b"\0\0\1", b"\0\0\1\0\0\0\1\0"):
+        pieces = [Piece(unit.data + end, unit.pts, unit.dts) for unit in units]
+        plain.append(demux(pack(pieces, entry)))
+    assert len({tuple(sample.data for sample in samples_of(events)[VIDEO_PID]) for events in plain}) == 1
+    assert len(samples_of(plain[0])[VIDEO_PID]) == 50
+
+
 def test_parameter_sets_that_come_one_by_one() -> None:
     first = h264.read_access_unit(source("h264")[0][0].data)
     code = b"\0\0\1"
