@@ -1,6 +1,8 @@
 """
 Memory as a server wants it: no long pauses, nothing kept that is not needed.
 
+    bound    at start: large blocks go back to the kernel when they are freed, from every thread. Left to itself, the C
+             library keeps up to 64 MB of freed memory at the top of each thread's arena, where no trim looks
     settle   after start: what lives as long as the process is never looked at again by the garbage collector, whose
              full pass over all that was imported would hold the reactor for tens of milliseconds
     trim     now and then: the C library gives back what its largest moment needed (malloc_trim(3)); where there is
@@ -13,6 +15,21 @@ import ctypes
 import gc
 
 TRIM_INTERVAL_S = 30
+
+LARGE_BYTES = 4 << 20
+"""Blocks from this size on (planes of huge pictures) are mapped by themselves; smaller ones are used again."""
+TOP_BYTES = 8 << 20
+"""What an arena may keep free at its top."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Of <malloc.h>; setting either ends their growth with what is freed (mallopt(3))."""
+
+
+def bound() -> None:
+    """Call once, at start."""
+    mallopt = getattr(_libc, "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, TOP_BYTES)
 
 
 def settle() -> None:

@@ -39,6 +39,7 @@ def makeService(options: Options) -> IService:
     from flussdvr.config.errors import ConfigErrors
     from flussdvr.config.load import load_config
     from flussdvr.descriptors import raise_limit
+    from flussdvr.memory import bound
     from flussdvr.monotonic_reactor import use_monotonic_time
     from flussdvr.server import Server
 
@@ -48,6 +49,7 @@ def makeService(options: Options) -> IService:
     except ConfigErrors as errors:
         sys.exit("\n".join(str(error) for error in errors.errors))
     raise_limit()
+    bound()
     use_monotonic_time(reactor)
     return to_journal(Server(reactor, path, config), options.parent or {})
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from camera_stamps import T, shoot
@@ -75,6 +79,17 @@ def test_the_memory_of_huge_pictures_is_given_back_at_once(monkeypatch: pytest.M
     with pytest.raises(DvrError):
         moment_jpeg(huge, [(0, b"")], 0, FULL)
     assert len(given) == 3
+
+
+def test_a_process_is_as_small_after_pictures_of_8k_as_before(tmp_path: Path) -> None:
+    """The first round loads libraries, some 20 MB; a picture in work takes 100 MB."""
+    program = [sys.executable, str(Path(__file__).with_name("rss_of_huge_pictures.py"))]
+    picture = tmp_path / "picture.h264"
+    picture.write_bytes(subprocess.run(program, check=True, capture_output=True).stdout)
+    found = json.loads(subprocess.run([*program, str(picture)], check=True, capture_output=True).stdout)
+    before, *after = found["mb"]
+    assert found["highest"] > before + 80, "they were in memory"
+    assert max(after) <= before + 40 and after[-1] <= after[0] + 8, found
 
 
 @pytest.mark.parametrize("kind", ["h264", "h265"])
