@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from flussdvr.formats.mpegts_packet import PACKET, SYNC
+from flussdvr.formats.packet_size import LONG_SIZES
 
 SURE = 2
 """So many packets in a row at the begin of a datagram are no chance."""
@@ -97,9 +98,9 @@ class DatagramPadding:
                 return
 
 
-def _packets_at(datagram: memoryview, phase: int) -> bool:
-    """Whether packets can begin at `phase` and each 188 bytes behind it."""
-    syncs = bytes(datagram[phase::PACKET])
+def _packets_at(datagram: memoryview, phase: int, step: int = PACKET) -> bool:
+    """Whether packets can begin at `phase` and each `step` bytes behind it."""
+    syncs = bytes(datagram[phase::step])
     return syncs == _SYNCS[: len(syncs)]
 
 
@@ -107,8 +108,11 @@ def _count(datagram: memoryview) -> int:
     """
     How many packets a datagram begins with, if what is behind them can be padding; else 0.
 
-    It cannot where more packets follow: then one of them is damaged.
+    It cannot where more packets follow: then one of them is damaged; nor where packets are longer than 188 bytes.
     """
+    for long in LONG_SIZES:
+        if len(datagram) >= 2 * long and _packets_at(datagram, 0, long):
+            return 0
     syncs = bytes(datagram[: len(datagram) // PACKET * PACKET : PACKET])
     count = len(syncs) - len(syncs.lstrip(_SYNCS[:1]))
     return 0 if SYNC in syncs[count:] else count

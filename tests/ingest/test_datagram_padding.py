@@ -82,3 +82,13 @@ def test_a_damaged_packet_does_not_make_padding_of_those_behind_it() -> None:
     pieces = datagrams(1316)
     pieces[3] = pieces[3][:376] + b"\0" + pieces[3][377:]
     assert cut(pieces) == b"".join(pieces)
+
+
+@pytest.mark.parametrize("parity", [bytes(16), bytes((0x47,)) * 16, b"\xff" * 4, b"\x47" * 4])
+@pytest.mark.parametrize("size", [2, 7, 8])
+@pytest.mark.parametrize("timestamp_first", [False, True])
+def test_longer_packets_are_not_touched(parity: bytes, size: int, timestamp_first: bool) -> None:
+    packets = [PACKETS[at : at + 188] for at in range(0, 188 * 200, 188)]
+    long = [parity + packet if timestamp_first else packet + parity for packet in packets]
+    pieces = [b"".join(long[at : at + size]) for at in range(0, len(long), size)]
+    assert cut(pieces) == b"".join(pieces)

@@ -393,3 +393,14 @@ def test_padded_datagrams_lose_no_picture(
     made.input.stopService()
     assert made.frames == 50
     assert not made.sink.named("data_lost")
+
+
+@pytest.mark.parametrize(("before", "behind"), [(0, 16), (4, 0)], ids=["204", "192"])
+def test_longer_packets_in_datagrams(line: Callable[..., Line], before: int, behind: int) -> None:
+    data = media("mpegts")
+    packets = [bytes(before) + data[at : at + 188] + b"\x47" * behind for at in range(0, len(data), 188)]
+    made = line()
+    made.carry(b"".join(packets), per_turn=10_000_000, size=7 * (188 + before + behind))
+    made.input.stopService()
+    assert made.frames == 50
+    assert not made.sink.named("data_lost")
