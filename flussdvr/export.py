@@ -16,14 +16,13 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.archive.body import Body
 from flussdvr.config.model import Bucket
-from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.errors import DvrError, Kind
 from flussdvr.export_file import FileDestination, Place
 from flussdvr.export_object import find_object, is_object
-from flussdvr.formats import mp4
 from flussdvr.formats.ilst import Metadata
-from flussdvr.playback.exports import Exports, Part
+from flussdvr.playback.exports import Exports
 from flussdvr.playback.slots import Slots
 from flussdvr.playback.sources import Source
 from flussdvr.threads import Worker
@@ -75,14 +74,13 @@ class Destination(Protocol):
 
 class Exporter:
     """
-    `exports` finds what to write, `cpu` computes, `disk` writes to files, `uploads` to object stores until `ending`;
+    `exports` finds and computes what to write, `disk` writes to files, `uploads` to object stores until `ending`;
     `roots()` are the permitted directories and buckets, and what is not permitted in them.
     """
 
     def __init__(
         self,
         exports: Exports,
-        cpu: Worker,
         disk: Worker,
         uploads: Worker,
         roots: Callable[[], Iterable[Place | Bucket]],
@@ -90,7 +88,6 @@ class Exporter:
         ending: Event | None = None,
     ) -> None:
         self._exports = exports
-        self._cpu = cpu
         self._disk = disk
         self._uploads = uploads
         self._ending = ending or Event()
@@ -154,10 +151,9 @@ class Exporter:
         """
         if order.fragmented or self._exports.is_long(source, order.window):
             return await self._exports.fragments(source, order.window, whole=not order.fragmented)
-        parts = await self._exports.parts(source, order.window)
         metadata = describe(order, title) if order.meta else None
-        body: Body = await self._cpu.do(_progressive, parts, order.window, metadata)
-        return body
+        body = await self._exports.file(source, order.window, metadata)
+        return Body.of(body.parts)
 
     def named(self, path: str) -> str:
         """`path` as it may be kept and shown: without credentials. DvrError BAD_REQUEST, DENIED for objects."""
@@ -190,12 +186,3 @@ def describe(order: Order, title: str) -> Metadata:
     begin = utc_datetime(order.window.begin_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     comment = f"stream={order.name} from={order.window.begin_ms} duration={order.window.duration_ms}"
     return Metadata(title or order.name, comment, begin)
-
-
-def _progressive(parts: list[Part], window: Range, metadata: Metadata | None) -> Body:
-    try:
-        pieces = [mp4.Piece(part.table, part.first, part.stop) for part in parts]
-        head = mp4.head(pieces, window, metadata=metadata)
-    except FormatError as error:
-        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
-    return Body.of(head.body(lambda number, at, length: Extent(parts[number].blob.path, at, length)))

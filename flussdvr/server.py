@@ -271,7 +271,7 @@ class Server(MultiService):
         )
         publishers = HttpPublishers(self.streams.points, self._reactor)
         exporter = Exporter(
-            *(self.playback.exports, self.cpu, self._writers, self._uploaders),
+            *(self.playback.exports, self._writers, self._uploaders),
             *(self._export_roots, self.events.emit, self._ending),
         )
         api, jobs = make_api(

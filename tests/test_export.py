@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 
 from flussdvr.archive.body import Body
 from flussdvr.config.model import Bucket
@@ -29,12 +29,12 @@ def test_how_an_export_ends_is_told(tmp_path: Path, event_schema: Any) -> None:
         def is_long(self, source: Any, window: Range) -> bool:
             return False
 
-        async def parts(self, source: Any, window: Range) -> Any:
+        async def file(self, source: Any, window: Range, metadata: Any) -> Body:
             raise problem
 
     exports: Any = NothingRecorded()
     worker = InlineWorker()
-    exporter = Exporter(exports, worker, worker, worker, lambda: [str(tmp_path)], events.append)
+    exporter = Exporter(exports, worker, worker, lambda: [str(tmp_path)], events.append)
     order = Order("cam", Range(1000, 3000), str(tmp_path / "x.mp4"))
     problem: Exception
     for problem in (DvrError(Kind.NOT_FOUND, "no_recordings", ""), Canceled(), RuntimeError()):
@@ -57,17 +57,13 @@ def test_who_asked_goes_away(tmp_path: Path) -> None:
         def is_long(self, source: Any, window: Range) -> bool:
             return False
 
-        async def parts(self, source: Any, window: Range) -> Any:
-            return []
-
-    class Computed(InlineWorker):
-        def do(self, f: Any, *args: Any) -> Any:
-            return succeed(Body.of([b"film"]))
+        async def file(self, source: Any, window: Range, metadata: Any) -> Body:
+            return Body.of([b"film"])
 
     events: list[dict[str, Any]] = []
     exports: Any = SomethingRecorded()
     disk, uploads = MemoryWorker(), InlineWorker()
-    exporter = Exporter(exports, Computed(), disk, uploads, lambda: [str(tmp_path)], events.append)
+    exporter = Exporter(exports, disk, uploads, lambda: [str(tmp_path)], events.append)
     for cancel in (False, True):
         order = Order("cam", Range(1000, 3000), f"{tmp_path}/{cancel}.mp4")
         done = Deferred.fromCoroutine(exporter.export(None, order))  # type: ignore[arg-type]
@@ -87,17 +83,13 @@ def test_exports_that_wait_have_nothing_prepared(tmp_path: Path) -> None:
         def is_long(self, source: Any, window: Range) -> bool:
             return False
 
-        async def parts(self, source: Any, window: Range) -> Any:
+        async def file(self, source: Any, window: Range, metadata: Any) -> Body:
             prepared.append(window)
-            return []
-
-    class Computed(InlineWorker):
-        def do(self, f: Any, *args: Any) -> Any:
-            return succeed(Body.of([b"film"]))
+            return Body.of([b"film"])
 
     exports: Any = Recorded()
     disk, uploads = MemoryWorker(), InlineWorker()
-    exporter = Exporter(exports, Computed(), disk, uploads, lambda: [str(tmp_path)])
+    exporter = Exporter(exports, disk, uploads, lambda: [str(tmp_path)])
     done = []
     for number in range(6):
         order = Order("cam", Range(number, number + 1), f"{tmp_path}/x{number}.mp4")
@@ -125,7 +117,7 @@ def test_an_export_without_limit_is_made_of_fragments(tmp_path: Path) -> None:
 
     exports: Any = Long()
     worker = InlineWorker()
-    exporter = Exporter(exports, worker, worker, worker, lambda: [str(tmp_path)])
+    exporter = Exporter(exports, worker, worker, lambda: [str(tmp_path)])
     for fragmented in (False, True):
         path = f"{tmp_path}/{fragmented}.mp4"
         now(exporter.export(None, Order("cam", Range(0, 1), path, fragmented=fragmented)))  # type: ignore[arg-type]
@@ -136,7 +128,7 @@ def test_an_export_without_limit_is_made_of_fragments(tmp_path: Path) -> None:
 def test_what_of_a_path_may_be_shown(tmp_path: Path) -> None:
     bucket = Bucket("store", "bucket", "KEY", "SECRET", "exports")
     worker: Any = InlineWorker()
-    exporter = Exporter(None, worker, worker, worker, lambda: [str(tmp_path), bucket])  # type: ignore[arg-type]
+    exporter = Exporter(None, worker, worker, lambda: [str(tmp_path), bucket])  # type: ignore[arg-type]
     assert exporter.named("/any/x.mp4") == "/any/x.mp4"
     assert exporter.named("s3s://KEY:SECRET@store/bucket/exports/x.mp4") == "s3s://store/bucket/exports/x.mp4"
     for path, kind in (

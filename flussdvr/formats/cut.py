@@ -21,8 +21,6 @@ from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.sample_table import Bools, Ints, Records
 from flussdvr.media import Track
 
-_NO_TIMES: Ints = np.empty(0, np.int64)
-
 __all__ = ["Cut", "cut_audio", "cut_video"]
 
 
@@ -40,10 +38,6 @@ class Cut:
 
     def __len__(self) -> int:
         return len(self.sizes)
-
-    def placed(self) -> Cut:
-        """Without times and durations, once they stand elsewhere: more than half of the memory."""
-        return Cut(self.track, _NO_TIMES, _NO_TIMES, _NO_TIMES, self.sizes, self.offsets, self.sync)
 
     def __getitem__(self, which: slice | Bools) -> Cut:
         return Cut(

@@ -16,6 +16,7 @@ from flussdvr.media import Track
 
 __all__ = [
     "handler",
+    "information_header",
     "media_header",
     "media_information",
     "movie_header",
@@ -74,9 +75,13 @@ def handler(track: Track) -> bytes:
 
 def media_information(track: Track, *sample_table: bytes) -> bytes:
     """`minf` around the boxes of `stbl`, which come last in it."""
+    return box(b"minf", information_header(track), box(b"stbl", *sample_table))
+
+
+def information_header(track: Track) -> bytes:
+    """What is in `minf` in front of `stbl`."""
     header = full_box(b"vmhd", 0, 1, bytes(8)) if track.is_video else full_box(b"smhd", 0, 0, bytes(4))
-    data_information = box(b"dinf", full_box(b"dref", 0, 0, U32.pack(1), full_box(b"url ", 0, 1)))
-    return box(b"minf", header, data_information, box(b"stbl", *sample_table))
+    return header + box(b"dinf", full_box(b"dref", 0, 0, U32.pack(1), full_box(b"url ", 0, 1)))
 
 
 def pack_language(language: str) -> int:

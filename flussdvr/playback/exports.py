@@ -6,8 +6,8 @@ A window of the archive as one file.
             the tracks change in between, as F-D
     split   a tar of such files, a new one after each change of tracks, codecs or their parameters
 
-The head of a long window takes a while to compute (about a second a day), so it is made in the CPU worker, once for
-all who ask, and kept for the many ranges that a player will want of it.
+The head of a long window takes a while to compute (about a second a day), so it is made in the CPU worker, a blob at a
+time, once for all who ask, and kept for the many ranges that a player will want of it.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flussdvr.archive.body import Body, Extent
-from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats import mp4
+from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.playback.fragments import span_of
 from flussdvr.playback.inits import init_of
 from flussdvr.playback.limits import HEAD_BYTES, SMALL_BYTES, WALK_BYTES, index_bytes
 from flussdvr.playback.lru import Lru
+from flussdvr.playback.mp4_files import Part, Single, Split
 from flussdvr.playback.segments import select
-from flussdvr.playback.selection import Selection, selected
+from flussdvr.playback.selection import Selection
 from flussdvr.playback.shared import Shared
 from flussdvr.playback.slots import Slots
 from flussdvr.playback.sources import Source, no_recordings
-from flussdvr.playback.split import configuration, tar
 from flussdvr.playback.view import View
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
     from flussdvr.archive.blob import Blob
+    from flussdvr.formats.ilst import Metadata
     from flussdvr.threads import Worker
 
 CACHE_BYTES = 128 << 20
@@ -55,16 +54,6 @@ class Export:
 
     body: Body
     etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Fragments `[first, stop)` of `blob`."""
-
-    blob: Blob
-    table: FragmentTable
-    first: int
-    stop: int
 
 
 class Exports:
@@ -109,12 +98,12 @@ class Exports:
             return known
 
         async def make() -> Export:
-            parts = await self.parts(source, window)
-            if not any(selected(part.table.tracks, selection) for part in parts):
-                raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
-            compute = _split if split else _progressive
-            export: Export = await self._cpu.do(compute, parts, window, selection, keep_gaps)
-            self._cache.put(key, export, sum(len(part) for part in export.body.parts if isinstance(part, bytes)) + 1000)
+            made: Split | Single = (
+                Split(window, selection, keep_gaps) if split else Single(window, selection, keep_gaps)
+            )
+            body = await self._made(source, window, made)
+            export = Export(body, await self._cpu.do(_etag, body))
+            self._cache.put(key, export, sum(len(part) for part in body.parts if isinstance(part, bytes)) + 1000)
             return export
 
         async def in_turn() -> Export:
@@ -171,20 +160,19 @@ class Exports:
             raise no_recordings()
         return Body.of(piece for one in bodies for piece in one.parts)
 
-    async def parts(self, source: Source, window: Range) -> list[Part]:
-        """
-        The recorded fragments of `window`, from the key frame before it on. Raises `DvrError` NOT_FOUND for none.
-        """
+    async def file(self, source: Source, window: Range, metadata: Metadata | None) -> Body:
+        """All tracks of a window as one MP4. Raises `DvrError` as `mp4` does."""
+        return await self._made(source, window, Single(window, None, False, metadata))
+
+    async def _made(self, source: Source, window: Range, made: Split | Single) -> Body:
+        """A blob at a time: no table is kept. Raises `DvrError` NOT_FOUND, CORRUPT, `Busy`."""
         if source.archive is None or not source.archive.ranges(window):
             raise no_recordings()
-        parts = []
         for blob in source.archive.blobs(window):
             part = await self._part(source, blob, window)
             if part is not None:
-                parts.append(part)
-        if not parts:
-            raise no_recordings()
-        return parts
+                await self._cpu.do(made.add, part)
+        return await self._cpu.do(made.finish)
 
     async def _part(self, source: Source, blob: Blob, window: Range) -> Part | None:
         assert source.archive is not None
@@ -212,41 +200,6 @@ def last_sync(table: FragmentTable, utc_ms: int) -> int:
     """The last sync fragment that begins not after `utc_ms`; the first of all if there is none."""
     rows = np.flatnonzero(table.sync & (table.begin_ms <= utc_ms))
     return int(rows[-1]) if len(rows) else 0
-
-
-def _progressive(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> Export:
-    """In the CPU worker."""
-    _, body = _file(parts, window, selection, keep_gaps)
-    return Export(body, _etag(body))
-
-
-def _split(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> Export:
-    """In the CPU worker."""
-    files = []
-    of_part = [configuration(selected(part.table.tracks, selection)) for part in parts]
-    for _, numbers in groupby(range(len(parts)), of_part.__getitem__):
-        own = [parts[number] for number in numbers]
-        try:
-            files.append(_file(own, window, selection, keep_gaps))
-        except DvrError as error:
-            if error.kind is not Kind.NOT_FOUND:
-                raise  # else: looked at, but nothing of it is shown in the window
-    if not files:
-        raise no_recordings()
-    body = tar(files)
-    return Export(body, _etag(body))
-
-
-def _file(parts: Sequence[Part], window: Range, selection: Selection | None, keep_gaps: bool) -> tuple[int, Body]:
-    """When it begins, and the MP4. Raises `DvrError` NOT_FOUND, CORRUPT."""
-    pieces = [mp4.Piece(part.table, part.first, part.stop) for part in parts]
-    wanted = {track.id for part in parts for track in selected(part.table.tracks, selection)} if selection else None
-    try:
-        result = mp4.head(pieces, window, tracks=wanted, gaps="keep" if keep_gaps else "skip")
-    except FormatError as error:
-        raise DvrError(Kind.CORRUPT, "corrupt_recording", f"the recording cannot be read: {error}") from None
-    parts_of = result.body(lambda number, at, length: Extent(parts[number].blob.path, at, length))
-    return result.begin_ms, Body(tuple(parts_of))
 
 
 def _etag(body: Body) -> str:

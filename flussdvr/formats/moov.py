@@ -1,0 +1,148 @@
+"""
+The head of a progressive MP4, as bytes in pieces: ftyp, moov and the header of mdat.
+
+The pieces of the tables are those of the blobs, so that nothing is joined that is large.
+ISO/IEC 14496-12 §8.2-8.7; §8.6.6 (edit list).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from flussdvr.formats.boxes import U32, box, full_box
+from flussdvr.formats.ilst import Metadata, metadata_box
+from flussdvr.formats.mdat import MdatPart, lay_out, part_size
+from flussdvr.formats.movie import handler, information_header, media_header, movie_header, track_header
+from flussdvr.formats.mp4_media import Media
+from flussdvr.formats.sample_entry import write_stsd
+from flussdvr.formats.sample_table import Ints
+from flussdvr.formats.stbl import co64_header, ctts, nested, stsc, stss, stsz, stts
+from flussdvr.media import Track
+from flussdvr.timeline import to_ticks
+
+__all__ = ["write_head"]
+
+FROM_1904 = 2_082_844_800
+ELST_ENTRY = struct.Struct(">QqI")
+NORMAL_RATE = 0x10000
+PIECE = 1 << 18
+"""Small pieces are joined to pieces of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Movie:
+    """`late`: by how many ticks of `main` less than a millisecond the first picture comes after the beginning."""
+
+    timescale: int
+    duration_ms: int
+    late: int
+    main: Track
+    created: int
+
+    def duration(self) -> int:
+        return to_ticks(self.duration_ms, self.timescale) - self.late
+
+
+def write_head(
+    pieces: Sequence[int], media: Sequence[Media], begin_ms: int, duration_ms: int, metadata: Metadata | None
+) -> tuple[tuple[bytes, ...], list[MdatPart]]:
+    """
+    The head of `media`, and what is in the `mdat` behind it; `pieces`: of each span, the number of its piece.
+
+    Takes the columns of `media`. Raises `DvrError` OUT_OF_RANGE, `FormatError` for times that no table can have.
+    """
+    parts, in_mdat = _mdat(pieces, media)
+    main = min(media, key=lambda one: not one.track.is_video)
+    movie = _Movie(main.track.timescale, duration_ms, _late(main), main.track, begin_ms // 1000 + FROM_1904)
+    header = movie_header(movie.timescale, movie.duration(), len(media) + 1, movie.created)
+    rooms = [8 * sum(map(len, places)) for places in in_mdat]
+    traks = [_trak(one, number, rooms[number - 1], movie, media) for number, one in enumerate(media, 1)]
+    user_data = metadata_box(metadata) if metadata is not None else b""
+    moov = nested(b"moov", [header, *(piece for trak in traks for piece in trak), user_data], sum(rooms))
+    file_type = box(b"ftyp", b"isom", U32.pack(0x200), b"isomiso2mp41")
+    data_header = struct.pack(">I4sQ", 1, b"mdat", 16 + sum(part_size(part) for part in parts))
+    size = len(file_type) + sum(map(len, moov)) + sum(rooms) + len(data_header)
+
+    def in_order() -> Iterator[bytes]:
+        yield from (file_type, *moov[:2])
+        for trak, places in zip(traks, in_mdat, strict=True):
+            yield from trak
+            yield from ((place + size).astype(">u8").tobytes() for place in places)  # co64 is the end of every trak
+        yield from (user_data, data_header)
+
+    return tuple(_joined(in_order())), parts
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    few: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        few.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(few)
+            few, size = [], 0
+    if size:
+        yield b"".join(few)
+
+
+def _late(main: Media) -> int:
+    return main.pts if 0 < main.pts * 1000 < main.track.timescale else 0
+
+
+def _mdat(pieces: Sequence[int], media: Sequence[Media]) -> tuple[list[MdatPart], list[list[Ints]]]:
+    """What is in `mdat`, and where in that the chunks of each track are."""
+    parts: list[MdatPart] = []
+    chunks: list[list[Ints]] = [[] for _ in media]
+    by_span: dict[int, list[int]] = {}
+    for number, one in enumerate(media):
+        for part in one.parts:
+            by_span.setdefault(part.span, []).append(number)
+    of_span = [{part.span: part for part in one.parts} for one in media]
+    size = 0
+    for span, numbers in sorted(by_span.items()):
+        uses = [of_span[number][span].stretches() for number in numbers]
+        more, places, size = lay_out(pieces[span], uses, size)
+        parts += more
+        for number, place in zip(numbers, places, strict=True):
+            chunks[number].append(place)
+    return parts, chunks
+
+
+def _trak(media: Media, number: int, room: int, movie: _Movie, all_media: Sequence[Media]) -> list[bytes]:
+    """Without the offsets of its `co64`, which are the last `room` bytes of it."""
+    track = media.track
+    edits, shown = _edit_list(media, movie)
+    choices = {one.number for one in all_media if one.track.is_video == track.is_video}
+    flags = 3 if media.number == min(choices) else 2
+    group = int(len(choices) > 1) * (1 if track.is_video else 2)
+    entries = list(dict.fromkeys(part.entry for part in media.parts))
+    sample_table = [
+        write_stsd(*entries),
+        *stts(media.steps()),
+        *ctts(media.offsets()),
+        *(stss((part.sync, part.count) for part in media.parts) if track.is_video else ()),
+        *stsc((part.chunks, entries.index(part.entry) + 1) for part in media.parts),
+        *stsz(part.take_sizes() for part in media.parts),
+        co64_header(room // 8),
+    ]
+    information = nested(b"minf", [information_header(track), *nested(b"stbl", sample_table, room)], room)
+    headers = [media_header(track, media.duration, movie.created), handler(track)]
+    track_headers = [track_header(track, number, flags, shown, movie.created, group), box(b"edts", edits)]
+    return nested(b"trak", [*track_headers, *nested(b"mdia", [*headers, *information], room)], room)
+
+
+def _edit_list(media: Media, movie: _Movie) -> tuple[bytes, int]:
+    """`elst`, and how long the track lasts in the movie's ticks."""
+    scale = media.track.timescale
+    begin = -(-movie.late * scale // movie.timescale)
+    end = min(to_ticks(movie.duration_ms, scale), media.end)
+    first = media.first_shown(begin, end)
+    # Nothing to show yet at the beginning: an empty edit. FFmpeg would not wait for a picture otherwise.
+    wait = (max(first - begin, 0) * movie.timescale + scale // 2) // scale
+    shown = max((end - first) * movie.timescale // scale, 1)
+    entries = [ELST_ENTRY.pack(wait, -1, NORMAL_RATE)] if wait else []
+    entries.append(ELST_ENTRY.pack(shown, first - media.dts, NORMAL_RATE))
+    return full_box(b"elst", 1, 0, U32.pack(len(entries)), *entries), wait + shown
