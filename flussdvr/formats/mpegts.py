@@ -166,7 +166,9 @@ class TsDemuxer:
         self._streams: dict[tuple[int, Framing, str], Flow] = {}
         self._clock = Clock()
         self._settling = True
-        self._settling_from: int | None = None
+        self._settling_first: list[int] = []
+        self._settling_last: list[int] = []
+        """The two earliest and the two latest decoding times since then."""
         self._announced: tuple[Track, ...] = ()
         self._held = 0
         self._samples: dict[int, list[Sample]] = {}
@@ -444,8 +446,8 @@ class TsDemuxer:
         self._take(flow, batches)
         if dts is not None and not flow.is_video:
             self._complete_quiet(dts)
-        if self._settling and self._clock.last is not None:
-            self._settle(self._clock.last)
+        if self._settling and dts is not None:
+            self._settle(dts)
 
     def _complete_quiet(self, dts: int) -> None:
         """Pictures that come seldom are whole when nothing more of them has come for `QUIET` of sound's time."""
@@ -504,9 +506,10 @@ class TsDemuxer:
 
     def _settle(self, dts: int) -> None:
         """The program does not wait for silent streams for ever."""
-        if self._settling_from is None or dts < self._settling_from:
-            self._settling_from = dts
-        if dts - self._settling_from >= SETTLING or self._held > HELD_MAX:
+        earliest, latest = sorted([*self._settling_first, dts])[:2], sorted([*self._settling_last, dts])[-2:]
+        self._settling_first, self._settling_last = earliest, latest
+        # Of the earliest and of the latest time, one may be damaged.
+        if latest[0] - earliest[-1] >= SETTLING or self._held > HELD_MAX:
             self._announce()
 
     def _announce(self) -> None:
@@ -520,7 +523,7 @@ class TsDemuxer:
             self._announced = tracks
             self._events.append(TracksChanged(tracks))
         self._settling = False
-        self._settling_from = None
+        self._settling_first, self._settling_last = [], []
         self._held = 0
 
     def _report(self) -> None:
@@ -658,7 +661,7 @@ class TsDemuxer:
         self._samples = {flow.pid: self._samples[flow.pid] for flow in wanted.values() if flow.pid in self._samples}
         if any(flow.track is None for flow in wanted.values()):
             self._settling = True
-            self._settling_from = None
+            self._settling_first, self._settling_last = [], []
         else:
             self._announce()
 

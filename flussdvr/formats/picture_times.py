@@ -7,7 +7,9 @@ Times of pictures that decoders and containers accept, from what a source states
 
 What is stated is believed while it agrees with the order counts. Where it does not, the PTS is put on the line through
 its neighbours, and the DTS is rebuilt: the pictures' PTS in order, later by as many pictures as are reordered. So no
-picture is dropped for its time. A time that is far off is damaged, or of another clock: it is passed on as it is.
+picture is dropped for its time. One picture that is off the line alone moves no other: when the next ones contradict
+it, it is remembered where the line has it. A time that is far off is damaged, or of another clock: it is passed on as
+it is.
 
 ITU-T H.264 §8.2.1 and §C.4.5.3, ISO/IEC 13818-1 §2.4.3.7. Pure.
 """
@@ -30,6 +32,8 @@ JUMP_S = 2
 """... and if the next one is no further from it than this, the source's time has jumped."""
 RECENT = 17
 """Pictures in decoding order that one can be shown before or behind: a decoder holds 16."""
+STEPS_MIN = 3
+"""So many steps say how long a picture lasts, even where one of them is damaged."""
 SURE = 3
 """After so many pictures that were where they were expected, one that is not is wrong."""
 STUBBORN = 8
@@ -52,6 +56,10 @@ class PictureTimes:
         self._declared = timescale // 25
         self._duration = self._declared
         """Of a picture: the median of what was seen lately."""
+        self._is_declared = False
+        self._delay: int | None = None
+        self._delayed = self._odd_delays = 0
+        """PTS minus DTS, of how many pictures running, and how many have had another since."""
         self._durations: deque[int] = deque(maxlen=5)
         self._units: deque[int] = deque(maxlen=5)
         self._reset()
@@ -59,9 +67,10 @@ class PictureTimes:
     def declare(self, frame_rate: Fraction | None, reorder: int | None) -> None:
         """What the parameter sets say."""
         self.reorder = reorder
+        self._is_declared = bool(frame_rate)
         if frame_rate:
             self._declared = max(1, int(self._timescale / frame_rate))
-            if not self._durations:
+            if len(self._durations) < STEPS_MIN:
                 self._duration = self._declared
 
     def lost(self) -> None:
@@ -83,6 +92,8 @@ class PictureTimes:
         self._far: int | None = None
         """The PTS of the picture before, if that was far away from all others."""
         self._last_dts: int | None = None
+        self._dts_before: int | None = None
+        """The DTS of the last picture, and of the one before it."""
         self._seen_reorder = 0
         self._contradictions = 0
         self._trusted = True
@@ -96,16 +107,23 @@ class PictureTimes:
 
     def _learn_duration(self, ticks: int) -> None:
         self._durations.append(ticks)
-        self._duration = _median(self._durations)
+        if len(self._durations) >= STEPS_MIN:
+            self._duration = _median(self._durations)
+        else:
+            # So few can be of a damaged time; without a declared rate the least is as good as any.
+            self._duration = self._declared if self._is_declared else min(self._durations)
 
     def times(self, pts: int | None, dts: int | None, picture: Picture) -> tuple[int, int] | None:
         """
         (DTS, PTS) of the next picture in decoding order; `pts` and `dts` are what is stated of it.
 
-        DTS grow, but for jumps of the source's clock. `None` in front of the first time.
+        DTS grow, but for jumps of the source's clock, and behind a damaged one that went too far: what was passed on is
+        not ours to change, and it must not move the others. `None` in front of the first time.
         """
         if pts is None and self._top is None:
             return None
+        if pts is not None and dts is not None:
+            pts = self._with_constant_delay(pts, dts, picture)
         if pts is not None and self._top is not None:
             far, self._far = self._far, None
             limit = max(FAR_PICTURES * self._duration, self._timescale * FAR_MS // 1000)
@@ -113,6 +131,8 @@ class PictureTimes:
                 if far is None or abs(pts - far) >= JUMP_S * self._timescale:
                     # One alone may be damaged: it is not ours to tell, and no reason to forget the others.
                     self._far = pts
+                    if picture.begins_sequence:
+                        self._begin_with_line(picture)
                     return (pts if dts is None else dts), pts
                 self._reset()
                 if far < pts:
@@ -141,9 +161,45 @@ class PictureTimes:
             if 0 < duration < JUMP_S * self._timescale:
                 self._learn_duration(duration)
         self._start, self._count = pts, 0
+        self._put_top_back()
         self._before = self._top
         self._recent.clear()
         self._base = None
+
+    def _with_constant_delay(self, pts: int, dts: int, picture: Picture) -> int:
+        """
+        The PTS of the next picture, put right where pictures are not reordered.
+
+        They are all shown the same time after their decoding. A PTS that says otherwise, and is not on the line either,
+        is damaged where the DTS is where it was expected.
+        """
+        delay, last = pts - dts, self._last_dts
+        if delay == self._delay:
+            self._delayed += 1
+            self._odd_delays = 0
+            return pts
+        known, count, self._odd_delays = self._delay, self._delayed, self._odd_delays + 1
+        if (
+            known is not None
+            and count >= STUBBORN
+            and self._odd_delays == 1
+            and last is not None
+            and self._top is not None
+        ):
+            near = self._duration
+            if 2 * abs(dts - last - near) < near and 2 * abs(pts - self._expected(picture)) >= near:
+                self.repaired += 1
+                return dts + known
+        self._delay, self._delayed, self._odd_delays = delay, 1, 0
+        return pts
+
+    def _begin_with_line(self, picture: Picture) -> None:
+        """A sequence begins with a picture whose time is far away: the others are where they would be without it."""
+        line = self._expected(picture)
+        self._begin_sequence(None)
+        if picture.order is not None:
+            self._base = picture.order, line
+            self._remember(picture.order, line)
 
     # -- presentation -----------------------------------------------------------------------------------------
 
@@ -181,6 +237,9 @@ class PictureTimes:
             low, high = self._bounds(order)
             expected = self._expected(picture)
         right = (low is None or pts > low) and (high is None or pts < high)
+        if not right and self._put_back(order, pts, expected):
+            low, high = self._bounds(order)
+            right = (low is None or pts > low) and (high is None or pts < high)
         if self._seen_reorder and self._sure >= SURE and self._error is None:
             # One alone that is early leaves no room for the pictures that are shown before it.
             right = right and 2 * (pts - expected) > -self._duration
@@ -191,8 +250,53 @@ class PictureTimes:
         shown = pts if right else self._between(expected, low, high)
         self._remember(order, shown)
         if self._base is None and order is not None:
-            self._base = order, shown
+            # One that is off the line may be damaged: the next one tells.
+            self._base = order, expected if self._sure >= SURE else shown
         return shown, right
+
+    def _put_back(self, order: int | None, pts: int, expected: int) -> bool:
+        """
+        Whether the one picture that contradicts `pts` was damaged: `pts` is where it was expected, that one was not.
+
+        It is passed on already, so `Stamps` puts it back; here it must not move the others.
+        """
+        if order is None or self._base is None or not self._trusted or 2 * abs(pts - expected) >= self._duration:
+            return False
+        against = [
+            index
+            for index, (other, at) in enumerate(self._recent)
+            if (other < order and at >= pts) or (other > order and at <= pts)
+        ]
+        if len(against) > 1:
+            return False
+        if not against:
+            return False
+        index = against[0]
+        line = pts + (self._recent[index][0] - order) * self._unit // _SCALE
+        if 2 * abs(self._recent[index][1] - line) < self._duration:
+            return False
+        self._put_on_line(index, line)
+        return True
+
+    def _put_on_line(self, index: int, line: int) -> None:
+        """A recent picture is remembered at `line`, not where it was said to be."""
+        order, wrong = self._recent[index]
+        self._recent[index] = order, line
+        if wrong == self._top:
+            self._top = max([at for _, at in self._recent] + ([] if self._before is None else [self._before]))
+        if wrong in self._shown:
+            self._shown.remove(wrong)
+            insort(self._shown, line)
+
+    def _put_top_back(self) -> None:
+        """The latest picture of a sequence is not what the next one follows, where it alone is off the line."""
+        if self._base is None or self._sure < SURE or len(self._recent) <= SURE or not self._trusted:
+            return
+        order, pts = self._base
+        lines = [pts + (other - order) * self._unit // _SCALE for other, _ in self._recent]
+        off = [i for i, (_, at) in enumerate(self._recent) if 2 * abs(at - lines[i]) >= self._duration]
+        if len(off) == 1 and self._recent[off[0]][1] == self._top:
+            self._put_on_line(off[0], lines[off[0]])
 
     def _follow(self, order: int | None, pts: int, expected: int, right: bool) -> None:
         """Move the line to where the source is, unless only this one picture is off it."""
@@ -257,7 +361,10 @@ class PictureTimes:
             order = picture.order
             self._seen_reorder = max(self._seen_reorder, len([1 for other, _ in self._recent if other > order]))
         depth = self._seen_reorder if self.reorder is None else max(self.reorder, self._seen_reorder)
-        last = self._last_dts
+        last, earlier = self._last_dts, self._dts_before
+        if dts is not None and last is not None and earlier is not None and dts <= last:
+            if abs(dts - earlier - 2 * self._duration) * 2 < self._duration:
+                last = dts - self._duration  # the one before was damaged: this one goes on from the one before that
         insort(self._shown, pts)
         rebuilt = self._shown[0] - max(0, depth + 1 - len(self._shown)) * self._duration
         while len(self._shown) > depth:
@@ -280,10 +387,12 @@ class PictureTimes:
                 self._learn_duration(dts - last)
         else:
             self.repaired += dts is not None and not usable
+            if not self._rebuild and last is not None and dts is not None:
+                rebuilt = last + self._duration  # one alone: the others are as they were stated
             decoded = min(rebuilt, pts)
             if last is not None and decoded <= last:
                 decoded = last + 1
-        self._last_dts = decoded
+        self._dts_before, self._last_dts = last, decoded
         return decoded
 
 

@@ -116,10 +116,34 @@ class Lane:
         """
         first, others = self.pending[0], self.pending[1 : 1 + REORDER_MAX]
         near = 2 * self.usual_duration
-        if not others or first.cto <= max(sample.cto for sample in others) + near:
+        if not others:
             return
-        first.cto = max(0, min(sample.pts for sample in others) - self.usual_duration - first.dts)
+        places = self._places_among([sample.pts for sample in others])
+        if places and all(abs(first.pts - place) * 2 > 3 * self.usual_duration for place in places):
+            first.cto = places[-1] - first.dts
+        elif first.cto > max(sample.cto for sample in others) + near:
+            first.cto = max(0, min(sample.pts for sample in others) - self.usual_duration - first.dts)
+        else:
+            return
         self.stamps.sync_offset(first.cto)
+
+    def _places_among(self, shown: list[int]) -> list[int]:
+        """
+        Where pictures that are shown regularly leave room for one more; empty where they are not regular.
+
+        In front of them, or where one of them is missing: pictures that lead are shown before the sync sample. Only the
+        earlier half says so: of the later one some have not come yet.
+        """
+        usual = self.usual_duration
+        times = sorted(shown)[: (len(shown) + 1) // 2]
+        steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        holes = [index for index, step in enumerate(steps) if 2 * abs(step - usual) > usual]
+        if len(steps) < 2 or len(holes) > 1:
+            return []
+        front = times[0] - usual
+        if not holes:
+            return [front]
+        return [front, times[holes[0]] + usual] if 2 * abs(steps[holes[0]] - 2 * usual) < usual else []
 
     def cut(self, count: int) -> list[Sample]:
         """All but the oldest `count` samples, which leave the lane: to be put again after a `restart`."""

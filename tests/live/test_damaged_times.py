@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from damaged import PICTURE_MS, Recorded, flip_ts, flv, record_flv, record_ts, ts, ts_stamps
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 STREAMS = [
@@ -40,6 +40,23 @@ def check(found: Recorded, expected: Recorded) -> None:
         assert len(times) - len(inside) <= 1
 
 
+# Of the first pictures, of the first one of a sequence, of sync samples, of the last one.
+@example(STREAMS[0], 0, 18)
+@example(STREAMS[0], 9, 14)
+@example(STREAMS[0], 173, 15)
+@example(STREAMS[0], 259, 21)
+@example(STREAMS[1], 0, 13)
+@example(STREAMS[1], 0, 14)
+@example(STREAMS[1], 0, 16)
+@example(STREAMS[1], 1, 18)
+@example(STREAMS[1], 2, 15)
+@example(STREAMS[1], 3, 13)
+@example(STREAMS[1], 3, 18)
+@example(STREAMS[1], 11, 15)
+@example(STREAMS[1], 143, 32)
+@example(STREAMS[2], 0, 13)
+@example(STREAMS[2], 1, 18)
+@example(STREAMS[3], 9, 14)
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(STREAMS), st.integers(0, 10**6), st.integers(0, 32))
 def test_a_flipped_bit_in_ts(stream: tuple[str, str, int, float], number: int, bit: int) -> None:
@@ -49,6 +66,16 @@ def test_a_flipped_bit_in_ts(stream: tuple[str, str, int, float], number: int, b
     check(record_ts(flip_ts(data, stamps[number % len(stamps)][0], bit)), untouched(stream))
 
 
+@example(0, 10, 8)
+@example(0, 10, 39)
+@example(0, 22, 41)
+@example(0, 27, 7)
+@example(0, 286, 39)
+@example(2, 0, 39)
+@example(2, 1, 7)
+@example(2, 1, 8)
+@example(2, 1, 40)
+@example(2, 9, 8)
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from([0, 2]), st.integers(0, 10**6), st.integers(0, 55))
 def test_a_flipped_bit_in_flv(bframes: int, number: int, bit: int) -> None:
