@@ -3,16 +3,21 @@
 Waiting for a disk, but not for ever.
 
     work ------------------------------------------> goes on, whoever waits for it
-    settled(work, seconds) --> done, or `TooSlow`
+    within(seconds, work) --> done, or `TooSlow`
+
+    in_time(worker, f, seconds) --> done, or refused: then it is not begun any more, and not committed
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from flussdvr.threads import Worker
 
 T = TypeVar("T")
 
@@ -54,3 +59,47 @@ async def within(seconds: float, work: Deferred[T], clock: IReactorTime) -> T:
     finally:
         if timer.active():
             timer.cancel()
+
+
+class Withdrawn(Exception):
+    """Nobody waits for it any more."""
+
+
+def in_time(
+    worker: Worker,
+    f: Callable[[Callable[[], None]], T],
+    seconds: float,
+    clock: IReactorTime,
+    late: Callable[[], Exception],
+) -> Deferred[T]:
+    """
+    `f(check)` in a worker; fails with `late()` when that takes longer. Then what has not been begun never is, and
+    `check()`, which `f` calls before it does what can't be taken back, raises `Withdrawn`.
+    """
+    mine: Deferred[T] = Deferred()
+    withdrawn = False
+
+    def check() -> None:
+        if withdrawn:
+            raise Withdrawn
+
+    def work() -> T:
+        check()
+        return f(check)
+
+    def too_late() -> None:
+        nonlocal withdrawn
+        withdrawn = True
+        if not mine.called:
+            mine.errback(late())
+
+    timer = clock.callLater(seconds, too_late)
+
+    def done(result: T | Failure) -> None:
+        if timer.active():
+            timer.cancel()
+        if not mine.called:
+            mine.callback(result)
+
+    worker.do(work).addBoth(done)
+    return mine

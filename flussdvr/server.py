@@ -43,13 +43,14 @@ from flussdvr.ingest.rtmp import PublisherFactory
 from flussdvr.links import Links
 from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
 from flussdvr.metrics import Metrics
+from flussdvr.patience import TooSlow, within
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
 from flussdvr.reloads import Reloads
 from flussdvr.secret import Secret
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, watchdog_interval_s
-from flussdvr.threads import Pool
+from flussdvr.threads import Pool, ThreadWorker
 from flussdvr.utc_clock import Step, UtcClock
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate, password_worker
@@ -84,6 +85,8 @@ UPLOADS_END_S = 3.0
 """How long the end of the server waits for stores to take back what is half sent."""
 STOP_TIMEOUT_S = 20.0
 """A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
+STATE_S = 5.0
+"""How long the start waits for each of the files in `state_dir` besides the catalog."""
 
 
 class Server(MultiService):
@@ -104,6 +107,8 @@ class Server(MultiService):
         self.clock = UtcClock()
         self.clock_watch = ClockWatch(self.clock, config.state_dir, reactor, lambda event: self.events.emit(event))
         self.cpu = Pool(reactor, "cpu", CPU_THREADS)
+        self._state = ThreadWorker(reactor, "state", 100)
+        """For the files in `state_dir`: its disk may hang, and others must not wait for it."""
         self._senders = Pool(reactor, "send", SENDERS)
         self._writers = Pool(reactor, "export", EXPORTERS)
         self._passwords = password_worker(reactor)
@@ -195,16 +200,32 @@ class Server(MultiService):
         """
         No other server uses the same `state_dir`. DvrError CONFLICT.
 
-        Where it can't be held, because the disk is full or read-only or knows no locks, the server starts all the same.
+        Where it can't be held, because the disk is full or read-only or knows no locks, the server starts all the same;
+        where the disk does not answer, too, and ends if that says later that another has it.
         """
-        state_dir = self.config.state_dir
+        holding = self._state.do(hold_made, self.config.state_dir, "a server")
         try:
-            self._held = await self.cpu.do(hold_made, state_dir, "a server")
+            self._holds_state(await within(STATE_S, holding, self._reactor))
         except OSError as error:
-            self.log.error("{path} can't be held, another server may use it too: {error}", path=state_dir, error=error)
+            self._not_held(error)
+        except TooSlow:
+            self._not_held(TooSlow(f"no answer for {STATE_S:.0f} s"))
+            holding.addCallbacks(self._holds_state, self._not_held_later)
+
+    def _holds_state(self, held: Hold) -> None:
+        self._held = held
+        if not held.real:
+            self.log.warn("{path} knows no locks: another server may use it too", path=self.config.state_dir)
+
+    def _not_held(self, error: Exception) -> None:
+        path = self.config.state_dir
+        self.log.error("{path} can't be held, another server may use it too: {error}", path=path, error=error)
+
+    def _not_held_later(self, failure: Failure) -> None:
+        if isinstance(failure.value, OSError):
+            self._not_held(failure.value)
         else:
-            if not self._held.real:
-                self.log.warn("{path} knows no locks: another server may use it too", path=state_dir)
+            self._start_failed(failure)
 
     def _start_failed(self, failure: Failure) -> None:
         if isinstance(failure.value, OSError | CannotListenError | DvrError):
@@ -295,11 +316,10 @@ class Server(MultiService):
 
     async def _secret(self) -> Secret:
         try:
-            return await self.cpu.do(Secret.load, self.config.state_dir)
-        except OSError as error:
-            self.log.error(
-                "no secret can be read or kept: sign-ins and links end with this server: {error}", error=error
-            )
+            return await within(STATE_S, self._state.do(Secret.load, self.config.state_dir), self._reactor)
+        except (OSError, TooSlow) as error:
+            why = f"no answer for {STATE_S:.0f} s" if isinstance(error, TooSlow) else error
+            self.log.error("no secret can be read or kept: sign-ins and links end with this server: {error}", error=why)
             return Secret.passing()
 
     def _export_roots(self) -> list[Place | Bucket]:
@@ -369,7 +389,7 @@ class Server(MultiService):
         await self.clock_watch.stop()
         await self.archive.stopService()
         if self._held is not None:
-            await self.cpu.do(self._held.release)
+            await self._state.do(self._held.release).addTimeout(STATE_S, self._reactor).addErrback(lambda _: None)
         await self.cpu.stop()
         await self._senders.stop()
         await self._writers.stop()

@@ -109,7 +109,12 @@ class Archive(Service):
         self._files = files
         self._on_event = on_event
         self._sql = ThreadWorker(reactor, "sql", 100_000) if catalog is None else None
-        self.catalog: Catalog = catalog or SqliteCatalog(os.path.join(state_dir, CATALOG), self._sql)  # type: ignore[arg-type]
+        self.catalog: Catalog = catalog or SqliteCatalog(
+            os.path.join(state_dir, CATALOG),
+            self._sql,  # type: ignore[arg-type]
+            reactor,
+            lambda: ThreadWorker(reactor, "sql", 100_000),
+        )
         self._workers = workers or partial(root_threads, reactor)
         self.misdated = Misdated(utc_ms)
         self._streams: dict[str, StreamArchive] = {}

@@ -25,9 +25,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.database.aside import ASIDE_LIMIT, Aside, sane_rows, set_row_aside
@@ -45,7 +47,8 @@ from flussdvr.database.rows import (
     read_signed_out,
     read_stream_range,
 )
-from flussdvr.errors import DvrError
+from flussdvr.errors import DvrError, Kind
+from flussdvr.patience import TooSlow, in_time, within
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
@@ -76,6 +79,11 @@ INSERT INTO link (
     id, stream, begin_ms, end_ms, formats, expires_ms, max_uses, uses, title, created_by, created_ms, revoked
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+STORE_S = 10.0
+"""Who wants something stored waits no longer for the disk; it is refused then."""
+OPEN_S = 60.0
+"""How long the start waits for the disk of the catalog: a large one is checked and read in seconds."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -217,7 +225,7 @@ def durable(
     """A `transaction` that fails with UNAVAILABLE `state_not_writable` where it can't be stored."""
 
     def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        return self.worker.do(self.run, lambda connection: f(connection, *args, **kwargs), True)
+        return self.bounded(lambda connection: f(connection, *args, **kwargs), True)
 
     return method
 
@@ -226,12 +234,24 @@ class SqliteCatalog:
     """
     The catalog in one SQLite file, or in RAM for `:memory:`.
 
-    `worker` must have one thread. Any method fails with DvrError UNAVAILABLE when the database can't be used.
+    `worker` must have one thread. Any method fails with DvrError UNAVAILABLE when the database can't be used. With a
+    `clock`, who wants something stored waits no longer than `STORE_S` for it; and where the disk has not answered to
+    `open` after `OPEN_S`, another thread, made by `spare`, goes on without what the file has.
     """
 
-    def __init__(self, path: str, worker: Worker) -> None:
+    def __init__(
+        self,
+        path: str,
+        worker: Worker,
+        clock: IReactorTime | None = None,
+        spare: Callable[[], Worker] | None = None,
+    ) -> None:
         self.path = path
         self.worker = worker
+        self._clock = clock
+        self._spare = spare
+        self._late: str | None = None
+        """Why something was refused that the file has not been able to store in time; until it answers again."""
         self.file = DatabaseFile(path)
         self.broken = False
         """Whether it broke while it was used: it is empty now, and `restore` is to be called."""
@@ -242,7 +262,46 @@ class SqliteCatalog:
 
     def open(self) -> Deferred[None]:
         """Fails with UNAVAILABLE `catalog_too_new` only: whatever else is wrong, there is a catalog then."""
-        return self.worker.do(self._open)
+        if self._clock is None or self._spare is None:
+            return self.worker.do(self._open, self.file)
+        return Deferred.fromCoroutine(self._open_in_time(self._clock, self._spare))
+
+    async def _open_in_time(self, clock: IReactorTime, spare: Callable[[], Worker]) -> None:
+        opening = self.worker.do(self._open, self.file)
+        try:
+            await within(OPEN_S, opening, clock)
+        except TooSlow:
+            opening.addErrback(lambda failure: None)  # nobody uses that file any more
+            reason = f"its disk has not answered for {OPEN_S:.0f} s"
+            self.worker, self.file = spare(), DatabaseFile(self.path)
+            await self.worker.do(self.file.stand_in, reason)
+
+    def bounded(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]:
+        """A transaction that takes no longer than `STORE_S`, or fails with UNAVAILABLE `state_not_writable`."""
+        if self._clock is None:
+            return self.worker.do(self.run, f, durable)
+
+        def work(check: Callable[[], None]) -> T:
+            def checked(connection: sqlite3.Connection) -> T:
+                result = f(connection)
+                check()
+                return result
+
+            return self.run(checked, durable)
+
+        return self._in_time(work, self._clock)
+
+    def _in_time(self, work: Callable[[Callable[[], None]], T], clock: IReactorTime) -> Deferred[T]:
+        def late() -> DvrError:
+            if self._late is None:
+                self._late = f"its disk has not answered for {STORE_S:.0f} s"
+                self.worker.do(lambda: None).addBoth(self._answered)
+            return DvrError(Kind.UNAVAILABLE, "state_not_writable", f"{self.path} can't be written: {self._late}")
+
+        return in_time(self.worker, work, STORE_S, clock, late)
+
+    def _answered(self, result: object) -> None:
+        self._late = None
 
     def look(self) -> Deferred[None]:
         """Instead of `open`: read a copy, change nothing."""
@@ -255,7 +314,7 @@ class SqliteCatalog:
         """What is wrong with it now; in any thread."""
         moved = self.file.moved_aside
         return CatalogState(
-            self.file.refused,
+            self.file.refused or self._late,
             f"{self.path}: {moved}" if moved is not None else None,
             self.file.partial,
             self._text.refused,
@@ -264,6 +323,8 @@ class SqliteCatalog:
 
     def retry(self) -> Deferred[bool]:
         """Where the file or the text could not be written: try again. Whether the file is used again."""
+        if self._late is not None:
+            return succeed(False)  # it is tried when it answers
         return self.worker.do(self._retry)
 
     def run(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
@@ -283,8 +344,11 @@ class SqliteCatalog:
         """After it broke: what the archive knows, as it was."""
         return self.worker.do(self._restore, roots, blobs, locks)
 
-    def _open(self) -> None:
-        self.file.open()
+    def _open(self, file: DatabaseFile) -> None:
+        file.open()
+        if self.file is not file:  # that took too long
+            file.close()
+            return
         self.run(lambda connection: self._text.load(connection, self.file.moved_aside is not None))
         self._write_text()
 
@@ -454,13 +518,18 @@ class SqliteCatalog:
         return self._named("stream_override", "SELECT stream, patch FROM stream_override ORDER BY stream")
 
     def replace_override(self, stream: str, patch: str | None) -> Deferred[None]:
-        return self.worker.do(self._replace_override, "stream_override", "stream", stream, patch)
+        return self._override("stream_override", "stream", stream, patch)
 
     def dvr_overrides(self) -> Deferred[dict[str, str]]:
         return self._named("dvr_override", "SELECT dvr, patch FROM dvr_override ORDER BY dvr")
 
     def replace_dvr_override(self, dvr: str, patch: str | None) -> Deferred[None]:
-        return self.worker.do(self._replace_override, "dvr_override", "dvr", dvr, patch)
+        return self._override("dvr_override", "dvr", dvr, patch)
+
+    def _override(self, table: str, key: str, name: str, patch: str | None) -> Deferred[None]:
+        if self._clock is None:
+            return self.worker.do(self._replace_override, table, key, name, patch, lambda: None)
+        return self._in_time(partial(self._replace_override, table, key, name, patch), self._clock)
 
     def rename_stream(self, old: str, new: str) -> Deferred[int]:
         """Everything but its links, whose tokens are signed with the name. How many rows. CONFLICT."""
@@ -478,12 +547,13 @@ class SqliteCatalog:
         self._write_text()
         return count
 
-    def _replace_override(self, table: str, key: str, name: str, patch: str | None) -> None:
+    def _replace_override(self, table: str, key: str, name: str, patch: str | None, check: Callable[[], None]) -> None:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))
             if patch is not None:
                 connection.execute(f"INSERT INTO {table} ({key}, patch) VALUES (?, ?)", (name, patch))
             self._text.count(connection)
+            check()
 
         self.run(work, True)
         self._write_text()

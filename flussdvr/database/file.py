@@ -107,6 +107,10 @@ class DatabaseFile:
         """Open a copy in RAM of what can be read; the file stays as it is, whatever is done."""
         self._stand_in("it is only looked at")
 
+    def stand_in(self, reason: str) -> None:
+        """Instead of `open`, where the disk does not answer: nothing of the file is known, and nothing is read."""
+        self._connection, self.refused, self.partial = _empty(), reason, True
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -16,7 +16,6 @@ from typing import Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from flussdvr.database.aside import ASIDE_LIMIT, set_row_aside
-from flussdvr.threads import Worker
 
 HOLES = 100_000
 """Ids may be missing where rows were set aside or lost: so many, of what a sink may have waiting."""
@@ -27,9 +26,7 @@ T = TypeVar("T")
 class Database(Protocol):
     """The catalog's connection and the one thread that may use it (`archive.catalog.SqliteCatalog`)."""
 
-    worker: Worker
-
-    def run(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> T: ...
+    def bounded(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]: ...
 
 
 class Spool:
@@ -79,7 +76,7 @@ class Spool:
         return self._do(work)
 
     def _do(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]:
-        return self._database.worker.do(self._database.run, work, durable)
+        return self._database.bounded(work, durable)
 
 
 def _nonsense(connection: sqlite3.Connection) -> list[tuple[tuple[object, object], str]]:
