@@ -165,7 +165,8 @@ class ByteStream:
 
     def __init__(self, assembler: Assembler) -> None:
         self._assembler = assembler
-        self._rest = b""
+        self._rest = bytearray()
+        """The NAL unit that is growing, with its start code; or what may be the beginning of a start code."""
         self._begins: list[tuple[int, Stamp | None]] = []
         """Where in the rest, or before it, packets begin, as far as a NAL unit can begin in them."""
 
@@ -175,12 +176,16 @@ class ByteStream:
 
         Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
         """
-        carried = len(self._rest)
-        data = self._rest + payload if carried else payload
+        rest, carried = self._rest, len(self._rest)
+        rest += payload
         begins = self._begins
         if begins and begins[-1][0] == carried:
             begins.pop()  # a packet without payload
         begins.append((carried, None if pts is None or dts is None else Stamp(pts, dts)))
+        # What is carried is not searched again: a large NAL unit in many packets would be searched once for each.
+        if carried > len(_CODE) and rest.find(_CODE, carried - 2) < 0:
+            return self._grown(len(rest))
+        data = bytes(rest)
         try:
             units = split_annexb(data)
             if len(data) - (units[-1][0] if units else 0) > UNIT_MAX:
@@ -195,12 +200,20 @@ class ByteStream:
         begin = units[-1][0] - 3 if units else data.rfind(_CODE)
         if begin < 0:  # what may be the beginning of a start code
             begin = max(len(data.rstrip(b"\0")), len(data) - 3)
-        self._rest = data[begin:]
+        self._rest = bytearray(data[begin:])
         # A NAL unit may begin at the beginning of the rest, and with a start code that is not whole yet at its end.
         self._pass(begin)
         last = len(data) - 3
         self._begins = [(at - begin, stamp) for at, stamp in begins if at <= begin or at > last]
         return found
+
+    def _grown(self, size: int) -> list[AccessUnit]:
+        """The NAL unit of the rest goes on, it is `size` now. FormatError."""
+        if size - len(_CODE) > UNIT_MAX:
+            self.lost()
+            raise FormatError("NAL unit without end")
+        self._begins = [(at, stamp) for at, stamp in self._begins if at <= 0 or at > size - len(_CODE)]
+        return []
 
     def peek(self, head: bytes) -> list[AccessUnit]:
         """The next payload begins with `head`: what that completes."""
@@ -213,7 +226,7 @@ class ByteStream:
 
     def lost(self) -> None:
         """Bytes are missing."""
-        self._rest, self._begins = b"", []
+        self._rest, self._begins = bytearray(), []
         self._assembler.lost()
 
     def flush(self) -> list[AccessUnit]:
@@ -224,7 +237,7 @@ class ByteStream:
 
     def _finish(self) -> list[AccessUnit]:
         """The NAL unit that was begun is over. Behind it there may be start codes that nothing follows."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = bytes(self._rest), bytearray()
         nal = rest[3:].rstrip(b"\0") if rest.startswith(_CODE) else b""
         if nal.endswith(_CODE):
             nal = b"".join([rest[start:stop] for start, stop in split_annexb(rest)])

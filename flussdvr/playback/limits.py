@@ -3,7 +3,7 @@
 What a viewer's request may cost.
 
 The work of a playlist or a file is reading indexes, so it is counted in bytes of these: about 2 MB for an hour of one
-camera, of which an MP4's head has 1.5 MB, and takes twice that while it is made. A window that would be more work
+camera, of which an MP4's head has 1.5 MB, and takes three times that while it is made. A window that would be more work
 is refused before anything is read, with the limit in the error.
 """
 

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transport import AUDIO_PID, VIDEO_PID, Packets, losses_of, samples_of
 
-from flussdvr.formats import h264
+from flussdvr.formats import access_unit, h264
 from flussdvr.formats.aac import AudioSpecificConfig, adts_header
 from flussdvr.formats.elementary import Stream, open_stream
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.psi import ElementaryStream, Framing
 from flussdvr.formats.video_stream import H264Stream, H265Stream
+from flussdvr.formats.video_syntax import H264Syntax
 from flussdvr.media import MediaEvent, PictureTrouble, Sample
 
 GARBAGE = [
@@ -238,3 +239,26 @@ def test_a_picture_that_comes_seldom_does_not_wait_for_the_next() -> None:
         assert seconds < 3
     assert [sample.pts for sample in samples_of(events)[VIDEO_PID]] == [FIRST]
     assert not losses_of(events)
+
+
+def test_a_large_picture_in_many_packets_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is carried along is not read again with each packet: 16 MB in small pieces would take minutes."""
+    read: list[int] = []
+    split = access_unit.split_annexb
+    monkeypatch.setattr(access_unit, "split_annexb", lambda data: read.append(len(data)) or split(data))
+    picture = b"\0\0\1\x09\xf0\0\0\1\x65\x88\x84" + bytes(random.Random(1).choices(range(1, 256), k=200_000))
+    following = b"\0\0\1\x09\xf0\0\0\1\x65\x88\x84\x11"
+
+    def units(step: int) -> list[bytes]:
+        stream = access_unit.ByteStream(access_unit.Assembler(H264Syntax()))
+        found: list[access_unit.AccessUnit] = []
+        for begin in range(0, len(picture), step):
+            found += stream.feed(picture[begin : begin + step], begin, begin)
+        found += stream.feed(following, 0, 0)
+        return [b"".join(unit.nals) for unit in [*found, *stream.flush()]]
+
+    whole = units(len(picture))
+    assert [len(unit) for unit in whole] == [len(picture) - 6, len(following) - 6]
+    read.clear()
+    assert units(170) == whole
+    assert sum(read) < 2 * len(picture)
