@@ -25,5 +25,12 @@ export default defineConfig({
       "^/(streamer|ui/session|(?!ui/).*\\.(m3u8|m4s|mp4|jpg|ts|json)($|\\?))": { target: SERVER, changeOrigin: false },
     },
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  // The limits end what hangs; a slow machine is no fault.
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 60_000,
+  },
 });
