@@ -12,7 +12,8 @@ usual does not wait.
 
 Composition offsets have bounds: a decoder holds 16 pictures (ITU-T H.264 §A.3.1, H.265 §A.4.1) and a coded picture
 waits 10 s in its buffer at most (ISO/IEC 13818-1 §2.4.2.6). Sync samples have the offset of the one before, or one that
-other pictures have, unless two of them say otherwise. Pure.
+other pictures have, unless two of them say otherwise. At a constant frame rate offsets differ by whole pictures: one
+that does not stands out. Pure.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ STUBBORN = 8
 """So many pictures with an impossible offset, one after the other, are believed."""
 REORDER_MAX = 17
 """Of pictures: an offset can be so many steps."""
+GRID_MIN = 4
+"""So many offsets that differ by whole pictures say that all do ..."""
+GRID_PART = 16
+"""... within this part of a picture: containers round times."""
 OFFSET_MAX_S = 10
 OFFSET_MIN_US = 1_000_000
 """The bound on offsets is never below this: the first steps of a track do not say much."""
@@ -110,6 +115,28 @@ class Stamps:
         """The offset of the last sync sample was found to be this."""
         self.repaired += 1
         self._sync_offset, self._odd_offset = offset, None
+
+    def stands_out(self, offset: int) -> bool:
+        """
+        Whether the offsets of late differ by whole pictures, and this one, which may be among them, does not.
+
+        So it is known to be damaged where the frame rate is constant; nothing is said of streams where it is not.
+        """
+        others, times = list(self._offsets), self._recent
+        if self._sync_offset is not None:
+            others.append(self._sync_offset)
+        if offset in others:
+            others.remove(offset)
+        if len(others) < GRID_MIN or len(times) <= GRID_MIN:
+            return False
+        picture = (times[-1] - times[0]) / (len(times) - 1)
+        base = others[-1]
+
+        def is_off(one: int) -> bool:
+            apart = (one - base) / picture
+            return abs(apart - round(apart)) * GRID_PART > 1
+
+        return picture > 0 and is_off(offset) and not any(map(is_off, others))
 
     def _first(self, sample: Sample) -> list[Sample]:
         """The first sample of all is believed when the second goes on from it; else the third decides."""
@@ -226,7 +253,7 @@ class Stamps:
         known, near = self._sync_offset, 2 * self._usual
         if known is None and self._is_possible(offset):
             self._sync_offset = offset
-        elif known is None or not min(known, *self._offsets) - near <= offset <= max(known, *self._offsets) + near:
+        elif known is None or not self._is_common(offset, known):
             odd, self._odd_offset = self._odd_offset, offset
             if odd is None or abs(offset - odd) > near:
                 self.repaired += 1
@@ -236,6 +263,12 @@ class Stamps:
             self._sync_offset = offset
         self._odd_offset = None
         return offset
+
+    def _is_common(self, offset: int, known: int) -> bool:
+        """Whether pictures of late have had such an offset; `known` is that of the sync sample before."""
+        near = 2 * self._usual
+        usual = min(known, *self._offsets) - near <= offset <= max(known, *self._offsets) + near
+        return usual and not self.stands_out(offset)
 
     def _is_possible(self, offset: int) -> bool:
         most = max(self._timescale * OFFSET_MIN_US // 1_000_000, REORDER_MAX * self._usual)

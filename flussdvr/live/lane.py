@@ -104,9 +104,17 @@ class Lane:
 
     @property
     def newest_pts(self) -> int:
-        """The latest presentation time of what is pending; one that is far behind all others is not believed."""
-        times = sorted(sample.pts for sample in self.pending)[-2:]
-        return times[0] if times[-1] - times[0] > ALONE_FRAMES * self.usual_duration else times[-1]
+        """
+        The latest presentation time of what is pending.
+
+        One alone that is far behind all others is not believed, nor one that is a little behind, where its offset
+        stands out.
+        """
+        shown = sorted(self.pending, key=lambda sample: sample.pts)[-2:]
+        before, last = shown[0], shown[-1]
+        apart, usual = last.pts - before.pts, self.usual_duration
+        alone = apart > ALONE_FRAMES * usual or (2 * apart > 3 * usual and self.stamps.stands_out(last.cto))
+        return before.pts if alone else last.pts
 
     def check_first_offset(self) -> None:
         """

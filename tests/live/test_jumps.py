@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flussdvr.live.jumps import HELD_MAX, SLOW_SAMPLES, Stamps
-from flussdvr.media import Sample
+from flussdvr.live.lane import Lane
+from flussdvr.media import Codec, Sample, Track
 
 STEP = 3600
 SECOND = 90_000
@@ -91,3 +94,72 @@ def test_offsets_that_no_decoder_could_hold_are_not_believed() -> None:
     assert offsets([(7200, True), (0, False), (30 * SECOND, True), (0, False), (7200, True)])[2] == 7200
     assert offsets([(7200, True), (0, False), (80_000, True), (0, False), (80_000, True)])[4] == 80_000
     assert offsets([(-900 * SECOND, True), (0, False), (0, False)])[0] == 0
+
+
+def feed_pictures(stamps: Stamps, step: int, count: int) -> None:
+    """A sync sample, and a P picture with two B pictures behind it, again and again."""
+    for number in range(count):
+        offset = 2 if not number else (4, 1, 1)[(number - 1) % 3]
+        stamps.feed(Sample(number * step, b"x", not number, offset * step))
+    stamps.flush()
+
+
+@given(st.sampled_from([1500, 3003, 3600, 18000]), st.integers(0, 17), st.floats(0.07, 0.93))
+def test_at_a_constant_rate_an_offset_that_is_no_whole_number_of_pictures_stands_out(
+    step: int, pictures: int, part: float
+) -> None:
+    stamps = Stamps(SECOND, step)
+    feed_pictures(stamps, step, 25)
+    assert not stamps.stands_out(pictures * step)
+    assert stamps.stands_out(pictures * step + int(part * step))
+
+
+@given(st.lists(st.integers(0, 4 * STEP), min_size=8, max_size=8), st.integers(0, 20 * STEP))
+def test_where_offsets_are_irregular_none_stands_out(irregular: list[int], offset: int) -> None:
+    stamps = Stamps(SECOND, STEP)
+    feed_pictures(stamps, STEP, 10)
+    for number, one in enumerate([*irregular, STEP // 2, STEP, STEP + STEP // 3]):
+        stamps.feed(Sample((10 + number) * STEP, b"x", False, one))
+    assert not stamps.stands_out(offset)
+
+
+def test_nothing_stands_out_of_a_few() -> None:
+    assert not Stamps(SECOND, STEP).stands_out(STEP // 2)
+    stamps = Stamps(SECOND, STEP)
+    feed_pictures(stamps, STEP, 3)
+    assert not stamps.stands_out(STEP // 2)
+
+
+@given(st.integers(0, 16))
+def test_a_sync_sample_has_the_offset_of_the_one_before_if_one_bit_says_otherwise(bit: int) -> None:
+    """Also where the damaged one lies among those of the other pictures; two that agree are believed."""
+    stamps = Stamps(SECOND, STEP)
+    feed_pictures(stamps, STEP, 25)
+    damaged = (2 * STEP) ^ 1 << bit
+    found = [one.cto for one in stamps.feed(Sample(25 * STEP, b"x", True, damaged))]
+    assert abs(found[0] - 2 * STEP) <= STEP // 5
+    stamps.feed(Sample(26 * STEP, b"x", False, 4 * STEP))
+    assert [one.cto for one in stamps.feed(Sample(27 * STEP, b"x", True, damaged))] == [damaged]
+
+
+def lane(ctos: list[int], step: int = STEP) -> Lane:
+    found = Lane(Track(1, Codec.H264, SECOND, frame_rate=Fraction(SECOND, step)))
+    for number, cto in enumerate(ctos):
+        for sample in found.stamps.feed(Sample(number * step, b"x", not number, cto)):
+            found.put(sample)
+    return found
+
+
+@given(st.sampled_from([1500, 1800, 3000, 3003, 3600, 3750]), st.integers(3, 15), st.integers(0, 18))
+def test_the_newest_picture_is_not_one_whose_offset_is_damaged(step: int, at: int, bit: int) -> None:
+    """In time with two B pictures, at the usual rates; `at` may be the very last one."""
+    ctos = [2 * step, *[4 * step, step, step] * 5]
+    right = lane(ctos, step).newest_pts
+    ctos[at] ^= 1 << bit
+    assert abs(lane(ctos, step).newest_pts - right) <= 2 * step
+
+
+def test_the_newest_picture_may_be_far_behind_the_others() -> None:
+    """The source ended in front of the B pictures, or it has no constant rate."""
+    assert lane([2 * STEP, *[4 * STEP, STEP, STEP] * 4, 4 * STEP]).newest_pts == 17 * STEP
+    assert lane([2 * STEP, *[4 * STEP, STEP, STEP + 500] * 4, 4 * STEP + 1000]).newest_pts == 17 * STEP + 1000
