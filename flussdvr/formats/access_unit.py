@@ -105,7 +105,9 @@ class Assembler:
             self._prefixes.append((nal, stamp))
             return None
         done = self._end() if self._unit.picture and role in _BEGINS else None
-        prefixes, self._prefixes = self._prefixes, []
+        prefixes = self._prefixes
+        if prefixes:
+            self._prefixes = []
         if self._broken:
             if role not in _BEGINS:
                 return done
@@ -143,18 +145,19 @@ class Assembler:
 
     def _append(self, nal: bytes, role: Role, stamp: Stamp | None, first: bool) -> None:
         unit = self._unit
-        if len(unit.nals) >= MAX_NALS or unit.size + len(nal) > UNIT_MAX:
+        nals, size = unit.nals, unit.size + len(nal)
+        if len(nals) >= MAX_NALS or size > UNIT_MAX:
             self.lost()
             return
         if stamp is not None and not stamp.used:
-            begins = not unit.nals
+            begins = not nals
             # Not by the standard, but seen: SEI in packets of their own, without a time or with that of the picture
             # before. Then the time is that of the packet which the picture begins.
             late = role is Role.PICTURE and first and unit.pts in (None, self._last_pts)
             if begins or late:
                 unit.pts, unit.dts, stamp.used = stamp.pts, stamp.dts, True
-        unit.nals.append(nal)
-        unit.size += len(nal)
+        nals.append(nal)
+        unit.size = size
         if not unit.picture and (role is Role.PICTURE or role is Role.SLICE):
             unit.picture = nal
         self._syntax.accept(nal, role)
@@ -165,8 +168,12 @@ class ByteStream:
 
     def __init__(self, assembler: Assembler) -> None:
         self._assembler = assembler
-        self._rest = bytearray()
-        """The NAL unit that is growing, with its start code; or what may be the beginning of a start code."""
+        self._rest: bytes | bytearray = b""
+        """
+        The NAL unit that is growing, with its start code; or what may be the beginning of a start code.
+
+        It is bytes until it grows: mostly it is whole.
+        """
         self._begins: list[tuple[int, Stamp | None]] = []
         """Where in the rest, or before it, packets begin, as far as a NAL unit can begin in them."""
 
@@ -177,7 +184,12 @@ class ByteStream:
         Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
         """
         rest, carried = self._rest, len(self._rest)
-        rest += payload
+        if carried:
+            if not isinstance(rest, bytearray):
+                rest = self._rest = bytearray(rest)
+            rest += payload
+        else:
+            rest = payload
         begins = self._begins
         if begins and begins[-1][0] == carried:
             begins.pop()  # a packet without payload
@@ -200,7 +212,7 @@ class ByteStream:
         begin = units[-1][0] - 3 if units else data.rfind(_CODE)
         if begin < 0:  # what may be the beginning of a start code
             begin = max(len(data.rstrip(b"\0")), len(data) - 3)
-        self._rest = bytearray(data[begin:])
+        self._rest = data[begin:]
         # A NAL unit may begin at the beginning of the rest, and with a start code that is not whole yet at its end.
         self._pass(begin)
         last = len(data) - 3
@@ -226,7 +238,7 @@ class ByteStream:
 
     def lost(self) -> None:
         """Bytes are missing."""
-        self._rest, self._begins = bytearray(), []
+        self._rest, self._begins = b"", []
         self._assembler.lost()
 
     def flush(self) -> list[AccessUnit]:
@@ -237,7 +249,7 @@ class ByteStream:
 
     def _finish(self) -> list[AccessUnit]:
         """The NAL unit that was begun is over. Behind it there may be start codes that nothing follows."""
-        rest, self._rest = bytes(self._rest), bytearray()
+        rest, self._rest = bytes(self._rest), b""
         nal = rest[3:].rstrip(b"\0") if rest.startswith(_CODE) else b""
         if nal.endswith(_CODE):
             nal = b"".join([rest[start:stop] for start, stop in split_annexb(rest)])
@@ -252,9 +264,10 @@ class ByteStream:
         Zeros in front of the three bytes of the start code do not tell packets apart.
         """
         self._pass(code)
-        if not self._begins or self._begins[0][0] > code:
+        begins = self._begins
+        if not begins or begins[0][0] > code:
             return self._assembler.add(nal, None)
-        at, stamp = self._begins[0]
+        at, stamp = begins[0]
         return self._assembler.add(nal, stamp, at == code)
 
     def _pass(self, place: int) -> None:

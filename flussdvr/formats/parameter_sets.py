@@ -81,6 +81,8 @@ class ParameterSets:
 
         `active`: id of the SPS that its picture refers to, `None` if that is not known; `now_s`: of any clock.
         """
+        if not any(found) and active in (None, self._active):
+            return Change.NONE
         new = False
         for known, id_of, nals in zip(self._known, self._readers.ids, found, strict=True):
             for nal in nals:

@@ -97,18 +97,19 @@ class PictureReader:
         that decoding may begin here. `hint` as for `configure`.
         """
         coded = _read_h264(nals) if self.codec is Codec.H264 else _read_h265(nals)
+        header = self.syntax.picture(picture) if picture else None
         before = self.track
-        active = self.syntax.active_sps(picture) if picture else None
+        active = None if header is None else header.sps_id
         change = self._config.update(coded.sets, active, self._at_s, hint)
         self._declare(before)
-        if not picture:
+        if header is None:
             return None
-        header = self.syntax.picture(picture)
         repaired = self._times.repaired
         times = self._times.times(pts, dts, header)
         if times is None or self.track is None:
             return None
-        self._lose(PictureTrouble.RETIMED, min(1, self._times.repaired - repaired))
+        if self._times.repaired != repaired:
+            self._lose(PictureTrouble.RETIMED, 1)
         decoded, shown = times
         self._at_s = decoded / self._timescale
         access = coded.access

@@ -62,6 +62,8 @@ class PictureTimes:
         """PTS minus DTS, of how many pictures running, and how many have had another since."""
         self._durations: deque[int] = deque(maxlen=5)
         self._units: deque[int] = deque(maxlen=5)
+        self._usual: int | None = None
+        """The median of the units."""
         self._reset()
 
     def declare(self, frame_rate: Fraction | None, reorder: int | None) -> None:
@@ -107,6 +109,8 @@ class PictureTimes:
 
     def _learn_duration(self, ticks: int) -> None:
         self._durations.append(ticks)
+        if ticks == self._duration and len(self._durations) == self._durations.maxlen:
+            return  # what is the median already stays it when it comes again
         if len(self._durations) >= STEPS_MIN:
             self._duration = _median(self._durations)
         else:
@@ -214,7 +218,7 @@ class PictureTimes:
     @property
     def _unit(self) -> int:
         """Ticks that an order count of one stands for, times `_SCALE`."""
-        return _median(self._units) if self._units else self._duration * _SCALE // self._order_step
+        return self._duration * _SCALE // self._order_step if self._usual is None else self._usual
 
     def _presentation(self, pts: int | None, picture: Picture) -> tuple[int, bool]:
         """The picture's PTS, and whether that is what was stated."""
@@ -307,6 +311,7 @@ class PictureTimes:
                 unit = (pts - self._base[1]) * _SCALE // (order - self._base[0])
                 if unit > 0:
                     self._units.append(unit)
+                    self._usual = _median(self._units)
             self._base = order, pts
             self._sure += near
             error = 0

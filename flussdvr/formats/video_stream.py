@@ -10,7 +10,7 @@ ISO/IEC 13818-1 §2.14.1; ISO/IEC 14496-15 §5.2 and §8.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from flussdvr.formats.access_unit import AccessUnit, Assembler, ByteStream
@@ -60,7 +60,7 @@ class VideoStream:
         count, self._dropped = self._assembler.dropped - self._dropped, self._assembler.dropped
         self._reader.incomplete(count)
 
-    def _batches(self, units: Iterable[AccessUnit]) -> list[Batch]:
+    def _batches(self, units: Sequence[AccessUnit]) -> list[Batch]:
         batches: list[Batch] = []
         for unit in units:
             before = self.track
@@ -94,13 +94,14 @@ class H264Stream(VideoStream):
         field, self._field = self._field, None
         return batches if field is None else [*batches, *super()._batches([field])]
 
-    def _batches(self, units: Iterable[AccessUnit]) -> list[Batch]:
-        return super()._batches(self._frames(units))
+    def _batches(self, units: Sequence[AccessUnit]) -> list[Batch]:
+        return super()._batches(self._frames(units) if units else units)
 
-    def _frames(self, units: Iterable[AccessUnit]) -> Iterator[AccessUnit]:
+    def _frames(self, units: Sequence[AccessUnit]) -> list[AccessUnit]:
         """The access units, with the two fields of a frame made one."""
         syntax = self._reader.syntax
         assert isinstance(syntax, H264Syntax)
+        frames = []
         for unit in units:
             first, self._field = self._field, None
             header = syntax.header(unit.picture) if unit.picture else None
@@ -108,13 +109,14 @@ class H264Stream(VideoStream):
                 before = syntax.header(first.picture)
                 if header is not None and before is not None and header.completes(before):
                     pts, dts = (unit.pts, unit.dts) if first.pts is None else (first.pts, first.dts)
-                    yield AccessUnit(first.nals + unit.nals, pts, dts, first.picture)
+                    frames.append(AccessUnit(first.nals + unit.nals, pts, dts, first.picture))
                     continue
-                yield first
+                frames.append(first)
             if header is not None and header.field:
                 self._field = unit
             else:
-                yield unit
+                frames.append(unit)
+        return frames
 
 
 class H265Stream(VideoStream):

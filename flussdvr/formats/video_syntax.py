@@ -9,7 +9,7 @@ ITU-T H.264 §7.4.1.2.3, H.265 §7.4.2.4.4. Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import h264, h264_slice, h265, h265_slice
@@ -29,19 +29,20 @@ _KEPT_HEADERS = 64
 """Slices of a picture, mostly; of one that has more, some are parsed twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """
     A picture, as its first slice describes it.
 
     `order`: picture order count, `None` where it cannot be told; `begins_sequence`: the counts begin anew with it;
-    `reference`: others may refer to it; `intra`: its first slice is one.
+    `reference`: others may refer to it; `intra`: its first slice is one; `sps_id`: of the SPS that it refers to,
+    if that is known.
     """
 
     order: int | None
     begins_sequence: bool
     reference: bool
     intra: bool
+    sps_id: int | None = None
 
 
 class H264Syntax:
@@ -55,6 +56,8 @@ class H264Syntax:
         self._mbs: set[int] = set()
         self._headers: dict[bytes, h264_slice.SliceHeader | None] = {}
         """By the first bytes of slices: they are asked for when a slice comes, and when its picture is whole."""
+        self._asked: tuple[bytes, h264_slice.SliceHeader | None] = b"", None
+        """The slice that was asked for last: mostly it is the same again."""
 
     def role(self, nal: bytes) -> Role | None:
         return self._slice_role(nal) if nal[0] in _H264_SLICES else _H264_ROLES.get(nal[0] & 0x9F, Role.OTHER)
@@ -82,14 +85,14 @@ class H264Syntax:
                 self._last = header
                 self._mbs.add(header.first_mb)
         elif kind == 7:
-            self._headers.clear()
+            self._forget_headers()
             try:
                 sps = h264.parse_sps(nal)
             except FormatError:
                 return
             self.sps[sps.id] = sps
         elif kind == 8:
-            self._headers.clear()
+            self._forget_headers()
             try:
                 pps = h264_slice.parse_pps(nal)
             except FormatError:
@@ -102,22 +105,27 @@ class H264Syntax:
 
     def header(self, nal: bytes) -> h264_slice.SliceHeader | None:
         """Of a slice; `None` without its parameter sets, or if it is damaged."""
+        asked, header = self._asked
+        if nal is asked:
+            return header
         begin = nal[: h264_slice.HEADER_BYTES]
         if begin in self._headers:
-            return self._headers[begin]
-        try:
-            header = h264_slice.parse_slice(begin, self._pps, self.sps)
-        except FormatError:
-            header = None
-        if len(self._headers) >= _KEPT_HEADERS:
-            self._headers.clear()
-        self._headers[begin] = header
+            header = self._headers[begin]
+        else:
+            try:
+                header = h264_slice.parse_slice(begin, self._pps, self.sps)
+            except FormatError:
+                header = None
+            if len(self._headers) >= _KEPT_HEADERS:
+                self._headers.clear()
+            self._headers[begin] = header
+        self._asked = nal, header
         return header
 
-    def active_sps(self, nal: bytes) -> int | None:
-        """Id of the SPS that a picture's first slice refers to, if that is known."""
-        header = self.header(nal)
-        return None if header is None else header.sps_id
+    def _forget_headers(self) -> None:
+        """With other parameter sets they say something else."""
+        self._headers.clear()
+        self._asked = b"", None
 
     def picture(self, nal: bytes) -> Picture:
         """What `nal`, a picture's first slice, says. To be called once for each picture, in decoding order."""
@@ -125,7 +133,7 @@ class H264Syntax:
         if header is None:
             return Picture(None, nal[0] & 31 == 5, nal[0] & 0x60 != 0, False)
         order = self._order.count(header, self.sps[header.sps_id].order)
-        return Picture(order, header.idr, header.ref_idc != 0, header.intra)
+        return Picture(order, header.idr, header.ref_idc != 0, header.intra, header.sps_id)
 
 
 class H265Syntax:
@@ -172,11 +180,6 @@ class H265Syntax:
         except FormatError:
             return None
 
-    def active_sps(self, nal: bytes) -> int | None:
-        """Id of the SPS that a picture's first slice refers to, if that is known."""
-        header = self.header(nal)
-        return None if header is None else header.sps_id
-
     def picture(self, nal: bytes) -> Picture:
         """What `nal`, a picture's first slice, says. To be called once for each picture, in decoding order."""
         kind = nal[0] >> 1 & 63
@@ -185,4 +188,4 @@ class H265Syntax:
         if header is None:
             return Picture(None, 16 <= kind <= 20, reference, False)
         order = self._order.count(header, self.sps[header.sps_id].order_bits)
-        return Picture(order, header.begins_sequence, reference, header.intra)
+        return Picture(order, header.begins_sequence, reference, header.intra, header.sps_id)
