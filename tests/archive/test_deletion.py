@@ -362,7 +362,7 @@ def other(store: Store) -> Any:
     hold.release()
 
 
-def test_what_another_process_has_is_left_to_it(store: Store, other: Hold) -> None:
+def test_what_another_process_has_is_left_to_it(store: Store, other: Hold, event_schema: Any) -> None:
     """A full disk: this server deletes its own recordings, and says why the others stay."""
     theirs = store.archive.stream("cam")
     own = month(store, "own")
@@ -376,6 +376,7 @@ def test_what_another_process_has_is_left_to_it(store: Store, other: Hold) -> No
     check_listed(store, theirs)
     assert all(blob.state is BlobState.CLOSED for blob in result(store.catalog.blobs()) if blob.stream == "cam")
     (event,) = [one for one in store.events if one["event"] == "dvr_stream_in_use"]
+    event_schema.check_own([event])
     assert event["media"] == "cam" and event["path"] == store.root() and "another server" in event["error"]
     assert store.archive.deletion.trouble(store.root()) is None, "the disk itself works"
     other.release()

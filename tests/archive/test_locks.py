@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from camera import UTC_MS, Camera
@@ -165,7 +166,7 @@ def test_a_hundred_thousand_locks(store: Store) -> None:
     assert len(archive.locks) == 100_000
 
 
-def test_a_damaged_file_is_kept_when_the_next_lock_replaces_it(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_file_is_kept_when_the_next_lock_replaces_it(store: Store, tmp_path: Path, event_schema: Any) -> None:
     result(store.archive.lock("site/cam", Range(5, 10)))
     (path,) = tmp_path.rglob(NAME)
     path.write_text('{"locks": [[5, 1')
@@ -174,6 +175,7 @@ def test_a_damaged_file_is_kept_when_the_next_lock_replaces_it(store: Store, tmp
     assert [one.read_text() for one in kept] == ['{"locks": [[5, 1']
     assert read_locks(str(path)).locks == RangeSet([Range(5, 10), Range(20, 30)])
     (event,) = [one for one in store.events if one["event"] == "dvr_locks_damaged"]
+    event_schema.check_own([event])
     assert event["media"] == "site/cam" and event["kept"] == str(kept[0]) and event["error"]
     path.write_text("{}")
     result(store.archive.unlock("site/cam", Range(0, 100)))

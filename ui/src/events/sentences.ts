@@ -75,6 +75,25 @@ const SENTENCES: Record<string, Say> = {
     of(event),
     counted(event.uses, ", used # times"),
   ],
+  dvr_deletion_failed: ({ path, error }) => [
+    `Nothing can be deleted${text(path) === "" ? "" : ` on ${text(path)}`}`,
+    because(error),
+  ],
+  dvr_deletion_resumed: ({ path }) => [
+    `What is too old can be deleted again${text(path) === "" ? "" : ` on ${text(path)}`}`,
+  ],
+  dvr_locks_damaged: (event) => [
+    "The locks of ",
+    of(event),
+    ` on ${text(event.path)} made no sense and are kept as ${text(event.kept)}`,
+    because(event.error),
+  ],
+  dvr_stream_in_use: (event) => [
+    "Nothing is deleted of ",
+    of(event),
+    ` on ${text(event.path)}: another process has it`,
+    because(event.error),
+  ],
   dvr_misdated: (event) => [
     "A recording of ",
     of(event),
