@@ -149,9 +149,10 @@ class PictureTimes:
         if not right and self._sure < SURE:
             # It may as well be the first ones that were damaged: begun anew, and passed on as it is.
             assert pts is not None
+            earlier = self._last_dts
             self._reset()
             self.times(pts, dts, picture)
-            self._last_dts = pts if dts is None else dts
+            self._dts_before, self._last_dts = earlier, pts if dts is None else dts
             return self._last_dts, pts
         decoded = self._decoding(dts if stated else None, shown, picture)
         if not right and stated:

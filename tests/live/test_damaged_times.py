@@ -79,6 +79,7 @@ def test_a_flipped_bit_in_ts(stream: tuple[str, str, int, float], number: int, b
 @example(2, 1, 7)
 @example(2, 1, 8)
 @example(2, 1, 40)
+@example(2, 6, 7)
 @example(2, 9, 8)
 @example(2, 256, 39)
 @example(2, 262, 41)
