@@ -263,8 +263,9 @@ class ByteStream:
 
         Zeros in front of the three bytes of the start code do not tell packets apart.
         """
-        self._pass(code)
         begins = self._begins
+        if len(begins) > 1:
+            self._pass(code)
         if not begins or begins[0][0] > code:
             return self._assembler.add(nal, None)
         at, stamp = begins[0]

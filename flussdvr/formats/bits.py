@@ -115,10 +115,16 @@ class HeadReader:
         return value
 
     def ue(self) -> int:
-        zeros = self._left - self._value.bit_length()
+        left, value = self._left, self._value
+        zeros = left - value.bit_length()
         if zeros > 31:
             raise FormatError("Exp-Golomb code is longer than 32 bits")
-        return self.u(2 * zeros + 1) - 1
+        self._left = left = left - 2 * zeros - 1
+        if left < 0:
+            raise FormatError("bits are truncated")
+        code = value >> left
+        self._value = value ^ code << left
+        return code - 1
 
     def se(self) -> int:
         code = self.ue()

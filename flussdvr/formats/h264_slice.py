@@ -124,7 +124,7 @@ def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> S
 
     Raises `FormatError` where it is damaged, or refers to parameter sets that are not there.
     """
-    r = HeadReader(unescape(nal[:HEADER_BYTES])[1:])
+    r = HeadReader(unescape(nal[1:HEADER_BYTES]))
     first_mb, slice_type, pps_id = r.ue(), r.ue(), r.ue()
     ref_idc, kind = nal[0] >> 5 & 3, nal[0] & 31
     if slice_type > 9:

@@ -32,6 +32,8 @@ JUMP_S = 2
 """... and if the next one is no further from it than this, the source's time has jumped."""
 RECENT = 17
 """Pictures in decoding order that one can be shown before or behind: a decoder holds 16."""
+STEPS_KEPT = 5
+"""The last steps between pictures; their median counts."""
 STEPS_MIN = 3
 """So many steps say how long a picture lasts, even where one of them is damaged."""
 SURE = 3
@@ -60,8 +62,8 @@ class PictureTimes:
         self._delay: int | None = None
         self._delayed = self._odd_delays = 0
         """PTS minus DTS, of how many pictures running, and how many have had another since."""
-        self._durations: deque[int] = deque(maxlen=5)
-        self._units: deque[int] = deque(maxlen=5)
+        self._durations: deque[int] = deque(maxlen=STEPS_KEPT)
+        self._units: deque[int] = deque(maxlen=STEPS_KEPT)
         self._usual: int | None = None
         """The median of the units."""
         self._reset()
@@ -109,7 +111,7 @@ class PictureTimes:
 
     def _learn_duration(self, ticks: int) -> None:
         self._durations.append(ticks)
-        if ticks == self._duration and len(self._durations) == self._durations.maxlen:
+        if ticks == self._duration and len(self._durations) == STEPS_KEPT:
             return  # what is the median already stays it when it comes again
         if len(self._durations) >= STEPS_MIN:
             self._duration = _median(self._durations)
@@ -128,10 +130,12 @@ class PictureTimes:
             return None
         if pts is not None and dts is not None:
             pts = self._with_constant_delay(pts, dts, picture)
+        expected = None
         if pts is not None and self._top is not None:
             far, self._far = self._far, None
+            expected = self._expected(picture)
             limit = max(FAR_PICTURES * self._duration, self._timescale * FAR_MS // 1000)
-            if min(abs(pts - self._expected(picture)), abs(pts - self._top)) >= limit:
+            if min(abs(pts - expected), abs(pts - self._top)) >= limit:
                 if far is None or abs(pts - far) >= JUMP_S * self._timescale:
                     # One alone may be damaged: it is not ours to tell, and no reason to forget the others.
                     self._far = pts
@@ -139,13 +143,15 @@ class PictureTimes:
                         self._begin_with_line(picture)
                     return (pts if dts is None else dts), pts
                 self._reset()
+                expected = None
                 if far < pts:
                     self._learn_duration(pts - far)
         stated = pts is not None
         if picture.begins_sequence:
             self._begin_sequence(pts)
+            expected = None
         self._count += 1
-        shown, right = self._presentation(pts, picture)
+        shown, right = self._presentation(pts, picture, expected)
         if not right and self._sure < SURE:
             # It may as well be the first ones that were damaged: begun anew, and passed on as it is.
             assert pts is not None
@@ -221,15 +227,16 @@ class PictureTimes:
         """Ticks that an order count of one stands for, times `_SCALE`."""
         return self._duration * _SCALE // self._order_step if self._usual is None else self._usual
 
-    def _presentation(self, pts: int | None, picture: Picture) -> tuple[int, bool]:
-        """The picture's PTS, and whether that is what was stated."""
+    def _presentation(self, pts: int | None, picture: Picture, expected: int | None) -> tuple[int, bool]:
+        """The picture's PTS, and whether that is what was stated; `expected` as by `_expected`, if that is known."""
         order = picture.order
         if self._top is None:
             assert pts is not None
             self._remember(order, pts)
             self._base = None if order is None else (order, pts)
             return pts, True
-        expected = self._expected(picture)
+        if expected is None:
+            expected = self._expected(picture)
         if pts is None:
             shown = self._between(expected, *self._bounds(order))
             self._remember(order, shown)
@@ -312,7 +319,8 @@ class PictureTimes:
                 unit = (pts - self._base[1]) * _SCALE // (order - self._base[0])
                 if unit > 0:
                     self._units.append(unit)
-                    self._usual = _median(self._units)
+                    if unit != self._usual or len(self._units) < STEPS_KEPT:  # as for durations
+                        self._usual = _median(self._units)
             self._base = order, pts
             self._sure += near
             error = 0
@@ -365,7 +373,9 @@ class PictureTimes:
         """A DTS that is later than the last one and, where possible, no later than `pts`."""
         if picture.order is not None:
             order = picture.order
-            self._seen_reorder = max(self._seen_reorder, len([1 for other, _ in self._recent if other > order]))
+            seen = len([1 for other, _ in self._recent if other > order])
+            if seen > self._seen_reorder:
+                self._seen_reorder = seen
         depth = self._seen_reorder if self.reorder is None else max(self.reorder, self._seen_reorder)
         last, earlier = self._last_dts, self._dts_before
         if dts is not None and last is not None and earlier is not None and dts <= last:
