@@ -66,8 +66,14 @@ def seconds_heard(url: str, rate: int = 8000) -> list[float]:
 
 
 def ffmpeg_complaints(url: str, *options: str) -> str:
-    """What ffmpeg says when it decodes all of `url` and may not overlook an error; empty if all is well."""
-    command = ["ffmpeg", "-v", "error", "-xerror", *options, "-i", url, "-f", "null", "-"]
+    """
+    What ffmpeg says when it decodes all of `url` and may not overlook an error; empty if all is well.
+
+    What it decodes is timed in the ticks of `url`, not in frames of the rate that it guesses: two pictures that are
+    60 us nearer than usual (a source's clock is being followed) may else be rounded into one frame. Times that are
+    equal or step back in `url` are complained of all the same.
+    """
+    command = ["ffmpeg", "-v", "error", "-xerror", *options, "-i", url, "-enc_time_base", "-1", "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.stderr + (f"exit {done.returncode}" if done.returncode else "")
 
