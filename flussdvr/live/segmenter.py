@@ -100,6 +100,8 @@ class Segmenter:
         self._shift_since_us = 0
         self._stepped = False
         """That is because the server's clock has stepped, not because the source's was misjudged."""
+        self._new_source = True
+        """Nothing of the present source has been dated: only its own clock could say that it sends something again."""
         self._skipping = False
         """What would be dated before the end of what is recorded is left out."""
         self._stated_offset_us: int | None = None
@@ -324,11 +326,16 @@ class Segmenter:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
         self._settle()
         self._follow(self._jumped_at_us)
+        if self._anchor.first_us is not None and not self._active:
+            self._begin(patient=False)
+        if self._video_appeared():  # after seconds of sound alone, all in one burst
+            self._begin(patient=False)
         self._flush()
         if not self.clock.exact:
             self._anchor.remember(self.clock, self._now_us)
         self._adopt()
         self._stop(reason)
+        self._new_source = True
 
     def _adopt(self) -> None:
         """The source is gone, and a set of tracks still waited for its turn: it has none to wait for."""
@@ -394,6 +401,7 @@ class Segmenter:
         for lane in audio:
             if lane is not reference and not self._switched:
                 self._drop_old(lane, start_us)
+        self._new_source = False
         self._reference = reference
         used = [lane for lane in self._lanes.values() if lane is reference or lane in audio]
         if reference.track.is_video:
@@ -415,6 +423,7 @@ class Segmenter:
     def _date(self, start_us: int) -> None:
         """Find the UTC of a run that begins at media time `start_us`."""
         floor_us = self._floor_us
+        guessed = False
         if self._stated_offset_us is not None:
             self.clock.anchor(0, self._stated_offset_us, exact=True)
         elif not self.clock.anchored:
@@ -423,11 +432,12 @@ class Segmenter:
                 self.clock = kept
             else:
                 self.clock.anchor(0, self._anchor.offset_us)
+                guessed = self._new_source
         self.clock.begin(start_us)
         self._anchor.forget()
         ahead_us = floor_us - self.clock.utc_us(start_us)
-        if ahead_us > EARLY_US and floor_us <= self._now_us:
-            self._skipping = True  # it is older than what is recorded: sent once more, out of a buffer
+        if ahead_us > EARLY_US and floor_us <= self._now_us and not guessed:
+            self._skipping = True  # its own clock says that it is recorded already: sent once more, out of a buffer
         elif ahead_us > 0:
             self.clock.anchor(start_us, floor_us, exact=self.clock.exact)
             self.clock.held_back = True
