@@ -51,6 +51,7 @@ from flussdvr.secret import Secret
 from flussdvr.streams import Streams
 from flussdvr.systemd import notify, watchdog_interval_s
 from flussdvr.threads import Pool, ThreadWorker
+from flussdvr.timeline import Range
 from flussdvr.utc_clock import Step, UtcClock
 from flussdvr.web.api.site import make_api
 from flussdvr.web.auth import Gate, password_worker
@@ -136,7 +137,6 @@ class Server(MultiService):
             self.events.wants,
         )
         self.administration.streams = self.streams
-        self.archive.range_deletions.on_delete = self.streams.deleted
         self.countries = Countries(self.cpu)
         self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, self.clock.now_ms)
         self.alarms = Alarms(
@@ -145,6 +145,7 @@ class Server(MultiService):
         )
         self.addService(self.alarms)
         self.playback = make_playback(self.cpu, self.archive.reader, reactor, self.clock.now_ms)
+        self.archive.range_deletions.on_delete = self._deleted
         self.pictures = Pictures(
             *(self.streams, self.archive.root, self.archive.reader, reactor, self.clock.now_ms),
             on_event=self.events.emit,
@@ -153,6 +154,10 @@ class Server(MultiService):
         self.addService(TimerService(TRIM_INTERVAL_S, lambda: self.cpu.do(trim)))
         if (interval_s := watchdog_interval_s()) is not None:
             self.addService(TimerService(interval_s, notify, "WATCHDOG=1"))
+
+    def _deleted(self, name: str, spans: tuple[Range, ...], touching: bool) -> None:
+        self.streams.deleted(name, spans, touching)
+        self.playback.deletions.delete(name, spans, touching)
 
     def _clock_stepped(self, step: Step) -> None:
         self.archive.clock_stepped(step, proven=not self.clock.doubtful)

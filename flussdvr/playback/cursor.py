@@ -45,7 +45,7 @@ class Cursor:
         self._source = source
         self._inside = inside
         self._last: tuple[int, int] | None = None
-        self._blob: tuple[Blob, FragmentTable, Segments] | None = None
+        self._blob: tuple[Blob, int, FragmentTable, Segments] | None = None
 
     async def next(self) -> Span | None:
         """
@@ -85,14 +85,16 @@ class Cursor:
         return None
 
     async def _open(self, blob: Blob) -> tuple[FragmentTable, Segments]:
-        """The blob's table and segments; those of a closed one are kept while the cursor is in it."""
-        if self._blob is not None and self._blob[0] is blob and blob.closed:
-            return self._blob[1:]
+        """The blob's table and segments; those of a closed one are kept while the cursor is in it and nothing of it
+        is deleted.
+        """
+        if self._blob is not None and self._blob[0] is blob and blob.closed and self._blob[1] == blob.index_size:
+            return self._blob[2:]
         assert self._source.archive is not None
-        table = await self._source.archive.table(blob)
+        size, table = blob.index_size, await self._source.archive.table(blob)
         segments = self._index.of(blob, table)
-        self._blob = blob, table if blob.closed else copy(table), segments
-        return self._blob[1:]
+        self._blob = blob, size, table if blob.closed else copy(table), segments
+        return self._blob[2:]
 
     def _first(self, blob: Blob, table: FragmentTable, segments: Segments) -> Span | None:
         """The first complete segment of a blob that follows."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flussdvr.playback.blocks import Blocks
+from flussdvr.playback.deletions import Deletions
 from flussdvr.playback.discontinuities import Discontinuities
 from flussdvr.playback.exports import Exports
 from flussdvr.playback.fragments import SegmentIndex
@@ -29,6 +30,7 @@ class Playback:
     segments: Segments
     exports: Exports
     ts: TsStreams
+    deletions: Deletions
 
 
 def make_playback(cpu: Worker, reader: ReaderOf, clock: Any, now_ms: Callable[[], int]) -> Playback:
@@ -36,10 +38,12 @@ def make_playback(cpu: Worker, reader: ReaderOf, clock: Any, now_ms: Callable[[]
     inits = Inits(reader)
     index = SegmentIndex()
     ts_segments = TsSegments(index, cpu, reader)
+    deletions = Deletions()
     return Playback(
         Hls(Blocks(inits, cpu), Discontinuities(), now_ms),
         inits,
         Segments(index, ts_segments),
         Exports(cpu, now_ms),
-        TsStreams(index, ts_segments, TsExports(ts_segments, cpu), clock, now_ms),
+        TsStreams(index, ts_segments, TsExports(ts_segments, cpu), clock, now_ms, deletions),
+        deletions,
     )

@@ -18,6 +18,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from flussdvr.errors import DvrError, Kind
+from flussdvr.playback.deletions import Watch
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.shared import Shared
@@ -58,8 +59,13 @@ class TsExports:
         self._sizes: Lru[Key, list[int]] = Lru(KEPT)
         self._shared: Shared[Key, list[int]] = Shared()
 
-    async def measured(self, source: Source, placed: Sequence[Placed], selection: Selection | None) -> TsExport:
-        """These, one after the other. Raises `DvrError` NOT_FOUND where no selected track is there, CORRUPT."""
+    async def measured(
+        self, source: Source, placed: Sequence[Placed], selection: Selection | None, watch: Watch
+    ) -> TsExport:
+        """
+        These, one after the other; where something of one was deleted since `watch` began, the chunks end with
+        `DvrError` NOT_FOUND. Raises `DvrError` NOT_FOUND where no selected track is there, CORRUPT.
+        """
         if not placed:
             raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
         key: Key = source.name, selection, tuple(one.key for one in placed)
@@ -75,7 +81,7 @@ class TsExports:
         ends = list(accumulate(sizes))
 
         def chunks(start: int, stop: int | None) -> AsyncIterator[bytes]:
-            return self._chunks(source, selection, placed, ends, start, ends[-1] if stop is None else stop)
+            return self._chunks(source, selection, placed, ends, start, ends[-1] if stop is None else stop, watch)
 
         return TsExport(chunks, ends[-1], _etag(placed, selection, sizes))
 
@@ -87,12 +93,15 @@ class TsExports:
         ends: Sequence[int],
         start: int,
         stop: int,
+        watch: Watch,
     ) -> AsyncIterator[bytes]:
         for number in range(bisect_right(ends, start), len(placed)):
             at = ends[number - 1] if number else 0
             if at >= stop:
                 return
             packets = await self._segments.placed(source, placed[number], selection)
+            if watch.takes(placed[number].span):  # the packets may come from RAM
+                raise DvrError(Kind.NOT_FOUND, "data_gone", "what comes next has been deleted")
             if len(packets) != ends[number] - at:
                 raise DvrError(Kind.CORRUPT, "corrupt_recording", "the recording is not what its index says")
             yield packets[max(start - at, 0) : stop - at]

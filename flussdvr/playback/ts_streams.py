@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 from flussdvr.live.window import Deleted, News
 from flussdvr.playback.arrivals import next_arrival
 from flussdvr.playback.cursor import Cursor
+from flussdvr.playback.deletions import Deletions, Watch
 from flussdvr.playback.fragments import SegmentIndex, Span
 from flussdvr.playback.selection import Selection
 from flussdvr.playback.sources import Source, no_recordings
@@ -38,13 +39,20 @@ class TsStreams:
     """`clock`: IReactorTime; `now_ms`: the wall clock."""
 
     def __init__(
-        self, index: SegmentIndex, segments: TsSegments, exports: TsExports, clock: Any, now_ms: Callable[[], int]
+        self,
+        index: SegmentIndex,
+        segments: TsSegments,
+        exports: TsExports,
+        clock: Any,
+        now_ms: Callable[[], int],
+        deletions: Deletions,
     ) -> None:
         self._index = index
         self._segments = segments
         self._exports = exports
         self._clock = clock
         self._now_ms = now_ms
+        self._deletions = deletions
         self._live = TsLive(segments, clock)
 
     # -- what there is ------------------------------------------------------------------------------------------------
@@ -54,12 +62,13 @@ class TsStreams:
     ) -> TsExport:
         """A window of the archive; `duration_ms` is `None` for `now`. Raises `DvrError` NOT_FOUND, CORRUPT."""
         end_ms = self._now_ms() if duration_ms is None else from_ms + duration_ms
+        watch = self._deletions.watch(source.name)
         begun = await self._begin(source, from_ms)
         if begun is None or begun[0].begin_ms >= end_ms:
             raise no_recordings()
         first, cursor = begun
         if duration_ms is None or duration_ms > MEASURED_MS:
-            return TsExport(lambda start, stop: self._export(source, first, cursor, end_ms, selection))
+            return TsExport(lambda start, stop: self._export(source, first, cursor, end_ms, selection, watch))
         continuity = Continuity(selection)
         placed = []
         span: Span | None = first
@@ -68,7 +77,7 @@ class TsStreams:
             if one is not None:
                 placed.append(one)
             span = await cursor.next()
-        return await self._exports.measured(source, placed, selection)
+        return await self._exports.measured(source, placed, selection, watch)
 
     async def timeshift_abs(self, source: Source, from_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
         """Endless from `from_ms` on. Raises `DvrError` NOT_FOUND."""
@@ -96,13 +105,19 @@ class TsStreams:
     # -- the streams --------------------------------------------------------------------------------------------------
 
     async def _export(
-        self, source: Source, first: Span, cursor: Cursor, end_ms: int, selection: Selection | None
+        self,
+        source: Source,
+        first: Span,
+        cursor: Cursor,
+        end_ms: int,
+        selection: Selection | None,
+        watch: Watch,
     ) -> AsyncIterator[bytes]:
         continuity = Continuity(selection)
         span: Span | None = first
         while span is not None and span.begin_ms < end_ms:
-            placed = continuity.place(before(span, end_ms))
-            if placed is not None:  # these tracks are not there now; they may come back
+            placed = continuity.place(before(span, end_ms)) if not watch.takes(span) else None
+            if placed is not None:  # else these tracks are not there now, and may come back
                 yield await self._segments.placed(source, placed, selection)
             span = await cursor.next()
 
@@ -110,6 +125,7 @@ class TsStreams:
         self, source: Source, first: Span, cursor: Cursor, selection: Selection | None, delay_ms: int | None
     ) -> AsyncIterator[bytes]:
         continuity = Continuity(selection)
+        watch = self._deletions.watch(source.name)
         begun_ms, sent_ms = self._now_ms(), 0
         span: Span | None = first
         while True:
@@ -118,7 +134,7 @@ class TsStreams:
             else:
                 ahead = sent_ms if delay_ms is None else span.begin_ms + delay_ms - begun_ms
                 kept = await self._sleep(begun_ms + ahead - BURST_MS - self._now_ms(), source, span)
-                placed = continuity.place(span) if kept else None
+                placed = continuity.place(span) if kept and not watch.takes(span) else None
                 if placed is not None:
                     yield await self._segments.placed(source, placed, selection)
                 sent_ms += span.end_ms - span.begin_ms
