@@ -32,6 +32,8 @@ CATCHING_UP = 105, 100
 """... and this much faster: a source that sends what it owes."""
 LOOK_US = 900_000
 """The pace is measured over this time."""
+BUFFER_US = 200_000
+"""A source that is not ahead of time by more than this sends from no buffer."""
 STEP_US = 50_000
 ENOUGH = 4
 """So many arrivals tell which of them is out of place."""
@@ -60,8 +62,13 @@ class Anchor:
 
     def remember(self, clock: MediaClock, last_arrival_us: int) -> None:
         """The source is lost: `clock` told its time until `last_arrival_us`."""
+        self.ended(last_arrival_us)
         if clock.anchored:
-            self._before, self._before_arrival_us = clock, last_arrival_us
+            self._before = clock
+
+    def ended(self, last_arrival_us: int) -> None:
+        """A run of media has ended; the last of it came in then."""
+        self._before_arrival_us = last_arrival_us
 
     def forget(self) -> None:
         """The clock of the run before says nothing about the next."""
@@ -105,6 +112,20 @@ class Anchor:
             return 0
         least, other = self._least[0], self._least[-1]
         return other if self._count >= ENOUGH and other - least > DEADBAND_US else least
+
+    def may_repeat(self, start_us: int, newest_us: int, offset_us: int, now_us: int) -> bool:
+        """
+        Whether media of `start_us` to `newest_us`, once dated by `offset_us`, comes from a buffer: as a burst, and now.
+
+        A film that is played in a loop comes as fast as time goes by, or later than it did.
+        """
+        if self.first_us is None:
+            return False
+        elapsed_us = now_us - self.first_us + BUFFER_US
+        if (newest_us - start_us) * RACING[1] <= elapsed_us * RACING[0]:
+            return False
+        late_us = self.offset_us - offset_us
+        return -SLACK_US <= late_us <= self.first_us - self._before_arrival_us + ASTRAY_US
 
     def continued(self, start_us: int, floor_us: int, now_us: int) -> MediaClock | None:
         """The clock of the run before, if it holds for a run that begins at media time `start_us`."""

@@ -8,6 +8,7 @@ jump are reported, so that the segmenter can end what it is building.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 from flussdvr.errors import FormatError
@@ -22,6 +23,9 @@ ALONE_FRAMES = 5
 """The last picture that is shown is no further behind the one before it: so many B pictures may be missing."""
 SLOW_GAP_FRAMES = SLOW_SAMPLES
 """... unless the track has been that slow before: this many of its usual sample durations."""
+
+APART_US = 60_000_000
+"""Tracks of one source whose media times differ by more than this at one arrival have no common time."""
 
 _FRAME_SAMPLES = {Codec.AAC: 1024, Codec.MP3: 1152, Codec.MP2: 1152, Codec.AC3: 1536, Codec.EAC3: 1536, Codec.OPUS: 960}
 
@@ -51,6 +55,10 @@ class Lane:
         """UTC ticks where the track's next fragment must begin so that it touches the one before."""
         self.paced = False
         """Whether `usual_duration` was seen, and not just declared."""
+        self.offset_us: int | None = None
+        """Arrival minus media time of the newest sample; `None` before the first."""
+        self._base = 0
+        """What is added to the source's own times, in ticks: see `move`."""
         self._last_dts: int | None = None
         timescale = track.timescale
         if track.is_video:
@@ -69,6 +77,26 @@ class Lane:
         self.pending_bytes = 0
         self.mapped_next = None
         self._last_dts = None
+
+    def moved(self, sample: Sample) -> Sample:
+        """`sample` at the lane's own time."""
+        return replace(sample, dts=sample.dts + self._base) if self._base else sample
+
+    def move(self, us: int) -> None:
+        """The source's times of this track are `us` behind those of its others: so much is added, from now on."""
+        ticks = us * self.track.timescale // 1_000_000
+        self._base += ticks
+        for sample in self.pending:
+            sample.dts += ticks
+        if self._last_dts is not None:
+            self._last_dts += ticks
+        if self.offset_us is not None:
+            self.offset_us -= us
+
+    def follow(self, before: Lane) -> None:
+        """Go on where `before` was: the same track, in another set of tracks."""
+        self.stamps, self.usual_duration = before.stamps, before.usual_duration
+        self.offset_us, self._base = before.offset_us, before._base
 
     def put(self, sample: Sample) -> Verdict:
         """Take `sample`, or say why not."""
@@ -176,3 +204,18 @@ class Lane:
                 break
             count += 1
         return count
+
+
+def move_together(lane: Lane, leader: Lane) -> bool:
+    """
+    Whether the times of `lane` had to be moved to those of `leader`, as they have nothing in common.
+
+    The same arrival is the same instant then: an encoder has restarted the time of one of its tracks.
+    """
+    if lane is leader or lane.offset_us is None or leader.offset_us is None:
+        return False
+    apart_us = lane.offset_us - leader.offset_us
+    if abs(apart_us) <= APART_US:
+        return False
+    lane.move(apart_us)
+    return True

@@ -27,7 +27,8 @@ from flussdvr.formats.fmp4 import Run, write_fragment
 from flussdvr.live.anchor import Anchor
 from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
 from flussdvr.live.fragment import LiveFragment
-from flussdvr.live.lane import Lane, Verdict
+from flussdvr.live.lane import Lane, Verdict, move_together
+from flussdvr.live.repeats import Repeats
 from flussdvr.live.track_change import TOLD_US, TrackChange, TrackChanges, plan_change
 from flussdvr.media import LeftOut, Sample, Track
 from flussdvr.timeline import to_ms
@@ -55,6 +56,8 @@ TOUCH = 500
 TOO_OFTEN = "the tracks of its source change too often, it comes and goes"
 NO_KEY_FRAME = "no key frame came for so long that not all of it could wait for one"
 SOURCE_ENDED = "its source ended before the next key frame"
+TWICE_US = 60_000_000
+"""A source whose own clock says that what it sends is recorded already is believed up to here."""
 STEP_US = 1_000_000
 """A source that corrects its own statement of UTC by more than this has stepped its clock."""
 
@@ -95,13 +98,12 @@ class Segmenter:
         self._now_us = 0
         self._before_us = 0
         self._anchor = Anchor()
+        self._repeats = Repeats()
         self._shift_us = 0
         """UTC is later by so much than the clock says: from the next sync sample on."""
         self._shift_since_us = 0
         self._stepped = False
         """That is because the server's clock has stepped, not because the source's was misjudged."""
-        self._new_source = True
-        """Nothing of the present source has been dated: only its own clock could say that it sends something again."""
         self._skipping = False
         """What would be dated before the end of what is recorded is left out."""
         self._stated_offset_us: int | None = None
@@ -194,7 +196,7 @@ class Segmenter:
         self._stop("tracks_changed", keep_clock=True)
         for key, before in kept.items():
             lane = change.lanes[key]
-            lane.stamps, lane.usual_duration = before.stamps, before.usual_duration
+            lane.follow(before)
             for sample in pending[key]:
                 lane.put(sample)
         self._lanes, self._source_tracks = change.lanes, change.tracks
@@ -202,6 +204,9 @@ class Segmenter:
         if change.dropped:
             self._leave_out(change, change.dropped, NO_KEY_FRAME)
         self._changes.note(self._now_us)
+        leader = next((self._lanes[key] for key in change.kept if self._lanes[key].pending), None)
+        for lane in self._lanes.values():
+            move_together(lane, leader or lane)
         self._switched = True
         self._begin(patient=False)
         self._switched = False
@@ -221,7 +226,7 @@ class Segmenter:
         if self._change is not None:
             if self._changes.is_overdue(self._change, now_ms * 1000):
                 self._switch(flush=True)
-            elif self._change.hold(track_id, samples):
+            elif self._change.hold(track_id, samples, now_ms * 1000):
                 return
         lane = self._lanes.get(track_id)
         if lane is None or not samples:
@@ -246,24 +251,33 @@ class Segmenter:
         """Take samples up to a jump of the track; those from there on are returned, or taken too with `follow`."""
         newest: int | None = None
         left: Sequence[Sample] = ()
-        for index, sample in enumerate(samples):
+        for index, given in enumerate(samples):
+            sample = lane.moved(given)
+            first = lane.newest_us is None
             verdict = lane.put(sample)
             if verdict is Verdict.JUMP:
                 if not follow:
                     left = samples[index:]
                     break
                 self._jump(lane, sample, now_us)
-                newest = None
+                newest, first = None, True
                 verdict = lane.put(sample)
-            if verdict is Verdict.TAKEN:
-                newest = sample.pts if newest is None else max(newest, sample.pts)
-            else:
+            if verdict is not Verdict.TAKEN:
                 self.late_samples += 1
+                continue
+            lane.offset_us = now_us - lane.media_us(sample.dts)
+            if first:
+                move_together(lane, self._reference or self._running(lane))
+            newest = sample.pts if newest is None else max(newest, sample.pts)
         # Nothing can be shown before it was seen: the sample with the latest presentation time has travelled least.
         if newest is not None:
             self._arrived(lane.media_us(newest), now_us)
         self._work(now_us)
         return left
+
+    def _running(self, lane: Lane) -> Lane:
+        """A lane that has brought something since the last run ended, other than `lane` if there is one."""
+        return next((one for one in self._lanes.values() if one is not lane and one.newest_us is not None), lane)
 
     def _all_jumped(self, now_us: int) -> bool:
         """Whether every track that brings anything has jumped, or has had the time to."""
@@ -335,7 +349,6 @@ class Segmenter:
             self._anchor.remember(self.clock, self._now_us)
         self._adopt()
         self._stop(reason)
-        self._new_source = True
 
     def _adopt(self) -> None:
         """The source is gone, and a set of tracks still waited for its turn: it has none to wait for."""
@@ -395,13 +408,12 @@ class Segmenter:
         else:
             return
         start_us = reference.media_us(start.pts)
-        self._date(start_us)
+        self._date(reference, start_us)
         if self._skipping:
             return
         for lane in audio:
             if lane is not reference and not self._switched:
                 self._drop_old(lane, start_us)
-        self._new_source = False
         self._reference = reference
         used = [lane for lane in self._lanes.values() if lane is reference or lane in audio]
         if reference.track.is_video:
@@ -420,23 +432,27 @@ class Segmenter:
         waited_us = audio.media_us(audio.pending[-1].dts - audio.pending[0].dts)
         return waited_us > (SLOW_VIDEO_US if video.stamps.waiting else SYNC_WAIT_US)
 
-    def _date(self, start_us: int) -> None:
+    def _date(self, reference: Lane, start_us: int) -> None:
         """Find the UTC of a run that begins at media time `start_us`."""
         floor_us = self._floor_us
-        guessed = False
+        told = True
         if self._stated_offset_us is not None:
             self.clock.anchor(0, self._stated_offset_us, exact=True)
         elif not self.clock.anchored:
             kept = self._anchor.continued(start_us, floor_us, self._now_us)
+            before_us = self._repeats.find(reference)
+            newest_us = reference.newest_us or start_us
             if kept is not None:
                 self.clock = kept
+            elif before_us is not None and self._anchor.may_repeat(start_us, newest_us, before_us, self._now_us):
+                self.clock.anchor(0, before_us)
             else:
                 self.clock.anchor(0, self._anchor.offset_us)
-                guessed = self._new_source
+                told = False  # but guessed from the arrival: that says nothing about what is recorded
         self.clock.begin(start_us)
         self._anchor.forget()
         ahead_us = floor_us - self.clock.utc_us(start_us)
-        if ahead_us > EARLY_US and floor_us <= self._now_us and not guessed:
+        if EARLY_US < ahead_us <= TWICE_US and floor_us <= self._now_us and told:
             self._skipping = True  # its own clock says that it is recorded already: sent once more, out of a buffer
         elif ahead_us > 0:
             self.clock.anchor(start_us, floor_us, exact=self.clock.exact)
@@ -490,6 +506,7 @@ class Segmenter:
 
     def _stop(self, reason: str, keep_clock: bool = False) -> None:
         self._restart_lanes()
+        self._anchor.ended(self._now_us)
         if not keep_clock:
             self.clock = MediaClock()
             self._stated_offset_us = None
@@ -594,6 +611,7 @@ class Segmenter:
         reference = self._reference
         assert reference is not None
         first = reference.pending[0]
+        self._repeats.note(reference, first, self.clock.offset_us(reference.media_us(first.dts)))
         if first.sync:
             self._shift = first.cto
         show_us = reference.media_us(end_dts + end_shift)

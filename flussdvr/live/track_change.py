@@ -50,7 +50,7 @@ class TrackChange:
     since_us: int
     dropped: int = 0
 
-    def hold(self, track_id: int, samples: Sequence[Sample]) -> bool:
+    def hold(self, track_id: int, samples: Sequence[Sample], now_us: int) -> bool:
         """Keep what a new track brings until the set begins; False: it is none of the new ones."""
         lane = self.lanes.get(track_id)
         if lane is None or track_id in self.kept:
@@ -60,6 +60,7 @@ class TrackChange:
                 self.dropped += len(lane.pending)
                 lane.restart()
                 lane.put(sample)
+            lane.offset_us = now_us - lane.media_us(sample.dts)
         while lane.pending_bytes > HELD_BYTES:
             self.dropped += len(lane.take(max(1, len(lane.pending) // 8)))
         return True
@@ -72,7 +73,7 @@ class TrackChange:
                 continue
             if not _goes_on(lane.track, mine.track, any_id=True):
                 continue
-            mine.stamps, mine.usual_duration = lane.stamps, lane.usual_duration
+            mine.follow(lane)
             for sample in lane.take(len(lane.pending)):
                 mine.put(sample)
 
