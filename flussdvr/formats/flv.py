@@ -6,7 +6,8 @@ FLV and RTMP media to samples.
     onMetaData --------------------> which tracks to expect, frame rate
 
 Nothing declares the tracks beforehand. `onMetaData` mostly says which there will be; without it both are awaited for
-`PROBE_MS` of media, which is held back meanwhile. A track that comes later than that is a change of tracks.
+`PROBE_MS` of media, which is held back meanwhile. A track that comes later than that is a change of tracks. Enhanced
+RTMP has several tracks of a kind, by number: publishers configure them all in front of the first picture.
 
 Adobe Flash Video File Format 10.1 Annex E, Enhanced RTMP v2.
 """
@@ -14,11 +15,19 @@ Adobe Flash Video File Format 10.1 Annex E, Enhanced RTMP v2.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import amf0
 from flussdvr.formats.flv_audio import AudioTrack
-from flussdvr.formats.flv_tag import PacketType, UnsupportedCodec, other_tracks, parse_audio, parse_video
+from flussdvr.formats.flv_tag import (
+    AudioPacket,
+    PacketType,
+    UnsupportedCodec,
+    VideoPacket,
+    parse_audio,
+    parse_video,
+)
 from flussdvr.formats.flv_time import frame_rate_of
 from flussdvr.formats.flv_video import VideoTrack
 from flussdvr.media import (
@@ -36,6 +45,8 @@ __all__ = ["AUDIO_TRACK_ID", "VIDEO_TRACK_ID", "FlvDemuxer"]
 
 AUDIO, VIDEO, SCRIPT_DATA = 8, 9, 18
 VIDEO_TRACK_ID, AUDIO_TRACK_ID = 1, 2
+"""Of the tracks with number 0. Those of number 1 are 3 and 4, and so on."""
+TRACKS_MAX = 16
 PROBE_MS = 1500
 MAX_HELD_BYTES = 8 * 1024 * 1024
 MAX_HELD = 2048
@@ -46,13 +57,15 @@ class FlvDemuxer:
     """
     Tags of one source in, media events out.
 
-    Damaged tags are `DataLost`. What is of a codec that is not recorded, or in a track beside the first, is
+    Damaged tags are `DataLost`. What is of a codec that is not recorded, or in a track beyond `TRACKS_MAX`, is
     `TracksLeftOut`, and the rest is recorded.
     """
 
     def __init__(self) -> None:
-        self._video = VideoTrack(VIDEO_TRACK_ID)
-        self._audio = AudioTrack(AUDIO_TRACK_ID)
+        self._videos = {0: VideoTrack(VIDEO_TRACK_ID)}
+        """By the number of the track."""
+        self._audios = {0: AudioTrack(AUDIO_TRACK_ID)}
+        self._rate_hint: Fraction | None = None
         self._expected = {VIDEO, AUDIO}
         self._announced: tuple[Track, ...] = ()
         self._held: list[SamplesReceived] = []
@@ -74,24 +87,32 @@ class FlvDemuxer:
         events: list[MediaEvent] = []
         try:
             if tag_type in (VIDEO, AUDIO):
-                for track in other_tracks(body, tag_type == VIDEO):
-                    name = f"{'video' if tag_type == VIDEO else 'audio'} track {track}"
-                    events += self._leave_out(name, "only track 0 of RTMP is")
-            if tag_type == VIDEO:
-                events += self._feed_video(timestamp, body)
-            elif tag_type == AUDIO:
-                events += self._feed_audio(timestamp, body)
+                for packet in parse_video(body) if tag_type == VIDEO else parse_audio(body):
+                    events += self._feed(tag_type, timestamp, packet)
             elif tag_type == SCRIPT_DATA:
                 self._read_metadata(body)
-        except UnsupportedCodec as error:
-            events += self._unsupported(tag_type, timestamp, error)
         except FormatError as error:
             events.append(DataLost(str(error), 1))
         self._give_up(timestamp)
         return events
 
+    def _feed(
+        self, tag_type: int, timestamp: int, packet: VideoPacket | AudioPacket | UnsupportedCodec
+    ) -> list[MediaEvent]:
+        """One track's part of a tag; what is damaged in it does not stop the other tracks."""
+        try:
+            if isinstance(packet, UnsupportedCodec):
+                return self._unsupported(tag_type, timestamp, packet)
+            if isinstance(packet, VideoPacket):
+                return self._feed_video(timestamp, packet)
+            return self._feed_audio(timestamp, packet)
+        except FormatError as error:
+            return [DataLost(str(error), 1)]
+
     def _unsupported(self, tag_type: int, timestamp: int, error: UnsupportedCodec) -> list[MediaEvent]:
         """Better a recording without sound, or without pictures, than none."""
+        if error.track:
+            return self._leave_out(f"{error.what} in track {error.track}", error.advice)
         self._expected.discard(tag_type)
         if tag_type == VIDEO and self._refused is None:
             self._refused, self._refused_at = error, timestamp
@@ -112,29 +133,37 @@ class FlvDemuxer:
         """What is still held back when the source ends."""
         return self._announce() if self._held else []
 
-    def _feed_video(self, timestamp: int, body: bytes) -> list[MediaEvent]:
-        packet = parse_video(body)
-        if packet is None:
-            return []
+    def _feed_video(self, timestamp: int, packet: VideoPacket) -> list[MediaEvent]:
+        half = self._videos.get(packet.track)
+        if half is None:
+            if self._full():
+                return self._leave_out(f"video track {packet.track}", f"only {TRACKS_MAX} tracks are")
+            half = self._videos[packet.track] = VideoTrack(VIDEO_TRACK_ID + 2 * packet.track)
+            half.hint_frame_rate(self._rate_hint)
         if packet.type == PacketType.SEQUENCE_START:
-            self._video.configure(packet.codec, packet.data)
+            half.configure(packet.codec, packet.data)
             return self._tracks_known(timestamp)
         if packet.type != PacketType.CODED_FRAMES:
             return []
-        sample = self._video.sample(packet, timestamp)
-        losses: list[MediaEvent] = [DataLost(reason, count) for reason, count in self._video.take_losses().items()]
-        return losses + self._samples(VIDEO_TRACK_ID, [sample] if sample else [], timestamp)
+        sample = half.sample(packet, timestamp)
+        losses: list[MediaEvent] = [DataLost(reason, count) for reason, count in half.take_losses().items()]
+        return losses + self._samples(half.id, [sample] if sample else [], timestamp)
 
-    def _feed_audio(self, timestamp: int, body: bytes) -> list[MediaEvent]:
-        packet = parse_audio(body)
-        if packet is None:
-            return []
+    def _feed_audio(self, timestamp: int, packet: AudioPacket) -> list[MediaEvent]:
+        half = self._audios.get(packet.track)
+        if half is None:
+            if self._full():
+                return self._leave_out(f"audio track {packet.track}", f"only {TRACKS_MAX} tracks are")
+            half = self._audios[packet.track] = AudioTrack(AUDIO_TRACK_ID + 2 * packet.track)
         if packet.type == PacketType.SEQUENCE_START:
-            self._audio.configure(packet.codec, packet.data)
+            half.configure(packet.codec, packet.data)
             return self._tracks_known(timestamp)
         if packet.type != PacketType.CODED_FRAMES:
             return []
-        return self._samples(AUDIO_TRACK_ID, self._audio.samples(packet, timestamp), timestamp)
+        return self._samples(half.id, half.samples(packet, timestamp), timestamp)
+
+    def _full(self) -> bool:
+        return len(self._videos) + len(self._audios) >= TRACKS_MAX
 
     def _read_metadata(self, body: bytes) -> None:
         values = amf0.decode(body)
@@ -146,12 +175,16 @@ class FlvDemuxer:
         }
         self._expected = named or self._expected
         rate = metadata.get("framerate")
-        self._video.hint_frame_rate(frame_rate_of(rate) if isinstance(rate, float) else None)
+        self._rate_hint = frame_rate_of(rate) if isinstance(rate, float) else None
+        for half in self._videos.values():
+            half.hint_frame_rate(self._rate_hint)
 
     # tracks
 
     def _tracks(self) -> tuple[Track, ...]:
-        return tuple(half.track for half in (self._video, self._audio) if half.track is not None)
+        videos = [self._videos[number].track for number in sorted(self._videos)]
+        audios = [self._audios[number].track for number in sorted(self._audios)]
+        return tuple(track for track in (*videos, *audios) if track is not None)
 
     def _samples(self, track_id: int, samples: list[Sample], timestamp: int) -> list[MediaEvent]:
         """The samples, behind the tracks if these are new, or nothing while the tracks are awaited."""
@@ -169,11 +202,16 @@ class FlvDemuxer:
         return []
 
     def _complete(self, timestamp: int) -> bool:
-        have = {kind for kind, half in ((VIDEO, self._video), (AUDIO, self._audio)) if half.track is not None}
+        if not self._held:
+            return False  # publishers configure one track after the other
+        tracks = self._tracks()
+        have = {VIDEO if track.is_video else AUDIO for track in tracks}
+        # Of further ones something has been heard. The first of a kind is expected, or it is not.
+        silent = any(half.track is None for halves in (self._videos, self._audios) for n, half in halves.items() if n)
         # From the first sample on: a configuration may come with another time, as FFmpeg's do.
         waited = self._first_timestamp is not None and not 0 <= timestamp - self._first_timestamp < PROBE_MS
         full = self._held_bytes > MAX_HELD_BYTES or len(self._held) > MAX_HELD
-        return bool(have) and (have >= self._expected or waited or full)
+        return bool(have) and ((have >= self._expected and not silent) or waited or full)
 
     def _announce(self) -> list[MediaEvent]:
         events: list[MediaEvent] = []

@@ -29,7 +29,7 @@ class AudioTrack:
 
     def __init__(self, track_id: int) -> None:
         self.track: Track | None = None
-        self._id = track_id
+        self.id = track_id
         self._frame_length = 0
         self._shape: tuple[object, ...] = ()
         self._clock = AudioClock(1)
@@ -101,7 +101,7 @@ class AudioTrack:
         self._shape = shape
         if self.track is None or self.track.timescale != rate:
             self._clock = AudioClock(rate)
-        self.track = Track(self._id, codec, rate, config, channels=channels, sample_rate=rate)
+        self.track = Track(self.id, codec, rate, config, channels=channels, sample_rate=rate)
 
 
 def _whole(frames: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -26,12 +26,13 @@ __all__ = ["AudioPacket", "PacketType", "UnsupportedCodec", "VideoPacket", "pars
 
 
 class UnsupportedCodec(FormatError):
-    """Well-formed, and not something that is recorded: `what` it is, and what to send instead."""
+    """Well-formed, and not something that is recorded: `what` it is, what to send instead, and the track's number."""
 
-    def __init__(self, what: str, advice: str) -> None:
+    def __init__(self, what: str, advice: str, track: int = 0) -> None:
         super().__init__(f"{what} is not supported: {advice}")
         self.what = what
         self.advice = advice
+        self.track = track
 
 
 class PacketType(IntEnum):
@@ -49,22 +50,27 @@ class PacketType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class VideoPacket:
-    """`composition` in milliseconds; `data` is a configuration record or a picture with NAL unit lengths."""
+    """
+    `composition` in milliseconds; `data` is a configuration record or a picture with NAL unit lengths. `track`: the
+    number of the track, 0 for a tag that has only one.
+    """
 
     codec: Codec
     type: int
     key: bool
     composition: int
     data: bytes
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AudioPacket:
-    """`data` is an AudioSpecificConfig or one or more frames."""
+    """`data` is an AudioSpecificConfig or one or more frames; `track` as in `VideoPacket`."""
 
     codec: Codec
     type: int
     data: bytes
+    track: int = 0
 
 
 KEY_FRAME, GENERATED_KEY_FRAME, COMMAND_FRAME = 1, 4, 5
@@ -88,55 +94,61 @@ AUDIO_NAMES = {0: "PCM", 1: "ADPCM", 3: "PCM", 4: "Nellymoser", 5: "Nellymoser",
 }
 
 
-def parse_video(body: bytes) -> VideoPacket | None:
-    """The picture or configuration of track 0; None if the tag has none. Raises `FormatError`, `UnsupportedCodec`."""
+def parse_video(body: bytes) -> Iterator[VideoPacket | UnsupportedCodec]:
+    """
+    The pictures and configurations in a tag, one for each of its tracks. Raises `FormatError` where it is damaged.
+
+    A track that is not recorded gives the reason, so that it does not stop those behind it.
+    """
     frame_type = body[0] >> 4 & 7
     key = frame_type in (KEY_FRAME, GENERATED_KEY_FRAME)
     if body[0] & 0x80:
-        return _parse_ex_video(body, frame_type, key)
-    if frame_type == COMMAND_FRAME:
-        return None
-    codec = VIDEO_CODECS.get(body[0] & 15)
-    if codec is None:
-        name = VIDEO_NAMES.get(body[0] & 15, f"codec {body[0] & 15}")
-        raise UnsupportedCodec(f"{name} video", f"send {VIDEO_CHOICE}")
-    _need(body, 5)
-    return VideoPacket(codec, body[1], key, _signed24(body, 2), body[5:])
+        yield from _parse_ex_video(body, frame_type, key)
+    elif frame_type != COMMAND_FRAME:
+        codec = VIDEO_CODECS.get(body[0] & 15)
+        if codec is None:
+            name = VIDEO_NAMES.get(body[0] & 15, f"codec {body[0] & 15}")
+            yield UnsupportedCodec(f"{name} video", f"send {VIDEO_CHOICE}")
+            return
+        _need(body, 5)
+        yield VideoPacket(codec, body[1], key, _signed24(body, 2), body[5:])
 
 
-def _parse_ex_video(body: bytes, frame_type: int, key: bool) -> VideoPacket | None:
-    for packet_type, fourcc, data in _ex_packets(body, body[0] & 15, PacketType.MULTITRACK_VIDEO):
+def _parse_ex_video(body: bytes, frame_type: int, key: bool) -> Iterator[VideoPacket | UnsupportedCodec]:
+    for track, packet_type, fourcc, data in _tracks(body, body[0] & 15, PacketType.MULTITRACK_VIDEO):
         if packet_type == PacketType.METADATA or frame_type == COMMAND_FRAME:
             continue
         codec = VIDEO_FOURCCS.get(fourcc)
         if codec is None:
-            raise UnsupportedCodec(f"{_shown(fourcc)} video", f"send {VIDEO_CHOICE}")
-        if packet_type == PacketType.CODED_FRAMES and codec in COMPOSED:
+            yield UnsupportedCodec(f"{_shown(fourcc)} video", f"send {VIDEO_CHOICE}", track)
+        elif packet_type == PacketType.CODED_FRAMES and codec in COMPOSED:
             _need(data, 3)
-            return VideoPacket(codec, PacketType.CODED_FRAMES, key, _signed24(data, 0), data[3:])
-        if packet_type == PacketType.CODED_FRAMES_X:
-            return VideoPacket(codec, PacketType.CODED_FRAMES, key, 0, data)
-        return VideoPacket(codec, packet_type, key, 0, data)
-    return None
+            yield VideoPacket(codec, PacketType.CODED_FRAMES, key, _signed24(data, 0), data[3:], track)
+        elif packet_type == PacketType.CODED_FRAMES_X:
+            yield VideoPacket(codec, PacketType.CODED_FRAMES, key, 0, data, track)
+        else:
+            yield VideoPacket(codec, packet_type, key, 0, data, track)
 
 
-def parse_audio(body: bytes) -> AudioPacket | None:
-    """The frames or configuration of track 0; None if the tag has none. Raises `FormatError`, `UnsupportedCodec`."""
+def parse_audio(body: bytes) -> Iterator[AudioPacket | UnsupportedCodec]:
+    """The frames and configurations in a tag, as `parse_video`. Raises `FormatError`."""
     sound_format = body[0] >> 4
     if sound_format == EX_AUDIO:
-        for packet_type, fourcc, data in _ex_packets(body, body[0] & 15, PacketType.MULTITRACK_AUDIO):
-            if fourcc not in AUDIO_FOURCCS:
-                raise UnsupportedCodec(f"{_shown(fourcc)} audio", f"send {AUDIO_CHOICE}")
-            return AudioPacket(AUDIO_FOURCCS[fourcc], packet_type, data)
-        return None
+        for track, packet_type, fourcc, data in _tracks(body, body[0] & 15, PacketType.MULTITRACK_AUDIO):
+            if fourcc in AUDIO_FOURCCS:
+                yield AudioPacket(AUDIO_FOURCCS[fourcc], packet_type, data, track)
+            else:
+                yield UnsupportedCodec(f"{_shown(fourcc)} audio", f"send {AUDIO_CHOICE}", track)
+        return
     codec = AUDIO_CODECS.get(sound_format)
     if codec is None:
         name = AUDIO_NAMES.get(sound_format, f"format {sound_format}")
-        raise UnsupportedCodec(f"{name} audio", f"send {AUDIO_CHOICE}")
-    if codec is Codec.AAC:
+        yield UnsupportedCodec(f"{name} audio", f"send {AUDIO_CHOICE}")
+    elif codec is Codec.AAC:
         _need(body, 2)
-        return AudioPacket(codec, body[1], body[2:])
-    return AudioPacket(codec, PacketType.CODED_FRAMES, body[1:])
+        yield AudioPacket(codec, body[1], body[2:])
+    else:
+        yield AudioPacket(codec, PacketType.CODED_FRAMES, body[1:])
 
 
 def _tracks(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[int, int, bytes, bytes]]:
@@ -182,20 +194,6 @@ def _tracks(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[in
         _need(body, end)
         yield track_id, packet_type, fourcc, body[position:end]
         position = end
-
-
-def other_tracks(body: bytes, is_video: bool) -> list[int]:
-    """Track ids but 0 in an enhanced tag; raises `FormatError`."""
-    enhanced = body[0] & 0x80 if is_video else body[0] >> 4 == EX_AUDIO
-    multitrack = PacketType.MULTITRACK_VIDEO if is_video else PacketType.MULTITRACK_AUDIO
-    if not enhanced or body[0] & 15 not in (multitrack, PacketType.MOD_EX):
-        return []
-    return [track for track, *_ in _tracks(body, body[0] & 15, multitrack) if track]
-
-
-def _ex_packets(body: bytes, packet_type: int, multitrack: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """(packet type, FourCC, data) of each track 0 in an enhanced tag."""
-    return ((kind, fourcc, data) for track, kind, fourcc, data in _tracks(body, packet_type, multitrack) if not track)
 
 
 def _need(body: bytes, size: int) -> None:

@@ -31,7 +31,7 @@ class VideoTrack:
 
     def __init__(self, track_id: int) -> None:
         self.track: Track | None = None
-        self._id = track_id
+        self.id = track_id
         self._length_size = 4
         self._reader: PictureReader | None = None
         """Of H.264 and H.265."""
@@ -116,7 +116,7 @@ class VideoTrack:
             return
         if self._hint != self._clock.frame_rate:
             self._clock = VideoClock(self._hint)
-        self.track = Track(self._id, codec, VIDEO_TIMESCALE, config, width=width, height=height, frame_rate=self._hint)
+        self.track = Track(self.id, codec, VIDEO_TIMESCALE, config, width=width, height=height, frame_rate=self._hint)
 
     def _from_annexb(self, packet: VideoPacket) -> bytes:
         """A picture with start codes where lengths belong, as some encoders send; it may bring its parameter sets."""
@@ -165,7 +165,7 @@ class VideoTrack:
             vps, sps, pps = sets
             h265.build_hvcc(vps, sps, pps)
         if self._reader is None or self._reader.codec is not codec:
-            self._reader = PictureReader(codec, self._id, VIDEO_TIMESCALE)
+            self._reader = PictureReader(codec, self.id, VIDEO_TIMESCALE)
         self._reader.configure(sets, self._hint)
         self._take_track()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +17,7 @@ from oracle import audio, packets, remux, video
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import amf0, h264
-from flussdvr.formats.flv import AUDIO_TRACK_ID, PROBE_MS, VIDEO_TRACK_ID, FlvDemuxer
+from flussdvr.formats.flv import AUDIO_TRACK_ID, PROBE_MS, TRACKS_MAX, VIDEO_TRACK_ID, FlvDemuxer
 from flussdvr.formats.flv_tag import AudioPacket, UnsupportedCodec, VideoPacket, parse_audio, parse_video
 from flussdvr.formats.nal import split_lengths
 from flussdvr.media import (
@@ -138,7 +142,8 @@ def test_both_tracks_are_awaited() -> None:
 def test_metadata_says_when_there_is_only_one() -> None:
     demuxer = FlvDemuxer()
     demuxer.feed_tag(*metadata(videocodecid=7.0))
-    assert len(tracks_of(demuxer.feed_tag(*h264_config()))) == 1
+    demuxer.feed_tag(*h264_config())
+    assert len(tracks_of(demuxer.feed_tag(*h264_frame()))) == 1
 
 
 def test_without_metadata_a_lone_track_is_announced_after_a_while() -> None:
@@ -265,7 +270,7 @@ def test_damage_is_counted(item: tuple[int, int, bytes]) -> None:
 
 def test_a_damaged_picture_does_not_stop_the_rest() -> None:
     events = demuxed([h264_config(), AAC_SEQUENCE, h264_frame(0, b"\0\0\0\x09a"), h264_frame(40)])
-    assert [type(event) for event in events] == [TracksChanged, DataLost, SamplesReceived]
+    assert [type(event) for event in events] == [DataLost, TracksChanged, SamplesReceived]
 
 
 def test_sound_that_is_not_recorded_is_said_once_and_not_awaited() -> None:
@@ -303,17 +308,95 @@ def test_sound_is_recorded_where_the_video_cannot_be() -> None:
     assert [track.codec for track in tracks] == [Codec.AAC]
 
 
-def test_further_tracks_are_named() -> None:
+@lru_cache
+def several(sounds: tuple[str, ...], pictures: int = 1) -> bytes:
+    """An FLV file of enhanced RTMP's tracks, two seconds, as FFmpeg writes it."""
+    out = io.BytesIO()
+    with av.open(out, "w", "flv") as file:
+        options = {"preset": "ultrafast", "x264-params": "log-level=none"}
+        videos = [file.add_stream("libx264", rate=25, options=options) for _ in range(pictures)]
+        for number, stream in enumerate(videos):
+            stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64 << number, 64 << number, "yuv420p", 10
+        audios = [file.add_stream(name, rate=48000, layout="stereo") for name in sounds]
+        done = [0] * len(audios)
+        for picture in range(50):
+            for stream in videos:
+                image = np.full((stream.height, stream.width, 3), picture, np.uint8)
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+            for number, sound in enumerate(audios):
+                while done[number] < (picture + 1) * 1920:
+                    frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+                    frame.sample_rate, frame.pts = 48000, done[number]
+                    done[number] += 1024
+                    file.mux(sound.encode(frame))
+        for stream in (*videos, *audios):
+            file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sounds", "pictures"), [(("aac", "aac"), 1), (("aac", "ac3", "aac"), 1), (("aac",), 2), (("aac", "aac"), 3)]
+)
+def test_every_track_is_recorded(sounds: tuple[str, ...], pictures: int) -> None:
+    file = several(sounds, pictures)
+    with av.open(io.BytesIO(file), format="flv") as read:
+        expected: dict[tuple[str, int], list[bytes]] = {}
+        order: dict[int, tuple[str, int]] = {}
+        for stream in read.streams:
+            order[stream.index] = stream.type, sum(kind == stream.type for kind, _ in order.values())
+        for packet in read.demux():
+            if packet.size:
+                expected.setdefault(order[packet.stream.index], []).append(bytes(packet))
+    events = demuxed(tags(file))
+    assert not [event for event in events if isinstance(event, DataLost | TracksLeftOut)]
+    tracks = tracks_of(events)[-1]
+    assert [track.is_video for track in tracks] == [True] * pictures + [False] * len(sounds)
+    assert [track.width for track in tracks[:pictures]] == [64 << number for number in range(pictures)]
+    assert len({track.id for track in tracks}) == pictures + len(sounds)
+    first = next(index for index, event in enumerate(events) if isinstance(event, SamplesReceived))
+    assert tracks_of(events[first:]) == [], "all are known in front of the first sample"
+    found = {track.id: [sample.data for sample in samples_of(events, track.id)] for track in tracks}
+    assert [len(found[track.id]) for track in tracks[:pictures]] == [50] * pictures
+    numbers = {"video": iter(tracks[:pictures]), "audio": iter(tracks[pictures:])}
+    for (kind, _), frames in sorted(expected.items(), key=lambda item: item[0][1]):
+        assert found[next(numbers[kind]).id] == frames
+
+
+def test_a_track_that_is_not_recorded_does_not_stop_those_behind_it() -> None:
+    body = b"\x95\x20fLaC\x01\0\0\x01xmp4a\x02\0\0\x02" + AAC_CONFIG  # sequence starts, each with its codec
     demuxer = FlvDemuxer()
-    body = b"\x95\x01mp4a\x02" + b"\x11\x90"  # one track, of id 2
-    (told,) = demuxer.feed_tag(8, 0, body)
-    assert told == TracksLeftOut((LeftOut("audio track 2", "only track 0 of RTMP is"),))
-    assert demuxer.feed_tag(8, 20, body) == []
+    events = [event for item in (AAC_SEQUENCE, (8, 0, body)) for event in demuxer.feed_tag(*item)]
+    assert TracksLeftOut((LeftOut("fLaC audio in track 1", "send AAC, MP3, AC-3, E-AC-3 or Opus"),)) in events
+    events += [event for at in (0, PROBE_MS) for event in demuxer.feed_tag(*aac_frame(at))]
+    assert [track.codec for track in tracks_of(events)[-1]] == [Codec.AAC, Codec.AAC]
+
+
+def test_damage_in_one_track_does_not_stop_those_behind_it() -> None:
+    body = b"\x95\x10mp4a\x01\0\0\x01\xff\x02\0\0\x02" + AAC_CONFIG
+    demuxer = FlvDemuxer()
+    events = [event for item in (AAC_SEQUENCE, (8, 0, body), aac_frame(0)) for event in demuxer.feed_tag(*item)]
+    events += demuxer.feed_tag(*aac_frame(PROBE_MS))
+    assert [track.id for track in tracks_of(events)[-1]] == [AUDIO_TRACK_ID, AUDIO_TRACK_ID + 4]
+    assert len([event for event in events if isinstance(event, DataLost)]) == 1
+
+
+def test_the_number_of_tracks_is_bounded_and_the_rest_named() -> None:
+    demuxer = FlvDemuxer()
+    events = [
+        event
+        for track in range(256)
+        for event in demuxer.feed_tag(8, 0, b"\x95\x00mp4a" + bytes((track,)) + AAC_CONFIG)
+    ]
+    events += demuxer.feed_tag(*aac_frame(0)) + demuxer.feed_tag(*aac_frame(PROBE_MS))
+    assert len(tracks_of(events)[-1]) == TRACKS_MAX - 1, "one place is kept for video"
+    told = [event for event in events if isinstance(event, TracksLeftOut)][-1].left_out
+    assert told[0] == LeftOut(f"audio track {TRACKS_MAX - 1}", f"only {TRACKS_MAX} tracks are")
+    assert len(told) <= 16
 
 
 # tags: the enhanced forms
 
-VIDEO_ROWS: list[tuple[str, bytes, VideoPacket | None]] = [
+VIDEO_ROWS: list[tuple[str, bytes, VideoPacket | list[VideoPacket] | None]] = [
     ("avc", b"\x17\x01\xff\xff\xfeabc", VideoPacket(Codec.H264, 1, True, -2, b"abc")),
     ("h265 of codec id 12", b"\x2c\x01\0\0\x02abc", VideoPacket(Codec.H265, 1, False, 2, b"abc")),
     ("command", b"\x57\0", None),
@@ -327,36 +410,55 @@ VIDEO_ROWS: list[tuple[str, bytes, VideoPacket | None]] = [
     ("mod ex twice", b"\x97\0\0\x07\0\0\x03hvc1abc", VideoPacket(Codec.H265, 1, True, 0, b"abc")),
     ("long mod ex", b"\x97\xff\x00\x01ab\x03hvc1abc", VideoPacket(Codec.H265, 1, True, 0, b"abc")),
     ("one track", b"\x96\x03hvc1\0abc", VideoPacket(Codec.H265, 1, True, 0, b"abc")),
-    ("another one track", b"\x96\x03hvc1\x01abc", None),
-    ("many", b"\x96\x13hvc1\x01\0\0\x02xx\0\0\0\x03abc", VideoPacket(Codec.H265, 1, True, 0, b"abc")),
-    ("codecs", b"\x96\x23av01\x01\0\0\x02xxavc1\0\0\0\x03abc", VideoPacket(Codec.H264, 1, True, 0, b"abc")),
+    ("another one track", b"\x96\x03hvc1\x01abc", VideoPacket(Codec.H265, 1, True, 0, b"abc", 1)),
+    (
+        "many",
+        b"\x96\x13hvc1\x01\0\0\x02xx\0\0\0\x03abc",
+        [VideoPacket(Codec.H265, 1, True, 0, b"xx", 1), VideoPacket(Codec.H265, 1, True, 0, b"abc")],
+    ),
+    (
+        "codecs",
+        b"\x96\x23av01\x01\0\0\x02xxavc1\0\0\0\x03abc",
+        [VideoPacket(Codec.AV1, 1, True, 0, b"xx", 1), VideoPacket(Codec.H264, 1, True, 0, b"abc")],
+    ),
 ]
-AUDIO_ROWS: list[tuple[str, bytes, AudioPacket | None]] = [
+AUDIO_ROWS: list[tuple[str, bytes, AudioPacket | list[AudioPacket] | None]] = [
     ("aac", b"\xaf\x01abc", AudioPacket(Codec.AAC, 1, b"abc")),
     ("mp3", b"\x2fabc", AudioPacket(Codec.MP3, 1, b"abc")),
     ("mp3 of 8 kHz", b"\xeeabc", AudioPacket(Codec.MP3, 1, b"abc")),
     ("enhanced aac", b"\x90mp4aabc", AudioPacket(Codec.AAC, 0, b"abc")),
     ("enhanced ac3", b"\x91ac-3abc", AudioPacket(Codec.AC3, 1, b"abc")),
-    ("many", b"\x95\x11ec-3\0\0\0\x03abc\x01\0\0\x01x", AudioPacket(Codec.EAC3, 1, b"abc")),
-    ("none", b"\x95\x11ec-3\x01\0\0\x01x", None),
+    (
+        "many",
+        b"\x95\x11ec-3\0\0\0\x03abc\x01\0\0\x01x",
+        [AudioPacket(Codec.EAC3, 1, b"abc"), AudioPacket(Codec.EAC3, 1, b"x", 1)],
+    ),
+    ("another", b"\x95\x11ec-3\x01\0\0\x01x", AudioPacket(Codec.EAC3, 1, b"x", 1)),
 ]
 
 
+T = TypeVar("T")
+
+
+def listed(packet: T | list[T] | None) -> list[T]:
+    return packet if isinstance(packet, list) else [] if packet is None else [packet]
+
+
 @pytest.mark.parametrize(("name", "body", "packet"), VIDEO_ROWS)
-def test_video_tags(name: str, body: bytes, packet: VideoPacket | None) -> None:
-    assert parse_video(body) == packet
+def test_video_tags(name: str, body: bytes, packet: VideoPacket | list[VideoPacket] | None) -> None:
+    assert list(parse_video(body)) == listed(packet)
 
 
 @pytest.mark.parametrize(("name", "body", "packet"), AUDIO_ROWS)
-def test_audio_tags(name: str, body: bytes, packet: AudioPacket | None) -> None:
-    assert parse_audio(body) == packet
+def test_audio_tags(name: str, body: bytes, packet: AudioPacket | list[AudioPacket] | None) -> None:
+    assert list(parse_audio(body)) == listed(packet)
 
 
 @pytest.mark.parametrize("body", [row[1] for row in VIDEO_ROWS])
 def test_truncated_video_tags(body: bytes) -> None:
     for end in range(1, len(body)):
         try:
-            parse_video(body[:end])
+            list(parse_video(body[:end]))
         except FormatError:
             pass
 
