@@ -1,10 +1,10 @@
 """
-`flussdvr`: the operator's tools. They work without the server.
+`flussdvr`: the operator's tools. They work without the server, and `redate` with it.
 
     flussdvr check-config FILE                           is the configuration right, and what does it amount to
     flussdvr reindex ROOT [--state-dir DIR]              rebuild what can be rebuilt from the blobs
     flussdvr fsck ROOT [--repair] [--state-dir DIR]      is the archive whole
-    flussdvr redate ROOT [STREAM] [--by SECONDS]         date anew what was recorded while the clock was wrong
+    flussdvr redate ROOT [STREAM] [--shift SECONDS]      date anew what was recorded while the clock was wrong
     flussdvr rename OLD NEW [--config FILE]              give a stream and its recordings another name
     flussdvr cut ROOT STREAM FROM DURATION OUT.mp4       a window of the archive as one MP4 file
 
@@ -30,6 +30,7 @@ from flussdvr.config.names import stream_name_problem
 from flussdvr.config.overrides import check_neighbours
 from flussdvr.config.values import read_duration
 from flussdvr.errors import DvrError, FormatError
+from flussdvr.running_server import RunningServer
 from flussdvr.timeline import MILLISECOND_DIGITS
 
 DEFAULT_CONFIG = "/etc/flussdvr/flussdvr.conf"
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         about = f"{error.filename}: " if error.filename is not None else ""
         return _fail(f"{about}{error.strerror or error}")
+    except ConfigErrors as error:
+        return _fail(str(error.errors[0]))
     except FormatError as error:
         return _fail(str(error))
     except Exception as error:  # a defect of ours; an operator is not helped by a traceback
@@ -101,18 +104,23 @@ def _parser() -> argparse.ArgumentParser:
         "redate",
         help="date anew what was recorded while the clock was wrong",
         description="Dates anew the recordings under ROOT (of STREAM) that were set aside because the clock was wrong. "
-        "The server must not be running; it finds them at their new place when it starts.",
-        epilog="Example: flussdvr redate /storage cam7 --by=-86400",
+        "A server that uses ROOT does it itself: it is found by its configuration, or told by --server.",
+        epilog="Example: flussdvr redate /storage cam7 --shift=-86400",
     )
     redate.add_argument("root", metavar="ROOT", help="a DVR root, as in the configuration")
     redate.add_argument("stream", metavar="STREAM", nargs="?")
     redate.add_argument("--list", action="store_true", help="only print what is set aside, and by how much it is wrong")
     redate.add_argument(
-        "--by", dest="by_ms", metavar="SECONDS", type=shift_ms, help="what to add to the dates, where it is not known"
+        "--shift", "--by", dest="by_ms", metavar="SECONDS", type=shift_ms, help="what to add to the dates"
+    )
+    redate.add_argument(
+        "--at", dest="at_ms", metavar="TIME", type=utc_ms, help="when the recording that --begin names really began"
     )
     redate.add_argument(
         "--begin", dest="begin_ms", metavar="TIME", type=utc_ms, help="only the recording of STREAM that begins then"
     )
+    redate.add_argument("--server", metavar="URL", help="of the server that uses ROOT: http://USER:PASSWORD@HOST:PORT")
+    redate.add_argument("--config", metavar="FILE", help=f"its configuration; default: {DEFAULT_CONFIG}")
     redate.set_defaults(run=_redate)
 
     fsck = commands.add_parser(
@@ -232,13 +240,44 @@ def _reindex(arguments: argparse.Namespace) -> int:
 
 def _redate(arguments: argparse.Namespace) -> int:
     root = _directory(arguments.root)
-    redating = import_module("flussdvr.archive.redate")
-    if arguments.list:
-        print(redating.list_misdated(os.path.abspath(root)))
-        return 0
     if arguments.begin_ms is not None and arguments.stream is None:
         return _fail("--begin needs STREAM", 2)
-    return _report(redating.redate(root, arguments.stream, arguments.by_ms, arguments.begin_ms))
+    if arguments.at_ms is not None and (arguments.begin_ms is None or arguments.by_ms is not None):
+        return _fail("--at needs --begin, and no --shift", 2)
+    redating, remote = import_module("flussdvr.archive.redate"), import_module("flussdvr.redate_remotely")
+    what = arguments.stream, arguments.by_ms, arguments.begin_ms, arguments.at_ms
+    if arguments.list and arguments.server is None:
+        print(redating.list_misdated(os.path.abspath(root)))
+        return 0
+    in_use = None
+    if arguments.server is None:
+        try:
+            return _report(redating.redate(root, *what))
+        except DvrError as error:
+            if error.code != "root_in_use":
+                raise
+            in_use = error
+    server = _running_server(arguments, in_use)
+    if arguments.list:
+        print(remote.list_remotely(server, root))
+        return 0
+    return _report(remote.redate_remotely(server, root, *what))
+
+
+def _running_server(arguments: argparse.Namespace, in_use: DvrError | None) -> RunningServer:
+    """The one that is told, or that of the configuration. DvrError `in_use` where that does not say enough."""
+    if in_use is None:
+        return RunningServer.at(arguments.server)
+    try:
+        found = RunningServer.of(load_config(arguments.config or DEFAULT_CONFIG))
+    except (ConfigErrors, OSError):
+        if arguments.config is not None:
+            raise
+        found = None
+    if found is None:
+        title = f"{in_use.title}: say how to ask it, --config FILE or --server http://USER:PASSWORD@HOST:PORT"
+        raise DvrError(in_use.kind, in_use.code, title)
+    return found
 
 
 def _fsck(arguments: argparse.Namespace) -> int:

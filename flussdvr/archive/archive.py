@@ -42,6 +42,7 @@ from flussdvr.archive.placement import place
 from flussdvr.archive.range_deletion import RangeDeletions, Report
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.recovery import Recovered, is_none_of_ours, recover_some, take_over
+from flussdvr.archive.redating import Redating
 from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
 from flussdvr.archive.root import OnEvent, Root, RootWorkers, as_error, root_threads
 from flussdvr.archive.scan import Skipped
@@ -137,6 +138,7 @@ class Archive(Service):
             self.streams_of, self.deletion, self.root, utc_ms, reactor.seconds, trusts_clock=trusts_clock
         )
         self.range_deletions = RangeDeletions(self, self.catalog, self.deletion, reactor, utc_ms)
+        self.redating = Redating(self, self.catalog, self.deletion, reactor, utc_ms)
 
     # -- questions --------------------------------------------------------------------------------------------
 
@@ -560,7 +562,7 @@ class Archive(Service):
                     self._set_aside(archive, blob, aside)
                     changed.add(blob.root)
         for path in changed:
-            self._behind(self._write_misdated(self.root(path)))
+            self._behind(self.write_misdated(self.root(path)))
 
     def set_aside_future(self, name: str) -> None:
         """What is recorded of a stream ends in the future, which no clock explains: it is set aside."""
@@ -569,7 +571,7 @@ class Archive(Service):
         for blob in before:
             if archive is not None and (aside := self.misdated.of(blob)) is not None:
                 self._set_aside(archive, blob, aside)
-                self._behind(self._write_misdated(self.root(blob.root)))
+                self._behind(self.write_misdated(self.root(blob.root)))
 
     def _restore(self, archive: StreamArchive) -> set[str]:
         back = [blob for blob, aside in archive.misdated.items() if aside.provisional]
@@ -586,7 +588,7 @@ class Archive(Service):
         duration_ms = blob.end_ms - blob.begin_ms
         self._event({"event": "dvr_misdated", **about, "duration_ms": duration_ms, "shift_ms": aside.shift_ms})
 
-    async def _write_misdated(self, root: Root) -> None:
+    async def write_misdated(self, root: Root) -> None:
         """Behind; a disk that refuses it keeps what is set aside only until the server ends."""
         try:
             await root.ready()

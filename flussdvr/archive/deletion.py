@@ -57,6 +57,7 @@ REASONS = {
     "disk_full": "the disk was full",
     "deleted": "somebody has deleted it",
     "unfinished": "the server had ended while it was being deleted",
+    "redated": "it has been dated anew: this was the copy with the wrong date",
 }
 """Why something is deleted, as a word and as a sentence."""
 
@@ -275,8 +276,8 @@ class Deletion:
     async def _delete_batch(self, path: str, items: Sequence[_Item]) -> Outcome:
         if (error := await self._mark(items, BlobState.DELETING)) is not None:
             return Outcome(error=error)
-        # A lock that came meanwhile holds.
-        locked = [item for item in items if is_locked(item.archive, item.blob)]
+        # A lock that came meanwhile holds; that of a wrong date holds the copy with the right one.
+        locked = [item for item in items if item.reason != "redated" and is_locked(item.archive, item.blob)]
         await self._give_back(locked)
         items = [item for item in items if item not in locked]
         for item in items:

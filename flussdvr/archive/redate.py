@@ -6,22 +6,27 @@ Redating: a recording whose date is wrong is dated anew.
       .idx .thumbs.mp4 .thumbs.idx                                                     sync, rename, then delete the old
 
 `tfdt` is UTC (ISO/IEC 14496-12 §8.8.12), so every fragment is changed, and nothing else. Crash-safe: the old files are
-deleted when the new ones are on the disk; what is left half done is done by the next call. Blocks on the disk; the root
-must not be in use.
+deleted when the new ones are on the disk; what is left half done is done by the next call. Blocks on the disk.
+
+`redate` is for a root that no server uses; a running one does it with `copy_anew` (see `redating`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from flussdvr.archive.blob import Blob, blob_stem, delete_files, stream_directory
+from flussdvr.archive.blob import SUFFIXES, Blob, blob_stem, delete_files, stream_directory
 from flussdvr.archive.files import sync_directory
-from flussdvr.archive.marker import lock_marker
-from flussdvr.archive.misdated import Aside, Key, read_misdated, write_entries
-from flussdvr.archive.recovery import read_index
+from flussdvr.archive.hold import StreamHolds
+from flussdvr.archive.marker import check_marker, lock_marker
+from flussdvr.archive.misdated import FUTURE_MS, Aside, Key, read_misdated, write_entries
+from flussdvr.archive.recovery import LONGEST_BLOB_MS, read_index
 from flussdvr.archive.scan import find_files
 from flussdvr.archive.walk import read_head, reader_of, walk_blob, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -29,6 +34,7 @@ from flussdvr.formats.boxes import U32, U64, boxes, child, children, full_box_he
 from flussdvr.formats.fmp4 import parse_init
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.timeline import Range
+from flussdvr.utc_clock import EARLIEST_MS
 
 DRAFT = ".new"
 LATEST_MS = 1 << 50
@@ -51,40 +57,82 @@ class Redated:
         return "\n".join([*self.done, *self.problems, summary])
 
 
-def list_misdated(root: str) -> str:
-    """What is set aside on a root, a line each."""
+def list_misdated(root: str, now_ms: int | None = None) -> str:
+    """What is set aside on a root, or will be when a server starts at `now_ms` (the machine's clock), a line each."""
     lines = []
-    for (stream, begin_ms), aside in sorted(read_misdated(root).items(), key=lambda entry: entry[0]):
+    for (stream, begin_ms), aside in sorted(find_misdated(root, now_ms).items(), key=lambda entry: entry[0]):
+        stem = blob_stem(root, stream, begin_ms)
         shift = "unknown" if aside.shift_ms is None else f"{aside.shift_ms / 1000:+.3f} s"
-        lines.append(f"{blob_stem(root, stream, begin_ms)}.mp4  shift {shift}")
+        try:
+            arrived = utc_text(int(os.stat(stem + ".mp4").st_mtime))
+            duration = f"{_range(stem).duration_ms / 1000:.3f} s"
+        except OSError as error:
+            arrived = duration = error.strerror or str(error)
+        dated = f"dated {utc_text(begin_ms // 1000)}, {duration} long, written until {arrived}"
+        lines.append(f"{stem}.mp4  {dated}, shift {shift}")
     return "\n".join(lines) or "nothing is misdated"
 
 
-def redate(root: str, stream: str | None = None, by_ms: int | None = None, begin_ms: int | None = None) -> Redated:
+def find_misdated(root: str, now_ms: int | None = None) -> dict[Key, Aside]:
+    """What is known to be misdated on a root, and what is dated after `now_ms` or before there was such a server."""
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    found = read_misdated(root)
+    if now_ms < EARLIEST_MS:
+        return found
+    for _, stream, begin_ms, kind in find_files(root):
+        if kind != "mp4" or (stream, begin_ms) in found:
+            continue
+        late = begin_ms > now_ms + FUTURE_MS
+        if not late and begin_ms > now_ms - LONGEST_BLOB_MS:
+            late = _range(blob_stem(root, stream, begin_ms)).end_ms > now_ms + FUTURE_MS
+        if late or begin_ms < EARLIEST_MS:
+            found[stream, begin_ms] = Aside()
+    return found
+
+
+def utc_text(seconds: int) -> str:
+    """A moment for people."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s"
+
+
+def redate(
+    root: str,
+    stream: str | None = None,
+    by_ms: int | None = None,
+    begin_ms: int | None = None,
+    at_ms: int | None = None,
+) -> Redated:
     """
     Date anew what is set aside on a root (of a stream), by `by_ms` or by what is known of each.
 
-    `begin_ms` names one recording of `stream`, set aside or not. DvrError CONFLICT while the root is in use; OSError.
+    `begin_ms` names one recording of `stream`, set aside or not; it really began `at_ms`.
+
+    DvrError CONFLICT while the root is in use; OSError.
     """
     root, report = os.path.abspath(root), Redated()
     if stream is not None:
         stream_directory(root, stream)
     held = lock_marker(root, exclusive=True)
     try:
-        entries = read_misdated(root)
+        known, entries = read_misdated(root), find_misdated(root)
         for key, aside in _wanted(entries, stream, begin_ms):
             shift_ms = aside.shift_ms if by_ms is None else by_ms
+            if at_ms is not None:
+                shift_ms = at_ms - key[1]
             path = blob_stem(root, *key) + ".mp4"
             try:
                 if shift_ms is None:
-                    report.problems.append(f"{path}: by how much is not known; say it with --by")
+                    report.problems.append(f"{path}: by how much is not known; say it with --shift or --at")
                     continue
                 report.done.append(f"{path} -> {_redate(root, key, shift_ms)}")
             except (FormatError, DvrError) as error:
                 report.problems.append(f"{path}: {error}")
                 continue
-            entries.pop(key, None)
-            write_entries(root, entries)
+            if known.pop(key, None) is not None:
+                write_entries(root, known)
     finally:
         os.close(held)
     return report
@@ -100,19 +148,80 @@ def _wanted(entries: dict[Key, Aside], stream: str | None, begin_ms: int | None)
 def _redate(root: str, key: Key, shift_ms: int) -> str:
     """Of one blob: the new path. `FormatError`, DvrError CONFLICT, NOT_FOUND; OSError."""
     stream, begin_ms = key
-    if not 0 <= begin_ms + shift_ms <= LATEST_MS:
-        raise FormatError(f"{begin_ms + shift_ms} ms is no date")
-    old, new = blob_stem(root, stream, begin_ms), blob_stem(root, stream, begin_ms + shift_ms)
-    if not os.path.exists(old + ".mp4"):
+    new = _moved_stem(root, stream, begin_ms, shift_ms)
+    if not os.path.exists(blob_stem(root, stream, begin_ms) + ".mp4"):
         if os.path.exists(new + ".mp4"):
             return new + ".mp4"  # a call before this one was interrupted
         raise DvrError(Kind.NOT_FOUND, "blob_gone", "there is no such recording")
-    if shift_ms and not os.path.exists(new + ".mp4"):
-        _check_room(root, stream, begin_ms, shift_ms)
-        _copy(old, new, shift_ms)
     if shift_ms:
+        _copy_once(root, stream, begin_ms, shift_ms, lambda: _check_room(root, stream, begin_ms, shift_ms))
         delete_files(Blob(stream, root, begin_ms, begin_ms))
     return new + ".mp4"
+
+
+def copy_anew(root: str, uuid: str, holds: StreamHolds, stream: str, begin_ms: int, shift_ms: int, spare: int) -> None:
+    """
+    The files of a blob once more, `shift_ms` later, durably; whatever else is recorded there. `spare`: bytes that must
+    be free on the disk besides. In a thread of a running server.
+
+    `FormatError`; DvrError CONFLICT where another recording has that name, UNAVAILABLE, NOT_FOUND; OSError.
+    """
+    check_marker(root, uuid)
+    holds.take(stream)
+    try:
+        old = blob_stem(root, stream, begin_ms)
+        if not os.path.exists(old + ".mp4"):
+            raise DvrError(Kind.NOT_FOUND, "blob_gone", "there is no such recording")
+        _copy_once(root, stream, begin_ms, shift_ms, lambda: _check_space(root, old, spare))
+        check_marker(root, uuid)
+    finally:
+        holds.give_back(stream)
+
+
+def _copy_once(root: str, stream: str, begin_ms: int, shift_ms: int, check: Callable[[], None]) -> None:
+    """`check` before anything is written. DvrError CONFLICT where there is another recording of that name."""
+    old, new = blob_stem(root, stream, begin_ms), _moved_stem(root, stream, begin_ms, shift_ms)
+    if not os.path.lexists(new + ".mp4"):
+        check()
+        try:
+            _copy(old, new, shift_ms)
+        except BaseException:
+            _remove_drafts(new)
+            raise
+    elif not _is_copy(old, new, shift_ms):
+        raise DvrError(Kind.CONFLICT, "recorded_already", f"there is another recording: {new}.mp4")
+
+
+def _moved_stem(root: str, stream: str, begin_ms: int, shift_ms: int) -> str:
+    if not 0 <= begin_ms + shift_ms <= LATEST_MS:
+        raise FormatError(f"{begin_ms + shift_ms} ms is no date")
+    return blob_stem(root, stream, begin_ms + shift_ms)
+
+
+def _is_copy(old: str, new: str, shift_ms: int) -> bool:
+    """Whether a copy that is there is that of `old`: of its size, and with its index, but for the date."""
+    with open(old + ".mp4", "rb") as file:
+        head = read_head(reader_of(file.fileno()))
+    if head is None or os.stat(old + ".mp4").st_size != os.stat(new + ".mp4").st_size:
+        return False
+    return _shifted_index(read_index(old + ".idx"), head, shift_ms) == read_index(new + ".idx")
+
+
+def _check_space(root: str, old: str, spare: int) -> None:
+    """DvrError UNAVAILABLE where a copy would take what the disk's recorders need."""
+    wanted = os.stat(old + ".mp4").st_size
+    about = os.statvfs(root)
+    if about.f_bavail * about.f_frsize < wanted + spare:
+        title = f"{root} has no room for a copy of {wanted} bytes, which is made before the old one is deleted"
+        raise DvrError(Kind.UNAVAILABLE, "disk_full", title)
+
+
+def _remove_drafts(stem: str) -> None:
+    for suffix in SUFFIXES:
+        with contextlib.suppress(OSError):
+            os.unlink(stem + suffix + DRAFT)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(stem))
 
 
 def _check_room(root: str, stream: str, begin_ms: int, shift_ms: int) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from operator import attrgetter
 
 from flussdvr.archive.blob import Blob
@@ -120,11 +121,20 @@ class StreamArchive:
         return self._blobs[-1].end_ms if self._blobs else 0
 
     def by_age(self) -> list[tuple[int, Blob]]:
-        """(when it was recorded, blob) of all, oldest first; of what is misdated as far as the true time is known."""
+        """
+        (when it was recorded, blob) of all, oldest first. What is misdated by nobody knows how much comes behind what
+        the catalog has of before it.
+        """
+        listed = [(blob.end_ms, blob) for blob in self._blobs]
         if not self.misdated:
-            return [(blob.end_ms, blob) for blob in self._blobs]
-        aside = [(blob.end_ms + (one.shift_ms or 0), blob) for blob, one in self.misdated.items()]
-        return sorted([*aside, *((blob.end_ms, blob) for blob in self._blobs)], key=lambda pair: pair[0])
+            return listed
+        known = [(blob.end_ms + one.shift_ms, blob) for blob, one in self.misdated.items() if one.shift_ms is not None]
+        by_id = sorted((blob.id, at_ms) for at_ms, blob in [*listed, *known])
+        ids, latest = [id for id, _ in by_id], list(accumulate((at_ms for _, at_ms in by_id), max, initial=0))
+        unknown = [
+            (latest[bisect_left(ids, blob.id)], blob) for blob, one in self.misdated.items() if one.shift_ms is None
+        ]
+        return sorted([*listed, *known, *unknown], key=lambda pair: pair[0])
 
     @property
     def roots(self) -> set[str]:
@@ -265,7 +275,7 @@ class StreamArchive:
 
     def moved(self, before: str, root: str) -> None:
         """The disk of a root is mounted elsewhere."""
-        for blob in self._blobs:
+        for blob in [*self._blobs, *self.misdated]:
             if blob.root == before:
                 blob.root = root
                 self._roots[root] += 1

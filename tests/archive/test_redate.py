@@ -60,7 +60,7 @@ def test_without_a_known_shift_it_is_said(tmp_path: Path) -> None:
     root = recorded(tmp_path, UTC_MS + DAY)
     write_entries(root, {("cam", UTC_MS + DAY): Aside()})
     report = redate(root)
-    assert not report.ok and "--by" in str(report)
+    assert not report.ok and "--shift" in str(report)
     assert redate(root, by_ms=-DAY).ok
 
 

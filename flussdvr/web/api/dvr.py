@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flussdvr.archive.archive import Archive
+from flussdvr.archive.redating import id_of
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import RangeSet
@@ -42,7 +43,7 @@ def add_dvr(router: Router, archive: Archive, streams: StreamDocuments) -> None:
         answer = range_page(ranges, call.query, other=("gaps",)).document("ranges")
         if found is not None and found.misdated:
             answer["misdated"] = [
-                {**document(blob.range), "bytes": blob.disk_size, "shift": aside.shift_ms}
+                {"id": id_of(blob), **document(blob.range), "bytes": blob.disk_size, "shift": aside.shift_ms}
                 for blob, aside in sorted(found.misdated.items(), key=lambda pair: pair[0].begin_ms)
             ]
         if call.query.get("gaps") == "true":

@@ -33,6 +33,7 @@ from flussdvr.web.api.events import add_alarms, add_events
 from flussdvr.web.api.exports import add_exports, make_export
 from flussdvr.web.api.legacy import add_legacy
 from flussdvr.web.api.links import add_links
+from flussdvr.web.api.misdated import add_misdated
 from flussdvr.web.api.monitoring import add_monitoring
 from flussdvr.web.api.router import Exposition, Router
 from flussdvr.web.api.schema import Schema
@@ -87,6 +88,7 @@ def make_api(
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams, exposition)
     add_dvr(v3, archive, streams)
+    add_misdated(v3, archive, streams)
     add_consistency(v3, archive, streams)
     add_timeline(v3, archive, streams, now_ms, viewers.worker if viewers is not None else None)
     add_exports(v3, export, jobs, exporter.named)
