@@ -67,6 +67,8 @@ class Stream:
         """Packets that did not arrive."""
         self.last_fragment_ms: int | None = None
         self._left_out: tuple[LeftOut, ...] = ()
+        self._further: tuple[LeftOut, ...] = ()
+        """Videos of the source beyond the first."""
         self._utc_ms = utc_ms
         self.floor_ms: Callable[[], int] = lambda: floor_ms
         """The end of what is recorded."""
@@ -93,7 +95,7 @@ class Stream:
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """What the source has and that is not recorded, or was not within the last minute."""
-        return self._left_out + self.segmenter.left_out(self._utc_ms() * 1000)
+        return self._left_out + self._further + self.segmenter.left_out(self._utc_ms() * 1000)
 
     # -- the sink of the inputs -------------------------------------------------------------------------------
 
@@ -101,6 +103,10 @@ class Stream:
         before = self.segmenter.left_out(self._utc_ms() * 1000)
         self.segmenter.tracks_received(tracks)
         self._tell_left_out(before)
+        further, self._further = self._further, _further_videos(tracks)
+        for one in self._further:
+            if one not in further:
+                self.log.warn("{stream}: {left_out}", stream=self.name, left_out=str(one))
 
     def samples_received(self, track_id: int, samples: list[Sample]) -> None:
         self.segmenter.samples_received(track_id, samples, self._utc_ms())
@@ -133,7 +139,7 @@ class Stream:
         self.opened_at_ms += shift_ms
 
     def source_lost(self, reason: str) -> None:
-        self._left_out = ()
+        self._left_out = self._further = ()
         try:
             before = self.segmenter.left_out(self._utc_ms() * 1000)
             self.segmenter.lost(reason)
@@ -188,3 +194,11 @@ class Stream:
         if self._flowing:
             self._flowing = False
             self._on_event({"event": "source_lost", "media": self.name, "reason": reason})
+
+
+def _further_videos(tracks: Sequence[Track]) -> tuple[LeftOut, ...]:
+    """A fragment is cut by one video's sync samples: the segmenter takes the first."""
+    return tuple(
+        LeftOut(f"{track.codec} {track.width}x{track.height} (track {track.id})", "only the first video of a source is")
+        for track in [track for track in tracks if track.is_video][1:]
+    )

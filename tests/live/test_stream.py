@@ -4,6 +4,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from flussdvr.live.stream import Stream
+from flussdvr.media import Codec, Track
 from flussdvr.rate import Rate
 
 
@@ -35,3 +36,18 @@ def test_a_source_that_keeps_failing_writes_no_lines_for_ever() -> None:
         "ort has a gap: connection refused, for the 100th time",
         "ort has a gap: silence",
     ]
+
+
+def test_a_second_video_is_said_to_be_left_out() -> None:
+    stream = Stream("ort", 2000, 4, None, lambda: 0)
+    first, second = (Track(number, Codec.H264, 90_000, width=64 * number, height=64) for number in (1, 2))
+    sound = Track(3, Codec.AAC, 48_000)
+    stream.tracks_received([first, sound])
+    assert stream.left_out == ()
+    stream.tracks_received([first, second, sound])
+    assert [str(one) for one in stream.left_out] == [
+        "h264 128x64 (track 2) is not recorded: only the first video of a source is"
+    ]
+    assert all(one.serious for one in stream.left_out)
+    stream.source_lost("silence")
+    assert stream.left_out == ()
