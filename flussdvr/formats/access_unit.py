@@ -117,6 +117,11 @@ class Assembler:
         self._append(nal, role, stamp, first)
         return done
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether a picture is being put together."""
+        return bool(self._unit.picture)
+
     def next_begins(self, nal: bytes) -> AccessUnit | None:
         """The next NAL unit begins with these bytes: the access unit that it ends, if it is certain that it does."""
         role = self._syntax.role(nal)
@@ -235,6 +240,11 @@ class ByteStream:
         found = self._finish()
         unit = self._assembler.next_begins(head[place + 3 :]) if len(head) > place + 3 else None
         return found if unit is None else [*found, unit]
+
+    @property
+    def pending(self) -> bool:
+        """Whether a NAL unit or a picture has begun that is not over."""
+        return bool(self._rest) or self._assembler.has_picture
 
     def lost(self) -> None:
         """Bytes are missing."""

@@ -49,6 +49,13 @@ class Stream(Protocol):
     def flush(self) -> list[Batch]:
         """Nothing more comes: the last samples."""
 
+    def finish(self) -> list[Batch]:
+        """
+        The PES that was read last was whole, and the beginning of the next one is lost.
+
+        The picture that it ends, where pictures end with PES packets in this stream; `lost` follows.
+        """
+
     def lost(self) -> None:
         """A PES packet is missing, or the rest of the one that was read."""
 
@@ -61,6 +68,8 @@ class _Samples(Protocol):
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]: ...
 
     def flush(self) -> list[Sample]: ...
+
+    def finish(self) -> list[Sample]: ...
 
     def lost(self) -> None: ...
 
@@ -85,6 +94,9 @@ class _Batched:
 
     def flush(self) -> list[Batch]:
         return self._batches(self._stream.flush())
+
+    def finish(self) -> list[Batch]:
+        return self._batches(self._stream.finish())
 
     def _batches(self, samples: list[Sample]) -> list[Batch]:
         return [] if self.track is None else [Batch(self.track, samples)]
@@ -138,6 +150,9 @@ class AudioStream:
         return batches
 
     def peek(self, head: bytes) -> list[Batch]:
+        return []
+
+    def finish(self) -> list[Batch]:
         return []
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:

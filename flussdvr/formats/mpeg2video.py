@@ -33,6 +33,7 @@ CARRIED_MAX = 4 << 20
 """Bytes: no picture is larger."""
 MARKS_MAX = 64
 _PREFIX = b"\0\0\1"
+_BEGINS = tuple(_PREFIX + bytes((code,)) for code in (SEQUENCE, GROUP, PICTURE))
 _RATES = (
     None,
     Fraction(24000, 1001),
@@ -146,6 +147,8 @@ class MpegVideoStream:
         self._next: tuple[int, int] | None = None
         """(dts, pts of temporal reference 0) for a picture without a time of its own."""
         self._group_end = 0
+        self._spans = False
+        """Whether PES packets begin in the middle of pictures."""
 
     def lost(self) -> None:
         """A PES packet is missing: what is there of a picture is not whole."""
@@ -157,7 +160,13 @@ class MpegVideoStream:
         self._data, self._marks = b"", []
         return samples
 
+    def finish(self) -> list[Sample]:
+        """The last picture, where one ends with its PES packet."""
+        return [] if self._spans else self._take(whole=True)
+
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
+        if payload and self._data and not payload.startswith(_BEGINS):
+            self._spans = True
         if pts is not None and dts is not None:
             self._marks.append((len(self._data), pts, dts))
         self._data += payload

@@ -29,6 +29,7 @@ from flussdvr.formats.mpegts_packet import (
     SYNC,
     TICKS,
     find_sync,
+    is_stuffed,
     packet_rows,
     packet_runs,
     pid_word,
@@ -96,6 +97,8 @@ class Flow:
         "header",
         "is_open",
         "is_video",
+        "padded",
+        "pads_inside",
         "parts",
         "pid",
         "probe",
@@ -126,6 +129,27 @@ class Flow:
         self.quiet_since = 0
         self.wanted = 0
         self.is_open = False
+        self.padded = -1
+        """Size of the open PES with its last packet that was stuffed."""
+        self.pads_inside = False
+        """Whether packets are stuffed that are not the last of a PES."""
+
+    def stuffed(self) -> None:
+        """The last packet of the open PES was."""
+        if self.padded >= 0:
+            self.pads_inside = True
+        self.padded = self.size
+
+    @property
+    def is_whole(self) -> bool:
+        """
+        Whether all of the open PES is there, so that packets that are missing now are of what follows.
+
+        By its length; or because a packet in which the next byte had room was filled up (§2.4.3.5), in a stream in
+        which only the last packets of a PES are.
+        """
+        length = 0 if self.header is None else self.header.length
+        return self.size >= length if length else self.size == self.padded and not self.pads_inside
 
     def repeats(self, payload: bytes) -> bool:
         """Whether the last packet had this payload."""
@@ -349,9 +373,13 @@ class TsDemuxer:
             self._sections(flow, flow.sections, payload, bool(second & 0x40))
         elif second & 0x40:
             self._begin(flow, payload)
+            if flags & 0x20 and is_stuffed(data, at):
+                flow.stuffed()
         elif flow.is_open:
             flow.parts.append(payload)
             flow.size += len(payload)
+            if flags & 0x20 and is_stuffed(data, at):
+                flow.stuffed()
             if flow.size >= flow.wanted or len(flow.parts) > PARTS_MAX:
                 self._filled(flow)
 
@@ -362,7 +390,10 @@ class TsDemuxer:
         if flow.sections is not None:
             flow.sections.lost()
         if flow.is_open and flow.is_video:
+            whole = flow.is_whole
             self._complete(flow)  # there may be pictures that are whole in front of what is missing
+            if whole and flow.stream is not None:
+                self._take(flow, flow.stream.finish())
             self.dropped_pes += 1
         if flow.stream is not None:
             flow.stream.lost()
@@ -391,7 +422,7 @@ class TsDemuxer:
         flow.parts = [payload]
         flow.size = len(payload)
         flow.is_open = True
-        flow.quiet_size = -1
+        flow.quiet_size = flow.padded = -1
         # Video's lengths are mostly 0: it is over when the next one begins.
         flow.wanted = VIDEO_PES_MAX if flow.is_video else AUDIO_PES_MAX
         if not flow.is_video and len(payload) >= 6 and (payload[4] or payload[5]):
@@ -414,6 +445,8 @@ class TsDemuxer:
         parts = flow.parts
         flow.is_open = False
         flow.parts = []
+        if 0 <= flow.padded < flow.size:
+            flow.pads_inside = True
         header = flow.header
         if header is None:
             parts = [b"".join(parts)]

@@ -44,6 +44,16 @@ _FLAGS = np.uint32(0xF0000000)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
+def is_stuffed(packet: bytes, at: int = 0) -> bool:
+    """Whether the packet at `at`, which has an adaptation field, has it (also) to fill up (§2.4.3.4)."""
+    length = packet[at + 4]
+    if not length:
+        return True
+    flags = packet[at + 5]
+    used = 1 + 6 * (flags >> 4 & 1) + 6 * (flags >> 3 & 1) + (flags >> 2 & 1)
+    return not flags or (not flags & 3 and length > used)
+
+
 def pid_word(pid: int) -> int:
     """The PID as it stands in a header word."""
     return (pid & 0x1F00) | (pid & 0xFF) << 16

@@ -152,6 +152,9 @@ class OpusStream:
     def flush(self) -> list[Sample]:
         return self._count.flush()
 
+    def finish(self) -> list[Sample]:
+        return []
+
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]:
         samples: list[Sample] = []
         for begin, end, _ in split_packets(payload):

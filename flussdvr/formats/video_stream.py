@@ -38,6 +38,8 @@ class VideoStream:
         self._assembler = Assembler(self._reader.syntax)
         self._bytes = ByteStream(self._assembler)
         self._dropped = 0
+        self._spans = False
+        """Whether PES packets have begun in the middle of pictures."""
 
     @property
     def track(self) -> Track | None:
@@ -47,7 +49,13 @@ class VideoStream:
         return self._batches(self._bytes.feed(payload, pts, dts))
 
     def peek(self, head: bytes) -> list[Batch]:
-        return self._batches(self._bytes.peek(head))
+        done = self._bytes.peek(head)
+        if self._bytes.pending:
+            self._spans = True  # this begins in the middle of a picture
+        return self._batches(done)
+
+    def finish(self) -> list[Batch]:
+        return [] if self._spans else self.flush()
 
     def flush(self) -> list[Batch]:
         return self._batches(self._bytes.flush())

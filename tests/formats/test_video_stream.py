@@ -196,6 +196,46 @@ def test_what_a_loss_damages_is_counted(name: str, gone: int) -> None:
     assert losses.get(PictureTrouble.DAMAGED, 0) == rest
 
 
+@settings(max_examples=30)
+@given(st.sampled_from(list(SOURCES)), st.integers(0, 1 << 16), st.booleans(), st.integers(1, 14))
+def test_a_whole_picture_in_front_of_a_loss_is_kept(name: str, gone: int, bounded: bool, count: int) -> None:
+    """The first packets of a picture are missing, or all: the one in front of it is whole."""
+    units, entry = source(name)
+    gone = 1 + gone % (len(units) - 1)
+    packets = Packets()
+    packets.tables([entry])
+    places = []
+    for unit in units:
+        places.append(len(packets.data))
+        packets.pes(VIDEO_PID, unit.data, unit.pts, unit.dts, bounded=bounded)
+    places.append(len(packets.data))
+    begin, stop = places[gone : gone + 2]
+    count = min(count, (stop - begin) // 188)
+    data = packets.data[:begin] + packets.data[begin + 188 * count :]
+    whole = samples_of(demux(packets.data))[VIDEO_PID]
+    events = demux(data)
+    found = samples_of(events)[VIDEO_PID]
+    if gone < len(units) - 1 or stop - begin > 188 * count:
+        assert losses_of(events)["packets missing"] == 1
+        if packets.data[begin - 188 + 3] & 0x20 or bounded:
+            assert [one.data for one in found] == [one.data for n, one in enumerate(whole) if n != gone]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_where_pictures_do_not_end_with_packets_none_is_kept_that_may_have_more(name: str) -> None:
+    """Each slice is in a PES of its own, one is missing: its picture is left out, though all others are whole."""
+    units, entry = source(name)
+    pieces = [Piece(b"\0\0\0\1" + nal, unit.pts, unit.dts) for unit in units for nal in unit.nals]
+    whole = samples_of(demux(pack(pieces, entry)))[VIDEO_PID]
+    data = pack(pieces, entry)
+    starts = [at for at in range(0, len(data), 188) if data[at + 1] & 0x5F == 0x41]
+    for at in starts[len(starts) // 2 :: 7]:
+        stop = next((start for start in starts if start > at), len(data))
+        found = samples_of(demux(data[:at] + data[stop:]))[VIDEO_PID]
+        known = {sample.data for sample in whole}
+        assert all(sample.data in known for sample in found)
+
+
 @given(st.lists(st.sampled_from(GARBAGE)), st.integers(0, 1 << 30))
 def test_garbage(parts: list[bytes], chance: int) -> None:
     pick = random.Random(chance)
