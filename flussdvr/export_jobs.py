@@ -154,8 +154,12 @@ class ExportJobs:
         if self.find(id).status == "running":
             self._canceled.add(id)
             return
-        del self.jobs[id]
-        await self._catalog.delete_export_job(id)
+        job = self.jobs.pop(id)
+        try:
+            await self._catalog.delete_export_job(id)
+        except DvrError:
+            self.jobs[id] = job
+            raise
 
     def _begin(self, work: Coroutine[Any, Any, None], job: Job) -> None:
         background(work, self.log, f"job {job.id}")

@@ -58,8 +58,12 @@ class Links:
         self._writing = False
 
     async def load(self) -> None:
+        """Before anybody is let in. DvrError UNAVAILABLE without the catalog."""
         self._links = {link.id: link for link in await self._catalog.links()}
-        await self._forget()
+        try:
+            await self._forget()
+        except DvrError as error:
+            self.log.warn("links that are over are not deleted: {error}", error=error)
 
     def of(self, stream: str) -> list[LinkRow]:
         """Those of a stream that are not revoked, oldest first."""

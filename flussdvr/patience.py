@@ -5,12 +5,13 @@ Waiting for a disk, but not for ever.
     work ------------------------------------------> goes on, whoever waits for it
     within(seconds, work) --> done, or `TooSlow`
 
-    in_time(worker, f, seconds) --> done, or refused: then it is not begun any more, and not committed
+    in_time(worker, f, seconds) --> done, or refused: then it is not begun any more, and not committed, or undone
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from threading import Lock
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -71,26 +72,36 @@ def in_time(
     seconds: float,
     clock: IReactorTime,
     late: Callable[[], Exception],
+    undo: Callable[[], object] | None = None,
 ) -> Deferred[T]:
     """
     `f(check)` in a worker; fails with `late()` when that takes longer. Then what has not been begun never is, and
-    `check()`, which `f` calls before it does what can't be taken back, raises `Withdrawn`.
+    `check()`, which `f` calls before it does what can't be taken back, raises `Withdrawn`. Where only the last step
+    took too long, after `check`, `undo()` is called in the worker, before anything else is done there.
     """
     mine: Deferred[T] = Deferred()
-    withdrawn = False
+    lock = Lock()
+    withdrawn = finished = False
 
     def check() -> None:
         if withdrawn:
             raise Withdrawn
 
     def work() -> T:
+        nonlocal finished
         check()
-        return f(check)
+        result = f(check)
+        with lock:
+            finished = not withdrawn
+        if not finished and undo is not None:
+            undo()
+        return result
 
     def too_late() -> None:
         nonlocal withdrawn
-        withdrawn = True
-        if not mine.called:
+        with lock:
+            withdrawn = not finished
+        if withdrawn and not mine.called:
             mine.errback(late())
 
     timer = clock.callLater(seconds, too_late)

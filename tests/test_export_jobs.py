@@ -158,3 +158,18 @@ def test_the_end_of_a_job_need_not_be_kept() -> None:
     assert jobs.find("a").status == "succeeded"
     with pytest.raises(DvrError, match="state_not_writable"):
         now(jobs.begin(job(id="b")))
+
+
+def test_a_job_that_can_not_be_forgotten_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: Any = Rows()
+
+    async def export(order: Order, copied: Any) -> int:
+        return 5
+
+    jobs = ExportJobs(export, rows, left, lambda: 5)
+    now(jobs.begin(job()))
+    refused = DvrError(Kind.UNAVAILABLE, "state_not_writable", "")
+    monkeypatch.setattr(rows, "delete_export_job", lambda id: fail(refused))
+    with pytest.raises(DvrError, match="state_not_writable"):
+        now(jobs.delete("a"))
+    assert jobs.find("a").status == "succeeded"

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from flussdvr.archive.catalog import LinkRow, SqliteCatalog
-from flussdvr.errors import DvrError
+from flussdvr.errors import DvrError, Kind
 from flussdvr.links import KEPT, REMEMBERED_MS, TOKEN, Links
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
@@ -116,7 +116,7 @@ def test_so_many_viewers_and_no_more(world: World) -> None:
 
 def test_many_requests_at_once_of_a_viewer_are_one_use(world: World) -> None:
     link = world.make(max_uses=1)
-    worker = world.catalog.worker = MemoryWorker()
+    worker = world.catalog.thread.worker = MemoryWorker()
     answers = [Deferred.fromCoroutine(world.links.use(link, viewer)) for viewer in (b"ann", b"eve", *[b"ann"] * 8)]
     while worker.step():
         pass
@@ -134,7 +134,7 @@ def test_a_look_at_the_head_counts_nothing(world: World) -> None:
 
 def test_without_a_limit_viewers_are_counted_when_there_is_time(world: World) -> None:
     link = world.make()
-    worker = world.catalog.worker = MemoryWorker()
+    worker = world.catalog.thread.worker = MemoryWorker()
     for number in range(100):
         assert now(world.links.use(link, b"%d" % (number % 50)))
     assert link.uses == 50
@@ -142,7 +142,7 @@ def test_without_a_limit_viewers_are_counted_when_there_is_time(world: World) ->
     while worker.step():
         steps += 1
     assert steps == 2, "the first, and all that came meanwhile"
-    world.catalog.worker = InlineWorker()
+    world.catalog.thread.worker = InlineWorker()
     assert world.restarted().of("cam")[0].uses == 50
 
 
@@ -204,3 +204,12 @@ def test_there_is_an_end_to_them(world: World, monkeypatch: pytest.MonkeyPatch) 
     world.make()
     with pytest.raises(DvrError, match="too_many_links"):
         world.make()
+
+
+def test_links_that_are_over_keep_nobody_from_starting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `state_dir` can't be written, they can't be deleted."""
+    link = world.make()
+    world.now_ms = link.expires_ms + REMEMBERED_MS + DAY_MS
+    refused = DvrError(Kind.UNAVAILABLE, "state_not_writable", "")
+    monkeypatch.setattr(world.catalog, "delete_links", lambda ids: fail(refused))
+    assert world.restarted().of("cam") == [link]

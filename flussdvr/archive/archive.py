@@ -21,7 +21,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
@@ -56,6 +56,8 @@ from flussdvr.timeline import Range, RangeSet
 from flussdvr.utc_clock import Step
 
 __all__ = ["Archive", "StreamArchive"]
+
+T = TypeVar("T")
 
 LOOK_S = 1
 """How long start-up waits for a disk to say which it is, so that one that was moved is known before rows are read."""
@@ -130,6 +132,7 @@ class Archive(Service):
         self._uuids: dict[str, str] = {}
         self._configured = [os.path.abspath(path) for path in roots]
         self._ticks = 0
+        self._restoring = False
         self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
         self.joining = Joining(self, self._event)
         self._watch = CatalogWatch(self.catalog, self._event)
@@ -635,12 +638,18 @@ class Archive(Service):
     def _tend_catalog(self) -> None:
         self._watch.look()
         state = self.catalog.state()
-        if self.catalog.broken:
+        if self.catalog.broken and not self._restoring:
             rows = [RootRow(uuid, path, path not in self.joining.unknown) for path, uuid in self._uuids.items()]
             locks = {name: archive.locks for name, archive in self._streams.items()}
-            self._behind(self.catalog.restore(rows, list(self._all_blobs()), locks))
+            self._restoring = True
+            restoring = self.catalog.restore(rows, list(self._all_blobs()), locks)
+            self._behind(restoring.addBoth(self._restored))
         elif state.refused is not None or state.copy_refused is not None:
             self._behind(self.catalog.retry())
+
+    def _restored(self, result: T) -> T:
+        self._restoring = False
+        return result
 
     def _behind(self, work: Awaitable[Any]) -> None:
         Deferred.fromCoroutine(_settled(work)).addErrback(

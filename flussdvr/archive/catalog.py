@@ -30,6 +30,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.database.aside import ASIDE_LIMIT, Aside, sane_rows, set_row_aside
@@ -47,8 +48,10 @@ from flussdvr.database.rows import (
     read_signed_out,
     read_stream_range,
 )
-from flussdvr.errors import DvrError, Kind
-from flussdvr.patience import TooSlow, in_time, within
+from flussdvr.database.thread import DatabaseThread
+from flussdvr.database.undo import Before, Key
+from flussdvr.errors import DvrError
+from flussdvr.patience import TooSlow, within
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
@@ -58,11 +61,13 @@ SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, se
 FROM blob LEFT JOIN root ON root.id = root_id WHERE root.id IS NULL OR root.path IS NOT NULL ORDER BY stream, begin_ms
 """
 INSERT_BLOB = """
-INSERT INTO blob (root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after,
+INSERT INTO blob (id, root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after,
                   discontinuity)
-VALUES ((SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, (SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-OVERRIDES = "overrides.json"
+DELETE_BLOBS_OF = "DELETE FROM blob WHERE root_id IN (SELECT id FROM root WHERE uuid = ? OR path = ?)"
+MAX_ID = 1 << 53
+"""The id of a row that is greater is damage."""
 INSERT_FOUND_BLOB = INSERT_BLOB.replace("INSERT", "INSERT OR IGNORE")
 UPDATE_BLOB = """
 UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ?, segment_ms = ?, sequence = ?,
@@ -80,8 +85,6 @@ INSERT INTO link (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-STORE_S = 10.0
-"""Who wants something stored waits no longer for the disk; it is refused then."""
 OPEN_S = 60.0
 """How long the start waits for the disk of the catalog: a large one is checked and read in seconds."""
 
@@ -104,10 +107,18 @@ class CatalogState:
 
 
 class Catalog(Protocol):
-    """What the archive asks of its database; everything is done or nothing is."""
+    """
+    What the archive asks of its database; everything is done or nothing is.
 
-    broken: bool
-    """Whether it broke while it was used: it is empty now, and `restore` is to be called."""
+    What is said of blobs, roots and locks is *held* where the disk does not answer: reported as done after a moment,
+    and written later, in the order in which it was said. What must be stored fails then with UNAVAILABLE
+    `state_not_writable`.
+    """
+
+    @property
+    def broken(self) -> bool:
+        """Whether it does not have all that it was told: `restore` is to be called."""
+        ...
 
     def open(self) -> Deferred[None]: ...
     def close(self) -> Deferred[None]: ...
@@ -155,7 +166,10 @@ class Catalog(Protocol):
         """Store end, sizes, holes and state of the rows with these ids."""
         ...
 
-    def mark(self, ids: Sequence[int], state: BlobState) -> Deferred[None]: ...
+    def mark(self, ids: Sequence[int], state: BlobState, held: bool = True) -> Deferred[None]:
+        """Store the state of rows; where that is not `held`, it fails with UNAVAILABLE if it takes too long."""
+        ...
+
     def delete_blobs(self, ids: Sequence[int]) -> Deferred[None]: ...
     def locks(self) -> Deferred[dict[str, RangeSet]]: ...
     def replace_locks(self, stream: str, locks: RangeSet) -> Deferred[None]: ...
@@ -208,26 +222,37 @@ class Catalog(Protocol):
         ...
 
 
-def transaction(
-    f: Callable[Concatenate[sqlite3.Connection, P], T],
-) -> Callable[Concatenate[SqliteCatalog, P], Deferred[T]]:
-    """A method that runs in the SQL thread, in a transaction of its own."""
+def held(
+    f: Callable[Concatenate[sqlite3.Connection, P], None],
+) -> Callable[Concatenate[SqliteCatalog, P], Deferred[None]]:
+    """A method that is a transaction in the SQL thread, and done later where the disk does not answer."""
 
-    def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        return self.worker.do(self.run, lambda connection: f(connection, *args, **kwargs))
+    def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[None]:
+        return self.hold(lambda connection: f(connection, *args, **kwargs), None)
 
     return method
 
 
 def durable(
-    f: Callable[Concatenate[sqlite3.Connection, P], T],
-) -> Callable[Concatenate[SqliteCatalog, P], Deferred[T]]:
-    """A `transaction` that fails with UNAVAILABLE `state_not_writable` where it can't be stored."""
+    touched: Callable[P, Sequence[Key]],
+) -> Callable[
+    [Callable[Concatenate[sqlite3.Connection, P], T]],
+    Callable[Concatenate[SqliteCatalog, P], Deferred[T]],
+]:
+    """
+    A transaction that fails with UNAVAILABLE `state_not_writable` where it can't be stored in time; what it has done to
+    the rows `touched` is undone then.
+    """
 
-    def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        return self.bounded(lambda connection: f(connection, *args, **kwargs), True)
+    def decorate(
+        f: Callable[Concatenate[sqlite3.Connection, P], T],
+    ) -> Callable[Concatenate[SqliteCatalog, P], Deferred[T]]:
+        def method(self: SqliteCatalog, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+            return self.bounded(lambda connection: f(connection, *args, **kwargs), True, touched(*args, **kwargs))
 
-    return method
+        return method
+
+    return decorate
 
 
 class SqliteCatalog:
@@ -247,14 +272,13 @@ class SqliteCatalog:
         spare: Callable[[], Worker] | None = None,
     ) -> None:
         self.path = path
-        self.worker = worker
+        self.thread = DatabaseThread(worker, path, clock)
         self._clock = clock
         self._spare = spare
-        self._late: str | None = None
-        """Why something was refused that the file has not been able to store in time; until it answers again."""
+        self._next_id = 1
         self.file = DatabaseFile(path)
-        self.broken = False
-        """Whether it broke while it was used: it is empty now, and `restore` is to be called."""
+        self._emptied = False
+        """It broke while it was used, and is empty now."""
         self._text = OverridesText(
             os.path.join(os.path.dirname(path), "overrides.json") if path != ":memory:" else None
         )
@@ -263,58 +287,61 @@ class SqliteCatalog:
     def open(self) -> Deferred[None]:
         """Fails with UNAVAILABLE `catalog_too_new` only: whatever else is wrong, there is a catalog then."""
         if self._clock is None or self._spare is None:
-            return self.worker.do(self._open, self.file)
+            return self.thread.do(partial(self._open, self.file))
         return Deferred.fromCoroutine(self._open_in_time(self._clock, self._spare))
 
     async def _open_in_time(self, clock: IReactorTime, spare: Callable[[], Worker]) -> None:
-        opening = self.worker.do(self._open, self.file)
+        opening = self.thread.do(partial(self._open, self.file))
         try:
             await within(OPEN_S, opening, clock)
         except TooSlow:
             opening.addErrback(lambda failure: None)  # nobody uses that file any more
             reason = f"its disk has not answered for {OPEN_S:.0f} s"
-            self.worker, self.file = spare(), DatabaseFile(self.path)
-            await self.worker.do(self.file.stand_in, reason)
+            self.file = DatabaseFile(self.path)
+            self.thread.replace(spare())
+            await self.thread.do(partial(self.file.stand_in, reason))
 
-    def bounded(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]:
-        """A transaction that takes no longer than `STORE_S`, or fails with UNAVAILABLE `state_not_writable`."""
-        if self._clock is None:
-            return self.worker.do(self.run, f, durable)
+    def hold(self, f: Callable[[sqlite3.Connection], T], otherwise: T) -> Deferred[T]:
+        """A transaction that is done later, and whose result is `otherwise`, where the disk does not answer."""
+        return self.thread.hold(partial(self.run, f), otherwise)
+
+    def bounded(
+        self, f: Callable[[sqlite3.Connection], T], durable: bool = False, touched: Sequence[Key] = ()
+    ) -> Deferred[T]:
+        """
+        A transaction that takes no longer than `STORE_S`, or fails with UNAVAILABLE `state_not_writable`, and then has
+        done nothing to the rows `touched`.
+        """
+        before = Before()
 
         def work(check: Callable[[], None]) -> T:
             def checked(connection: sqlite3.Connection) -> T:
+                before.note(connection, touched)
                 result = f(connection)
                 check()
                 return result
 
             return self.run(checked, durable)
 
-        return self._in_time(work, self._clock)
-
-    def _in_time(self, work: Callable[[Callable[[], None]], T], clock: IReactorTime) -> Deferred[T]:
-        def late() -> DvrError:
-            if self._late is None:
-                self._late = f"its disk has not answered for {STORE_S:.0f} s"
-                self.worker.do(lambda: None).addBoth(self._answered)
-            return DvrError(Kind.UNAVAILABLE, "state_not_writable", f"{self.path} can't be written: {self._late}")
-
-        return in_time(self.worker, work, STORE_S, clock, late)
-
-    def _answered(self, result: object) -> None:
-        self._late = None
+        return self.thread.refused(work, lambda: self.run(before.put_back))
 
     def look(self) -> Deferred[None]:
         """Instead of `open`: read a copy, change nothing."""
-        return self.worker.do(self.file.look)
+
+        def look() -> None:
+            self.file.look()
+            self._next_id = self.run(_next_id)
+
+        return self.thread.do(look)
 
     def close(self) -> Deferred[None]:
-        return self.worker.do(self.file.close)
+        return self.thread.do(self.file.close)
 
     def state(self) -> CatalogState:
         """What is wrong with it now; in any thread."""
         moved = self.file.moved_aside
         return CatalogState(
-            self.file.refused or self._late,
+            self.file.refused or self.thread.late,
             f"{self.path}: {moved}" if moved is not None else None,
             self.file.partial,
             self._text.refused,
@@ -323,9 +350,14 @@ class SqliteCatalog:
 
     def retry(self) -> Deferred[bool]:
         """Where the file or the text could not be written: try again. Whether the file is used again."""
-        if self._late is not None:
+        if self.thread.late is not None:
             return succeed(False)  # it is tried when it answers
-        return self.worker.do(self._retry)
+        return self.thread.do(self._retry)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it broke while it was used, or rows that it was to hold could not be written: see `restore`."""
+        return (self._emptied or self.thread.lost) and self.thread.late is None
 
     def run(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
         """In the SQL thread: as `DatabaseFile.run`."""
@@ -333,16 +365,22 @@ class SqliteCatalog:
             return self.file.run(f, durable)
         except DvrError as error:
             if error.code == "catalog_broken":
-                self.broken = self.file.replace(error.title) or self.broken
+                self._emptied = self.file.replace(error.title) or self._emptied
             raise
 
     def set_aside(self, source: str, key: Sequence[object], reason: str) -> Deferred[None]:
         """Keep a row that its reader makes no sense of where it can be looked at, and nowhere else."""
-        return self.worker.do(self.run, lambda connection: self._set_aside(connection, source, key, reason))
+        return self.hold(lambda connection: self._set_aside(connection, source, key, reason), None)
 
     def restore(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> Deferred[None]:
         """After it broke: what the archive knows, as it was."""
-        return self.worker.do(self._restore, roots, blobs, locks)
+        self.thread.lost = False
+        rows = [(_row(blob), _updated(blob)) for blob in blobs]
+        return self.thread.do(partial(self._restore, roots, rows, locks)).addErrback(self._not_restored)
+
+    def _not_restored(self, failure: Failure) -> Failure:
+        self.thread.lost = True
+        return failure
 
     def _open(self, file: DatabaseFile) -> None:
         file.open()
@@ -350,6 +388,7 @@ class SqliteCatalog:
             file.close()
             return
         self.run(lambda connection: self._text.load(connection, self.file.moved_aside is not None))
+        self._next_id = self.run(_next_id)
         self._write_text()
 
     def _retry(self) -> bool:
@@ -386,74 +425,97 @@ class SqliteCatalog:
                 _forget_imports(connection)
             return found
 
-        return self.worker.do(self.run, work)
+        return self.thread.do(partial(self.run, work))
 
-    def _restore(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> None:
+    def _restore(
+        self,
+        roots: Sequence[RootRow],
+        blobs: Sequence[tuple[tuple[object, ...], tuple[object, ...]]],
+        locks: dict[str, RangeSet],
+    ) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            for table in ("blob", "lock", "root"):
-                connection.execute(f"DELETE FROM {table}")
-            for root in roots:
+            for root in roots:  # what is known of others stays
+                connection.execute(DELETE_BLOBS_OF, (root.uuid, root.path))
+                connection.execute("DELETE FROM root WHERE uuid = ? OR path = ?", (root.uuid, root.path))
                 row = root.uuid, root.path, int(root.imported)
                 connection.execute("INSERT INTO root (uuid, path, imported) VALUES (?, ?, ?)", row)
-            for blob in blobs:
-                connection.execute(INSERT_BLOB, _row(blob))
-                connection.execute("UPDATE blob SET id = ? WHERE id = last_insert_rowid()", (blob.id,))
-                connection.execute(UPDATE_BLOB, _updated(blob))
+            for new, whole in blobs:
+                connection.execute(INSERT_BLOB, new)
+                connection.execute(UPDATE_BLOB, whole)
+            connection.execute("DELETE FROM lock")
             for stream, some in locks.items():
                 _replace_locks(connection, stream, some)
-            self._text.load(connection, broken=True)
+            self._text.load(connection, broken=self._emptied)
 
         self.run(work)
-        self.broken = False
+        self._emptied = False
         self._write_text()
+
+    def _new_ids(self, count: int) -> list[int]:
+        """Of rows that may be written later: those who change them then come after, in the same queue."""
+        first, self._next_id = self._next_id, self._next_id + count
+        return list(range(first, first + count))
 
     def roots(self) -> Deferred[list[RootRow]]:
         return self._sane("root", "SELECT uuid, path, imported FROM root ORDER BY id", read_root)
 
-    @transaction
-    def adopt_root(connection: sqlite3.Connection, path: str, uuid: str) -> bool:
-        connection.execute("UPDATE root SET path = NULL WHERE path = ? AND uuid <> ?", (path, uuid))
-        connection.execute(
-            "INSERT INTO root (uuid, path, imported) VALUES (?, ?, 0) "
-            "ON CONFLICT (uuid) DO UPDATE SET path = excluded.path",
-            (uuid, path),
-        )
-        (imported,) = connection.execute("SELECT imported FROM root WHERE uuid = ?", (uuid,)).fetchone()
-        return bool(imported)
+    def adopt_root(self, path: str, uuid: str) -> Deferred[bool]:
+        def work(connection: sqlite3.Connection) -> bool:
+            connection.execute("UPDATE root SET path = NULL WHERE path = ? AND uuid <> ?", (path, uuid))
+            connection.execute(
+                "INSERT INTO root (uuid, path, imported) VALUES (?, ?, 0) "
+                "ON CONFLICT (uuid) DO UPDATE SET path = excluded.path",
+                (uuid, path),
+            )
+            (imported,) = connection.execute("SELECT imported FROM root WHERE uuid = ?", (uuid,)).fetchone()
+            return bool(imported)
 
-    @transaction
+        return self.hold(work, False)
+
     def import_blobs(
-        connection: sqlite3.Connection, path: str, blobs: Sequence[Blob], locks: dict[str, RangeSet], whole: bool
-    ) -> list[int]:
-        ids = []
-        for blob in blobs:
-            cursor = connection.execute(INSERT_FOUND_BLOB, _row(blob))
-            ids.append((cursor.lastrowid or 0) if cursor.rowcount else 0)
-        for stream, some in locks.items():
-            _replace_locks(connection, stream, some)
-        if whole:
-            connection.execute("UPDATE root SET imported = 1 WHERE path = ?", (path,))
-        return ids
+        self, path: str, blobs: Sequence[Blob], locks: dict[str, RangeSet], whole: bool
+    ) -> Deferred[list[int]]:
+        rows = [_row(blob, id) for blob, id in zip(blobs, self._new_ids(len(blobs)), strict=True)]
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            ids = []
+            for row in rows:
+                cursor = connection.execute(INSERT_FOUND_BLOB, row)
+                ids.append((cursor.lastrowid or 0) if cursor.rowcount else 0)
+            for stream, some in locks.items():
+                _replace_locks(connection, stream, some)
+            if whole:
+                connection.execute("UPDATE root SET imported = 1 WHERE path = ?", (path,))
+            return ids
+
+        return self.thread.do(partial(self.run, work))
 
     def blobs(self) -> Deferred[list[Blob]]:
         return self._sane("blob", SELECT_BLOBS, read_blob)
 
-    @transaction
-    def insert_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> list[int]:
-        ids = []
-        for blob in blobs:
-            ids.append(connection.execute(INSERT_BLOB, _row(blob)).lastrowid or 0)
-        return ids
+    def insert_blobs(self, blobs: Sequence[Blob]) -> Deferred[list[int]]:
+        ids = self._new_ids(len(blobs))
+        rows = [_row(blob, id) for blob, id in zip(blobs, ids, strict=True)]
 
-    @transaction
-    def update_blobs(connection: sqlite3.Connection, blobs: Sequence[Blob]) -> None:
-        connection.executemany(UPDATE_BLOB, [_updated(blob) for blob in blobs])
+        def work(connection: sqlite3.Connection) -> list[int]:
+            connection.executemany(INSERT_BLOB, rows)
+            return ids
 
-    @transaction
-    def mark(connection: sqlite3.Connection, ids: Sequence[int], state: BlobState) -> None:
-        connection.executemany(UPDATE_STATE, [(state, id) for id in ids])
+        return self.hold(work, ids)
 
-    @transaction
+    def update_blobs(self, blobs: Sequence[Blob]) -> Deferred[None]:
+        rows = [_updated(blob) for blob in blobs]
+        return self.hold(lambda connection: _done(connection.executemany(UPDATE_BLOB, rows)), None)
+
+    def mark(self, ids: Sequence[int], state: BlobState, held: bool = True) -> Deferred[None]:
+        rows = [(state, id) for id in ids]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(UPDATE_STATE, rows)
+
+        return self.hold(work, None) if held else self.bounded(work)
+
+    @held
     def delete_blobs(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
         connection.executemany(DELETE_BLOB, _rows(ids))
 
@@ -462,11 +524,11 @@ class SqliteCatalog:
             _by_stream
         )
 
-    @transaction
+    @held
     def replace_locks(connection: sqlite3.Connection, stream: str, locks: RangeSet) -> None:
         _replace_locks(connection, stream, locks)
 
-    @transaction
+    @held
     def change_locks(connection: sqlite3.Connection, stream: str, gone: Sequence[Range], new: Sequence[Range]) -> None:
         rows = [(stream, lock.begin_ms) for lock in gone]
         connection.executemany("DELETE FROM lock WHERE stream = ? AND begin_ms = ?", rows)
@@ -476,7 +538,11 @@ class SqliteCatalog:
     def deletions(self) -> Deferred[list[tuple[str, Range, bool]]]:
         return self._sane("deletion", "SELECT stream, begin_ms, end_ms, cover FROM deletion", read_deletion)
 
-    @durable
+    @durable(
+        lambda stream, within, cover: [
+            ("deletion", {"stream": stream, "begin_ms": within.begin_ms, "end_ms": within.end_ms})
+        ]
+    )
     def add_deletion(connection: sqlite3.Connection, stream: str, within: Range, cover: bool) -> None:
         row = (stream, within.begin_ms, within.end_ms, cover)
         connection.execute(
@@ -485,7 +551,7 @@ class SqliteCatalog:
             row,
         )
 
-    @transaction
+    @held
     def remove_deletion(connection: sqlite3.Connection, stream: str, within: Range) -> None:
         row = (stream, within.begin_ms, within.end_ms)
         connection.execute("DELETE FROM deletion WHERE stream = ? AND begin_ms = ? AND end_ms = ?", row)
@@ -493,7 +559,7 @@ class SqliteCatalog:
     def export_jobs(self) -> Deferred[dict[str, str]]:
         return self._named("export_job", "SELECT id, job FROM export_job ORDER BY created_ms")
 
-    @durable
+    @durable(lambda id, created_ms, job: [("export_job", {"id": id})])
     def save_export_job(connection: sqlite3.Connection, id: str, created_ms: int, job: str) -> None:
         connection.execute(
             "INSERT INTO export_job (id, created_ms, job) VALUES (?, ?, ?) "
@@ -501,7 +567,7 @@ class SqliteCatalog:
             (id, created_ms, job),
         )
 
-    @durable
+    @durable(lambda id: [("export_job", {"id": id})])
     def delete_export_job(connection: sqlite3.Connection, id: str) -> None:
         connection.execute("DELETE FROM export_job WHERE id = ?", (id,))
 
@@ -510,7 +576,7 @@ class SqliteCatalog:
         found = self._sane("signed_out", "SELECT id, expires_ms FROM signed_out", read_signed_out, over)
         return found.addCallback(dict)
 
-    @durable
+    @durable(lambda id, expires_ms: ())
     def sign_out(connection: sqlite3.Connection, id: str, expires_ms: int) -> None:
         connection.execute("INSERT OR REPLACE INTO signed_out (id, expires_ms) VALUES (?, ?)", (id, expires_ms))
 
@@ -527,13 +593,21 @@ class SqliteCatalog:
         return self._override("dvr_override", "dvr", dvr, patch)
 
     def _override(self, table: str, key: str, name: str, patch: str | None) -> Deferred[None]:
-        if self._clock is None:
-            return self.worker.do(self._replace_override, table, key, name, patch, lambda: None)
-        return self._in_time(partial(self._replace_override, table, key, name, patch), self._clock)
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))
+            if patch is not None:
+                connection.execute(f"INSERT INTO {table} ({key}, patch) VALUES (?, ?)", (name, patch))
+            self._text.count(connection)
+
+        return self.bounded(work, True, [(table, {key: name})]).addCallback(self._copy_as_text)
+
+    def _copy_as_text(self, result: None) -> None:
+        """Behind: what is in the database is stored, whatever becomes of the copy."""
+        self.thread.do(self._write_text).addErrback(lambda failure: None)  # the database's trouble, which is known
 
     def rename_stream(self, old: str, new: str) -> Deferred[int]:
         """Everything but its links, whose tokens are signed with the name. How many rows. CONFLICT."""
-        return self.worker.do(self._rename_stream, old, new)
+        return self.thread.do(partial(self._rename_stream, old, new))
 
     def _rename_stream(self, old: str, new: str) -> int:
         def work(connection: sqlite3.Connection) -> int:
@@ -547,37 +621,26 @@ class SqliteCatalog:
         self._write_text()
         return count
 
-    def _replace_override(self, table: str, key: str, name: str, patch: str | None, check: Callable[[], None]) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))
-            if patch is not None:
-                connection.execute(f"INSERT INTO {table} ({key}, patch) VALUES (?, ?)", (name, patch))
-            self._text.count(connection)
-            check()
-
-        self.run(work, True)
-        self._write_text()
-
     def _named(self, table: str, select: str) -> Deferred[dict[str, str]]:
         return self._sane(table, select, read_named_text).addCallback(dict)
 
     def links(self) -> Deferred[list[LinkRow]]:
         return self._sane("link", SELECT_LINKS, read_link)
 
-    @durable
+    @durable(lambda link: [("link", {"id": link.id})])
     def insert_link(connection: sqlite3.Connection, link: LinkRow) -> None:
         row = dataclasses.asdict(link) | {"formats": " ".join(link.formats)}
         connection.execute(INSERT_LINK, tuple(row.values()))
 
-    @durable
+    @durable(lambda id: [("link", {"id": id}), ("link_viewer", {"link_id": id})])
     def revoke_link(connection: sqlite3.Connection, id: str) -> None:
         connection.execute("UPDATE link SET revoked = 1 WHERE id = ?", (id,))
 
-    @durable
+    @durable(lambda ids: ())
     def delete_links(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
         connection.executemany("DELETE FROM link WHERE id = ?", [(id,) for id in ids])
 
-    @durable
+    @durable(lambda id, viewer: [("link", {"id": id}), ("link_viewer", {"link_id": id})])
     def use_link(connection: sqlite3.Connection, id: str, viewer: bytes) -> int | None:
         row = connection.execute("SELECT uses, max_uses FROM link WHERE id = ? AND NOT revoked", (id,)).fetchone()
         if row is None:
@@ -592,7 +655,7 @@ class SqliteCatalog:
         connection.execute("UPDATE link SET uses = ? WHERE id = ?", (uses + 1, id))
         return uses + 1
 
-    @transaction
+    @held
     def store_link_uses(connection: sqlite3.Connection, uses: Sequence[tuple[str, int]]) -> None:
         connection.executemany("UPDATE link SET uses = ? WHERE id = ?", [(count, id) for id, count in uses])
 
@@ -601,10 +664,20 @@ def _rows(ids: Iterable[int]) -> list[tuple[int]]:
     return [(id,) for id in ids]
 
 
-def _row(blob: Blob) -> tuple[object, ...]:
-    """For INSERT_BLOB."""
+def _row(blob: Blob, id: int | None = None) -> tuple[object, ...]:
+    """For INSERT_BLOB; with another id than the blob has."""
     values = (blob.root, blob.stream, blob.begin_ms, blob.end_ms, blob.size, blob.index_size, blob.state)
-    return (*values, blob.segment_ms, blob.sequence, blob.after, blob.discontinuity)
+    return (blob.id if id is None else id, *values, blob.segment_ms, blob.sequence, blob.after, blob.discontinuity)
+
+
+def _next_id(connection: sqlite3.Connection) -> int:
+    """Greater than those of all blobs, but for one that is absurd."""
+    (greatest,) = connection.execute("SELECT max(id) FROM blob WHERE id < ?", (MAX_ID,)).fetchone()
+    return int(greatest or 0) + 1
+
+
+def _done(result: object) -> None:
+    return None
 
 
 def _updated(blob: Blob) -> tuple[object, ...]:

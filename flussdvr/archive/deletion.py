@@ -10,6 +10,7 @@ Deletion: how recordings go. What is to go, retention and the API decide.
        `------------------'                           `--> left: space still to be given back ----^
 
 The row is marked first, so a crash between any two steps only delays; where the catalog refuses, nothing is unlisted.
+Where its disk does not answer, whole blobs go all the same (the next start sees that they are not there), parts do not.
 What failed goes back: a blob of which every file is there is listed again, one of which the recording is gone is not,
 and what remains of it is tried again. A root (or the catalog) that refuses everything is left alone for a while, longer
 each time; so is a stream there that another process has. What is pending is counted, so that nothing else is chosen in
@@ -264,7 +265,7 @@ class Deletion:
 
     async def _mark(self, items: Sequence[_Item], state: BlobState) -> DvrError | None:
         try:
-            await self._catalog.mark([item.blob.id for item in items], state)
+            await self._catalog.mark([item.blob.id for item in items], state, held=state is BlobState.DELETING)
         except Exception as failure:
             error = self._understood(failure, "the catalog")
             self._failed(CATALOG, error)

@@ -6,7 +6,8 @@ The recorder: one stream's fragments into blobs. The reactor's side of it.
     gap   ---> the blob ends: all written -> syncer thread closes it -> the row is closed
 
 A blob begins with a sync fragment: after a gap, at the UTC hour, with another init segment. The catalog's row comes
-before the file, so nothing is on a disk that the next start does not know of. A fragment for which the disk's queue
+before the file, but is not waited for where the disk of the catalog does not answer: the row is written when it does,
+and the next start finds a blob without one. A fragment for which the disk's queue
 has no room is dropped whole, ends the blob and makes a gap with the reason "disk". No SQL and one thread hop per
 fragment.
 """
@@ -268,8 +269,10 @@ class Recorder:
 
         recording.writer = writer = await self.root.create(recording.blob, head, on_sync_failed)
         waiting, recording.waiting = recording.waiting, []
+        recording.inflight += 1  # it is not idle between two of these
         for fragment in waiting:
             self._append(recording, writer, fragment)
+        recording.inflight -= 1
         if self.error is not None or self._retry_at is not None:
             self._resumed()
         self._finish_if_idle(recording)

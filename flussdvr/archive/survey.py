@@ -3,7 +3,8 @@
 A survey: does a root have what the catalog says, and nothing else? By directories, so that it costs little.
 
     <root>/<stream>/YYYY/MM/DD/HH     hours without a row are listed; rows without their hour are looked for
-                                      of each stream, the first and the last hour are listed in any case
+                                      of each stream, the first and the last hour are listed in any case: those with
+                                      a row, and the first that is there (what was deleted last may still have rows)
 
 It finds a stream whose directory was renamed, a disk that was exchanged for its backup, hours that somebody has copied
 there or removed. Hours that somebody has changed in part are found by `flussdvr reindex`.
@@ -53,7 +54,12 @@ def survey(root: str, uuid: str, known: Iterable[Blob]) -> Surveyed:
     missing: list[Blob] = []
     seen: set[str] = set()
     edges = {edge for listed in hours.values() for edge in (min(listed), max(listed))}
-    for stream, hour in _hours(root, found.skipped):
+    there = list(_hours(root, found.skipped))
+    first: dict[str, str] = {}
+    for stream, hour in there:
+        first[stream] = min(hour, first.get(stream, hour))
+    edges.update(first.values())
+    for stream, hour in there:
         seen.add(hour)
         rows = hours.get(stream, {}).get(hour)
         if rows is None or hour in edges:

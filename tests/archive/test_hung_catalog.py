@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from camera import UTC_MS, Camera
-from store import Dvr, Store, result
+from store import Dvr, Store, result, write
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.catalog import OPEN_S, STORE_S, SqliteCatalog
+from flussdvr.archive.blob import BlobState
+from flussdvr.archive.catalog import OPEN_S, SqliteCatalog
 from flussdvr.archive.root import RootWorkers
+from flussdvr.archive.trim import Cut
 from flussdvr.config.load import load_config
+from flussdvr.database.rows import LinkRow
+from flussdvr.database.thread import ROW_S, STORE_S
 from flussdvr.errors import DvrError
 from flussdvr.streams import Streams
 from flussdvr.threads import InlineWorker, MemoryWorker
@@ -168,6 +176,179 @@ def test_it_is_not_tried_while_it_hangs(lab: Lab) -> None:
     waiting = len(lab.worker)
     for _ in range(10):
         assert lab.begin(lab.catalog.retry()) == [False]
-        assert not lab.begin(lab.catalog.sign_out("one", 5))
+        assert refused(lab.begin(lab.catalog.sign_out("one", 5))), "at once"
         lab.clock.advance(STORE_S)
-    assert len(lab.worker) == waiting + 10, "the requests, and nothing that waits for them"
+    assert len(lab.worker) == waiting
+
+
+# -- what goes on while it hangs -----------------------------------------------------------------------------------
+
+
+class Running(Lab):
+    """A server that records `cam` while its catalog hangs."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.open()
+        self.camera = Camera()
+        self.recorder = self.archive.recorder("cam", Dvr(str(folder / "disk")))
+        self.steps()
+
+    def record(self, count: int) -> None:
+        for fragment in self.camera.film(count):
+            write(self.recorder, self.camera, fragment)
+
+    def read(self, query: str) -> list[Any]:
+        """What a server that was killed now would find."""
+        with contextlib.closing(sqlite3.connect(self.folder / "state" / "catalog.sqlite")) as connection:
+            return connection.execute(query).fetchall()
+
+    def rows(self) -> list[Any]:
+        return self.read("SELECT stream, begin_ms, end_ms, state FROM blob ORDER BY begin_ms")
+
+    def listed(self) -> int:
+        archive = self.archive.stream("cam")
+        return archive.ranges().duration_ms if archive is not None else 0
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Running:
+    (tmp_path / "disk").mkdir()
+    return Running(tmp_path)
+
+
+def test_recording_goes_on_and_the_rows_are_written_later(running: Running) -> None:
+    running.record(4)
+    assert running.listed() == 0, "the row is waited for"
+    running.clock.advance(ROW_S)
+    assert running.listed() == 4000 and running.rows() == []
+    closed = []
+    for _ in range(3):
+        running.recorder.gap("test")
+        running.record(2)
+        closed.append(running.listed())
+        running.clock.advance(ROW_S)
+    running.clock.advance(STORE_S)
+    running.recorder.gap("test")
+    running.record(2)
+    assert running.listed() == 12_000, "nobody waits any more"
+    assert running.recorder.fragments_dropped == 0 and running.recorder.error is None and running.rows() == []
+    assert (state := running.catalog.state()).refused is not None and "wait for it" in state.refused
+    closing = running.begin(running.recorder.close())
+    assert closing == [None], "to stop does not take longer"
+    running.steps()
+    assert running.catalog.state().refused is None
+    rows = running.rows()
+    archive = running.archive.stream("cam")
+    assert archive is not None
+    assert (
+        rows == [("cam", blob.begin_ms, blob.end_ms, BlobState.CLOSED) for blob in archive.blobs()] and len(rows) == 5
+    )
+
+
+def test_a_kill_while_it_hangs_loses_nothing(running: Running) -> None:
+    running.record(2)
+    running.clock.advance(ROW_S)
+    running.recorder.gap("test")
+    running.record(3)
+    running.clock.advance(ROW_S)
+    assert running.listed() == 5000 and running.rows() == []
+    for root in running.archive.roots.values():
+        root.holds.release()  # as the system does for a process that is gone
+    again = Lab(running.folder)
+    again.open()
+    again.steps()
+    again.clock.advance(1)
+    archive = again.archive.stream("cam")
+    assert archive is not None and archive.ranges().duration_ms == 5000
+
+
+def test_whole_recordings_are_deleted_and_parts_are_not(running: Running) -> None:
+    """A disk that is full must not stop the recording; of a part, only the row says what is left."""
+    running.record(2)
+    running.steps()
+    running.recorder.gap("test")
+    running.record(4)
+    running.steps()
+    running.recorder.gap("test")
+    running.steps()
+    archive = running.archive.stream("cam")
+    assert archive is not None
+    first, second = archive.blobs()
+    deleted = running.begin(running.archive.deletion.delete([first], "disk_full"))
+    part = Range(second.begin_ms, second.begin_ms + 2000)
+    cut = running.begin(running.archive.deletion.cut(archive, second, Cut((part,)), "expiration"))
+    running.clock.advance(ROW_S)
+    running.clock.advance(STORE_S)
+    assert deleted[0].error is None and deleted[0].freed > 0 and not Path(first.path).exists()
+    assert cut[0].error.code == "state_not_writable" and archive.blobs() == [second] and not second.holes
+    assert len(running.rows()) == 2
+    running.steps()
+    assert running.rows() == [("cam", second.begin_ms, second.end_ms, BlobState.CLOSED)]
+    assert second.state is BlobState.CLOSED
+
+
+def test_locks_hold_at_once_and_are_written_later(running: Running) -> None:
+    running.record(2)
+    running.steps()
+    locked = running.begin(running.archive.lock("cam", Range(UTC_MS, UTC_MS + 1000)))
+    running.clock.advance(ROW_S)
+    assert locked == [None]
+    assert running.read("SELECT * FROM lock") == []
+    running.steps()
+    assert running.read("SELECT * FROM lock") == [("cam", UTC_MS, UTC_MS + 1000)]
+
+
+def test_more_than_is_held_is_written_anew_from_what_is_recorded(running: Running) -> None:
+    running.worker.limit = 3
+    for _ in range(5):
+        running.record(2)
+        running.recorder.gap("test")
+        running.clock.advance(STORE_S)
+    assert running.recorder.fragments_dropped == 0, (running.recorder.error, running.events)
+    assert running.listed() == 10_000
+    running.worker.limit = 1000
+    running.archive.startService()
+    for _ in range(20):
+        running.clock.advance(1)
+        running.steps()
+    assert running.catalog.state().refused is None and not running.catalog.broken
+    assert len(running.rows()) == 5
+
+
+def test_what_was_refused_is_undone_where_it_was_committed(running: Running) -> None:
+    """`fsync` hangs in COMMIT: nobody can stop it then."""
+    catalog, run = running.catalog, running.catalog.run
+
+    def hangs_in_commit(f: Any, durable: bool = False) -> Any:
+        result = run(f, durable)
+        running.clock.advance(STORE_S)
+        return result
+
+    link = LinkRow("0" * 16, "cam", 1, 2, ("hls",), 3, 1, 0, None, "admin", 1)
+    for work in (catalog.replace_override("cam", '{"title": "a"}'), catalog.insert_link(link)):
+        kept = running.begin(work)
+        running.steps()
+        assert kept == [None]
+    changes: list[Callable[[], Any]] = [
+        lambda: catalog.replace_override("cam", '{"title": "b"}'),
+        lambda: catalog.replace_override("cam", None),
+        lambda: catalog.replace_dvr_override("main", "{}"),
+        lambda: catalog.add_deletion("cam", Range(1, 2), False),
+        lambda: catalog.save_export_job("job", 5, "{}"),
+        lambda: catalog.revoke_link(link.id),
+        lambda: catalog.use_link(link.id, b"viewer"),
+        lambda: catalog.insert_link(dataclasses.replace(link, id="1" * 16)),
+    ]
+    for change in changes:
+        catalog.run = hangs_in_commit  # type: ignore[method-assign]
+        found = running.begin(change())
+        running.worker.step()
+        catalog.run = run  # type: ignore[method-assign]
+        assert refused(found)
+        running.steps()
+    reads = (catalog.overrides, catalog.dvr_overrides, catalog.deletions, catalog.export_jobs, catalog.links)
+    asked = [running.begin(read()) for read in reads]
+    running.steps()
+    assert asked == [[{"cam": '{"title": "a"}'}], [{}], [[]], [{}], [[link]]]
+    assert running.rows() == []

@@ -200,6 +200,22 @@ def test_hours_that_somebody_put_there(recorded: Path) -> None:
     assert found == RangeSet([Range(UTC_MS - 50 * HOUR_MS, UTC_MS - 50 * HOUR_MS + 4000), WHOLE[0]])
 
 
+def test_files_that_went_without_their_rows_are_not_listed(tmp_path: Path) -> None:
+    """Expiry goes on while the catalog hangs; then the server is killed. Of the first hour left, a part is gone."""
+    store = Store(tmp_path).open()
+    begins = [UTC_MS, UTC_MS + HOUR_MS, UTC_MS + HOUR_MS + 60_000, UTC_MS + 2 * HOUR_MS]
+    recorder = store.recorder("cam")
+    for begin_ms in begins:
+        store.record(recorder, Camera(begin_ms), 4)
+    store.stop()
+    for begin_ms in begins[:2]:
+        stem = blob_stem(str(tmp_path / "disk"), "cam", begin_ms)
+        for suffix in (".mp4", ".idx"):
+            Path(stem + suffix).unlink()
+    os.rmdir(os.path.dirname(blob_stem(str(tmp_path / "disk"), "cam", begins[0])))
+    assert listed(start(tmp_path))["cam"] == RangeSet([Range(ms, ms + 4000) for ms in begins[2:]])
+
+
 def test_holes_are_known_again(recorded: Path) -> None:
     store = start(recorded)
     result(store.archive.delete_range("other", Range(UTC_MS, UTC_MS + 2000)))

@@ -256,7 +256,7 @@ def test_a_disk_that_fills_up_refuses_only_what_must_be_kept(filled: Path, full:
     for refused in (
         lambda: catalog.replace_override("ort", None),
         lambda: catalog.replace_dvr_override("main", "{}"),
-        lambda: catalog.add_deletion("cam", Range(1, 2)),
+        lambda: catalog.add_deletion("cam", Range(1, 2), False),
         lambda: catalog.sign_out("x", 5),
         lambda: catalog.save_export_job("x", 5, "{}"),
         lambda: catalog.revoke_link("00112233445566ff"),
