@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flussdvr.config.errors import nearest, shown
 from flussdvr.config.urls import TS_SUFFIXES
@@ -25,6 +26,10 @@ Doubt = Callable[[str, Any], str | None]
 """Of the text of a word and the value that it was read as."""
 
 SHORTEST_EXPIRATION_S = 600
+SHORTEST_BARE_EXPIRATION_S = 3600
+"""A number without a unit below this was probably meant in minutes, hours or days."""
+LONGEST_SYNC_S = 300
+"""So much of what was recorded is lost when the power fails."""
 LONGEST_TIMEOUT_S = 900
 """A timeout that is longer was probably meant in milliseconds."""
 SMALLEST_ARCHIVE = 10 << 20
@@ -37,11 +42,23 @@ OPTION_SCHEMES = {
     "bind_ip": ("udp", "rtp"),
 }
 """The kinds of inputs that an option changes something of, where those are not all."""
+PLAYERS_UDP = tuple(
+    "localaddr localport local_addr pkt_size buffer_size fifo_size overrun_nonfatal reuse reuse_addr ttl timeout "
+    "sources block connect broadcast burst_bits bitrate dscp rtcpport rtpport rw_timeout ssrc".split()
+)
+"""What ffmpeg and others read in the query of `udp://` and `rtp://`: passed over."""
+OWN_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "fake": ("size", "fps", "gop", "bframes", "bitrate", "codec", "audio", "open_gop", "audio_only"),
+    "securetoken": ("no_check_ip",),
+    "udp": ("interface", "bind_ip", "program", *PLAYERS_UDP),
+    "rtp": ("interface", "bind_ip", "program", *PLAYERS_UDP),
+}
+"""What may stand in the query of URLs that nobody else reads."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
 def expiration(text: str, seconds: int) -> str | None:
-    if not seconds or seconds >= SHORTEST_EXPIRATION_S:
+    if not seconds or seconds >= (SHORTEST_BARE_EXPIRATION_S if text.isdigit() else SHORTEST_EXPIRATION_S):
         return None
     return f"{shown(text)} keeps {write_duration(seconds)} of recordings" + _unit(text, "seconds", "d", "days")
 
@@ -52,6 +69,22 @@ def timeout(text: str, seconds: int | None) -> str | None:
     if not seconds:
         return "0 gives up at once; off means never"
     return f"{text} without a unit is {text} seconds ({write_duration(seconds)}), not milliseconds"
+
+
+def sync_interval(text: str, seconds: int) -> str | None:
+    if seconds <= LONGEST_SYNC_S:
+        return None
+    unit = f"; {text} without a unit is seconds, not milliseconds" if text.isdigit() else ""
+    return f"{shown(text)}: a power failure loses up to {write_duration(seconds)} of recordings{unit}"
+
+
+def everybody(text: str, value: Any) -> str | None:
+    """Of an address in `allow ip`."""
+    return f"{text} lets everybody in" if str(value) in EVERYWHERE else None
+
+
+def password(text: str, value: str) -> str | None:
+    return None if value else "an empty password keeps nobody out"
 
 
 def delay(text: str, seconds: int) -> str | None:
@@ -100,6 +133,19 @@ def input_option(name: str, url: str) -> str | None:
         return f"program chooses in a transport stream, and {shown(url)} is none by its name: it changes nothing"
     of = ", ".join(f"{one}://" for one in OPTION_SCHEMES[name])
     return f"{name} is an option of {of}: it changes nothing of {scheme}://"
+
+
+def url_options(url: str) -> tuple[str, str | None] | None:
+    """Of the query of a URL that only we read: an option that there is not; with what may have been meant."""
+    scheme, _, rest = url.partition("://")
+    known = OWN_OPTIONS.get(scheme.lower())
+    if known is None:
+        return None
+    for name, _ in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
+        if name not in known:
+            called = "such option" if scheme.lower() == "securetoken" else f"option {shown(name)}"  # a key may have a ?
+            return f"{scheme}:// has no {called}", nearest(name, known)
+    return None
 
 
 def passed_along(name: str, what: str, known: Iterable[str], to: str) -> tuple[str, str | None]:

@@ -44,7 +44,7 @@ _LIMITS = {
     "expiration": simple("expiration_s", DURATION, doubt=doubts.expiration),
     "storage_limit": simple("storage_limit", SIZE, doubt=doubts.archive_size),
     "disk_usage_limit": simple("disk_usage_limit", PERCENT, doubt=doubts.disk_usage),
-    "sync_interval": simple("sync_interval_s", DURATION),
+    "sync_interval": simple("sync_interval_s", DURATION, doubt=doubts.sync_interval),
     "schedule": listed("schedule", INTERVAL),
     "copy": simple("copy", Kind(_read_copy), off=True),
     # the older names

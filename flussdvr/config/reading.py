@@ -149,7 +149,7 @@ def report(
     elif name in unsupported:
         problems.unsupported(directive.place, f"{shown(name)} is not supported yet", unsupported[name] or None)
     else:
-        problems.unknown(directive.place, what, name, known)
+        problems.unknown(directive.place, what, name, [*known, *unsupported])
 
 
 def read_value(kind: Kind, word: Word) -> Any:

@@ -208,6 +208,10 @@ def _filters(field: str) -> Rule:
                 reading.filtered.append((word.place, word.key.text, pattern))
         if not found:
             raise Misread(f"expected key=value after {shown(directive.name.text)}")
+        if field == "except_" and all("*" in patterns for patterns in found.values()):
+            reading.problems.warn(
+                directive.place, "this excepts every event that has such a field: the sink is told none"
+            )
         return (found,)
 
     def write(name: str, value: tuple[Filter, ...], writing: Writing) -> list[str]:
@@ -303,7 +307,11 @@ def read_auth_backend(directive: Directive, reading: Reading) -> AuthBackendSett
         if kind is COUNTRY:
             reading.need_geoip(words[0].place)
         key = f"{verdict}_{name}"
-        lists[key] = lists.get(key, ()) + tuple(read_value(kind, word) for word in words[1:])
+        values = tuple(read_value(kind, word) for word in words[1:])
+        lists[key] = lists.get(key, ()) + values
+        if kind is NETWORK and verdict == "allow":
+            for word, value in zip(words[1:], values, strict=True):
+                reading.doubt(word, value, doubts.everybody)
         return ()
 
     def read_backend(statement: Directive, _: Reading) -> tuple[str, ...]:

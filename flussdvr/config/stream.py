@@ -98,6 +98,8 @@ def read_input(directive: Directive, reading: Reading) -> tuple[InputSettings, .
         reading.problems.unsupported(words[0].place, f"inputs of the kind {scheme}:// are not supported yet")
         return ()
     url = read_value(Kind(read_input_url), words[0])
+    if (doubt := doubts.url_options(url)) is not None:
+        reading.problems.warn(words[0].place, *doubt)
     priority, options = 0, {}
     seen: set[str] = set()
     for option in directive.fields:
@@ -188,6 +190,8 @@ def _auth(field: str) -> Rule:
         backend = url.partition("://")[2]
         if scheme == "auth" and backend not in (known := reading.declared.get("auth_backend", set())):
             raise Misread(f"there is no auth_backend {shown(backend)}", words[0].place, nearest(backend, known))
+        if (doubt := doubts.url_options(url)) is not None:
+            reading.problems.warn(words[0].place, *doubt)
         others: dict[str, str] = {}
         to = "it is told to the backend and changes nothing here" if scheme != "securetoken" else "it changes nothing"
         take = extra(others, reading, directive.name.text, _AUTH, to)
@@ -228,7 +232,7 @@ STREAM_RULES: dict[str, Rule] = {
     "input_timeout": _TIMEOUT,
     "source_timeout": _TIMEOUT,
     "clients_timeout": simple("clients_timeout_s", DURATION, off=True, doubt=doubts.timeout),
-    "password": simple("password", SECRET),
+    "password": simple("password", SECRET, doubt=doubts.password),
     "dvr": DVR,
     "dvr_offline": DVR,
     "segment_duration": simple("segment_duration_ms", milliseconds(1000, 15_000)),

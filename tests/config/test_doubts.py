@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flussdvr.config import ConfigErrors, parse_config
-from flussdvr.config.doubts import known_events, known_fields
+from flussdvr.config.doubts import OWN_OPTIONS, known_events, known_fields
+from flussdvr.ingest.fake import _READERS
 
 
 def warnings(text: str) -> list[str]:
@@ -22,6 +23,19 @@ DOUBTFUL = [
     ),
     ("dvr main { root /s; dvr_limit 300; }", "'300' keeps 5m of recordings"),
     ("dvr main { root /s; expiration 30s; }", "'30s' keeps 30s of recordings"),
+    ("dvr main { root /s; expiration 1440; }", "'1440' keeps 24m of recordings (without a unit this means seconds"),
+    ("dvr main { root /s; sync_interval 5000; }", "5000 without a unit is seconds, not milliseconds"),
+    ("dvr main { root /s; sync_interval 1h; }", "'1h': a power failure loses up to 1h of recordings"),
+    (STREAM % 'password "";', "an empty password keeps nobody out"),
+    ("stream a { input fake://?sise=320x180; }", "fake:// has no option 'sise'; did you mean 'size'?"),
+    ("stream a { input udp://239.0.0.1:1?programm=2; }", "udp:// has no option 'programm'; did you mean 'program'?"),
+    (
+        STREAM % "on_play securetoken://KEY?no_chek_ip=1;",
+        "securetoken:// has no such option; did you mean 'no_check_ip'",
+    ),
+    (STREAM % "on_play securetoken://KEY?SECRET;", "securetoken:// has no such option"),
+    ("auth_backend x { allow ip 10.0.0.1 0.0.0.0/0; }", "0.0.0.0/0 lets everybody in"),
+    (SINK % "except event=*;", "the sink is told none"),
     (
         "dvr main { root /s; storage_limit 400; }",
         "'400' keeps 400 bytes of recordings (without a unit this means bytes; write 400G for GiB)",
@@ -88,12 +102,24 @@ def test_a_doubt(text: str, sentence: str) -> None:
         "template t { prefix x; input publish://; } stream a fake://; event_sink s { url http://h/; only media=x/y; }",
         "auth_backend x { backend http://h/; } auth_backend y { deny ip 10.0.0.1; allow default; }",
         "stream a { disabled; }",
+        "dvr main { root /s; expiration 20m; sync_interval 60; }",
+        "stream a { input fake://?size=320x180&fps=25; on_play securetoken://KEY?no_check_ip=true; }",
+        "stream a { input udp://239.0.0.1:1?pkt_size=1316&program=2; input tshttp://h/?any=thing; }",
         "stream a { input udp://239.0.0.1:1 program=2 interface=eth1; input file:///srv/A.TS program=2; }",
         "stream a { input tshttp://h/ program=2 user_agent=me; input publish:// program=2; }",
     ],
 )
 def test_no_doubt(text: str) -> None:
     assert warnings(text) == []
+
+
+def test_what_the_test_source_can_is_known_here_too() -> None:
+    assert set(OWN_OPTIONS["fake"]) == set(_READERS)
+
+
+def test_what_is_not_done_yet_is_near_too() -> None:
+    with pytest.raises(ConfigErrors, match="unknown dvr option 'check_mont'; did you mean 'check_mount'"):
+        parse_config("dvr main { root /s; check_mont true; }")
 
 
 def test_where_something_is_wrong_nothing_is_doubted_that_may_be_its_consequence() -> None:

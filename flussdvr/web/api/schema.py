@@ -19,6 +19,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from flussdvr.config.errors import nearest
 from flussdvr.errors import DvrError, Kind
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -134,7 +135,9 @@ def _body_error(error: ValidationError) -> DvrError:
         known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
         extra = next((name for name in error.instance if name not in known), "")
         pointer = "/" + "/".join([*path, extra])
-        return DvrError(Kind.BAD_REQUEST, "unknown_field", f"there is no {pointer[1:]}", {"pointer": pointer})
+        hint = nearest(extra, known)
+        title = f"there is no {pointer[1:][:200]}" + (f"; {hint}" if hint else "")
+        return DvrError(Kind.BAD_REQUEST, "unknown_field", title, {"pointer": pointer})
     pointer = "/" + "/".join(path) if path else ""
     title = f"{pointer[1:]}: {error.message[:200]}" if path else error.message[:200]
     return DvrError(Kind.BAD_REQUEST, "invalid_value", title, {"pointer": pointer})

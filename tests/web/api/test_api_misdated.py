@@ -144,3 +144,8 @@ def test_viewers_change_nothing() -> None:
     for method, path in (("POST", "/redate"), ("DELETE", "/1-a"), ("DELETE", "")):
         assert api.ask(method, f"/streams/a/cam/dvr/misdated{path}", login="dmlld2VyOmxvb2s=").status == 403
     assert not api.asked
+
+
+def test_a_misspelt_field_says_what_may_have_been_meant() -> None:
+    answer = Api(Report()).ask("POST", "/streams/a/cam/dvr/misdated/redate", {"shfit": 5})
+    assert answer.json["errors"][0]["title"] == "there is no shfit; did you mean 'shift'?"
