@@ -25,9 +25,10 @@ export default defineConfig({
       "^/(streamer|ui/session|(?!ui/).*\\.(m3u8|m4s|mp4|jpg|ts|json)($|\\?))": { target: SERVER, changeOrigin: false },
     },
   },
+  // A test that needs a document says so in its first line: most do not, and making one takes longer than they do.
   // The limits end what hangs; a slow machine is no fault.
   test: {
-    environment: "happy-dom",
+    environment: "node",
     include: ["src/**/*.test.{ts,tsx}"],
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -19,6 +20,9 @@ REPOSITORY = Path(__file__).parents[3]
 UI = REPOSITORY / "ui"
 STATIC = REPOSITORY / "flussdvr/web/ui/static"
 ASSETS = sorted((STATIC / "assets").iterdir())
+HANGS_S = 900
+"""Twenty times as long as it takes: this is no measurement."""
+THREADS = ["ps", "-eLo", "pid,tid,ni,stat,wchan:20,time,comm,args", "--sort=-time"]
 PAGES = ("embed.html", "index.html")
 
 
@@ -84,10 +88,20 @@ def test_sources_make_no_elements_of_text() -> None:
     assert found == set()
 
 
+@pytest.mark.alone
 def test_types_format_and_units() -> None:
     """`npm run check`; needs `npm ci` in ui/, which tests/install-system-packages does."""
     if shutil.which("npm") is None or not (UI / "node_modules/.package-lock.json").is_file():
         pytest.skip("ui/node_modules is missing: tests/install-system-packages makes it")
     command = ["npm", "run", "--silent", "check"]
-    done = subprocess.run(command, cwd=UI, env=dict(os.environ, CI="1"), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    with subprocess.Popen(
+        command, cwd=UI, env=dict(os.environ, CI="1"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as check:  # fmt: skip
+        try:
+            said, _ = check.communicate(timeout=HANGS_S)
+        except subprocess.TimeoutExpired:
+            threads = subprocess.run(THREADS, capture_output=True, text=True, check=False).stdout
+            os.killpg(check.pid, signal.SIGKILL)
+            pytest.fail(f"it hangs; it said {check.communicate()[0]!r}, and these run:\n{threads}")
+    assert check.returncode == 0, said

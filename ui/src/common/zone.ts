@@ -28,6 +28,8 @@ export interface Wall {
   weekday: number;
 }
 
+/** Of a Date: what is later, or earlier than its negative, is no instant. */
+const LAST_MS = 8.64e15;
 const DAY_MS = 86_400_000;
 /** Clocks change on quarters of an hour: one answer is good for all of it. */
 const QUARTER_MS = 900_000;
@@ -38,6 +40,7 @@ const offsets = new Map<string, Map<number, number>>();
 
 /** East of Greenwich is positive. RangeError: no such zone. */
 export function offsetMs(ms: number, zone: AnyZone): number {
+  if (!(Math.abs(ms) <= LAST_MS)) return 0;
   if (zone === "utc") return 0;
   if (zone === "local") return -new Date(ms).getTimezoneOffset() * 60_000;
   let known = offsets.get(zone);

@@ -52,7 +52,7 @@ async function everything(abort: AbortSignal): Promise<Stream[]> {
     const path = `streams?limit=${PAGE}&select=${SELECTED}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
     const page = await request<{ streams: Stream[]; next: string | null }>("GET", path, undefined, abort);
     found.push(...page.streams);
-    if (page.next === null) return found;
+    if (page.next === null || page.next === cursor) return found;
     cursor = page.next;
   }
 }

@@ -139,6 +139,15 @@ describe("days", () => {
   });
 });
 
+describe("where no calendar goes", () => {
+  it.each(["utc", "Europe/Berlin"])("they end, in %s", (zone) => {
+    const last = 8.64e15; // the last instant of a Date
+    for (const span of [60_000, 7 * 86_400_000, 400 * 86_400_000, 30 * 400 * 86_400_000]) {
+      expect(rulerOf({ begin: last - span, end: last + span }, 800, zone).periods.length).toBeLessThan(400);
+    }
+  });
+});
+
 describe("steps of keys", () => {
   it("are round", () => {
     expect([1, 999, 1000, 61_000, 35 * M, 2 * D].map(roundStep)).toEqual([1000, 1000, 1000, M, 30 * M, 2 * D]);

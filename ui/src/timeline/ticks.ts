@@ -173,7 +173,7 @@ function periods(view: View, unit: "day" | "month" | "year", zone: AnyZone): Per
   if (unit === "year") month = 1;
   for (;;) {
     const begin = fromWall({ year, month, day }, zone);
-    if (begin >= view.end) return found;
+    if (!(begin < view.end)) return found; // also where no calendar goes: NaN
     const labels = periodLabels(begin, unit, zone);
     if (unit === "year") year += 1;
     else if (unit === "month") month += 1;
