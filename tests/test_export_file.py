@@ -13,19 +13,23 @@ from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export import Canceled
 from flussdvr.export_file import ArchiveRoot, FileDestination, PrivateRoot, check_path, write_file
+from flussdvr.formats.made import Made
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Body:
     path = tmp_path / "source"
     path.write_bytes(os.urandom(100_000))
-    return Body((b"head", Extent(str(path), 10, 50_000), Extent(str(path), 70_000, 30_000)))
+    return Body((b"he", Made.of(lambda: b"ad", 2), Extent(str(path), 10, 50_000), Extent(str(path), 70_000, 30_000)))
 
 
 def content(body: Body) -> bytes:
     data = b""
     for part in body.parts:
-        data += part if isinstance(part, bytes) else Path(part.path).read_bytes()[part.offset :][: part.length]
+        if isinstance(part, Extent):
+            data += Path(part.path).read_bytes()[part.offset :][: part.length]
+        else:
+            data += part.data() if isinstance(part, Made) else part
     return data
 
 

@@ -2,8 +2,9 @@
 """
 A body: what a response, an export or a stored picture consists of.
 
-    Body = [ bytes | Extent | Extent | bytes | Extent ... ]
-                      `- (file, offset, length)
+    Body = [ bytes | Made | Extent | Extent | bytes | Extent ... ]
+                      |       `- (file, offset, length)
+                      `- bytes that are computed when they are sent
 
 Its length and any part of it are known without touching a disk; whoever sends it reads the extents. Nothing is
 copied until then (as in Moonfire's slices.rs and kaltura's mp4_clipper.c).
@@ -16,6 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+
+from flussdvr.formats.made import Made
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,19 @@ class Extent:
         return Extent(self.path, self.offset + start, stop - start)
 
 
+Part = bytes | Made | Extent
+
+
 @dataclass(frozen=True)
 class Body:
-    """Bytes and extents in order. Empty parts are allowed; `len()` is the sum."""
+    """Bytes and extents in order, and what will be bytes. Empty parts are allowed; `len()` is the sum."""
 
-    parts: tuple[bytes | Extent, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @classmethod
-    def of(cls, parts: Iterable[bytes | Extent]) -> Body:
+    def of(cls, parts: Iterable[Part]) -> Body:
         """A body of the parts that are not empty, extents that touch made one."""
-        kept: list[bytes | Extent] = []
+        kept: list[Part] = []
         for part in parts:
             last = kept[-1] if kept else None
             if isinstance(part, Extent) and isinstance(last, Extent) and _touches(last, part):
@@ -58,13 +64,19 @@ class Body:
     def __len__(self) -> int:
         return self._ends[-1] if self.parts else 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that it takes while it is sent: those in it, and the largest of what is made."""
+        largest = max((part.whole for part in self.parts if isinstance(part, Made)), default=0)
+        return largest + sum(len(part) for part in self.parts if isinstance(part, bytes))
+
     def slice(self, start: int, stop: int) -> Body:
         """The bytes `[start, stop)` of it, like `bytes.__getitem__` for 0 <= start; O(log parts) + what is taken."""
         stop = min(stop, len(self))
         if start >= stop:
             return Body()
         first = bisect_right(self._ends, start)
-        taken: list[bytes | Extent] = []
+        taken: list[Part] = []
         at = self._ends[first - 1] if first else 0
         for part in self.parts[first:]:
             if at >= stop:
@@ -72,7 +84,7 @@ class Body:
             begin, end = max(start - at, 0), min(stop - at, len(part))
             if begin < end:
                 whole = begin == 0 and end == len(part)
-                taken.append(part if whole else part.slice(begin, end) if isinstance(part, Extent) else part[begin:end])
+                taken.append(part if whole else part[begin:end] if isinstance(part, bytes) else part.slice(begin, end))
             at += len(part)
         return Body(tuple(taken))
 

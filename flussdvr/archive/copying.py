@@ -10,6 +10,7 @@ from errno import EINVAL, ENOSYS, EOPNOTSUPP, EXDEV
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError, Kind
+from flussdvr.formats.made import Made
 
 COPY = 16 << 20
 """Bytes between two reports."""
@@ -25,7 +26,7 @@ def write_body(body: Body, out_fd: int, copied: Callable[[int], None] = lambda c
         if isinstance(part, Extent):
             _copy_extent(part, out_fd, copied)
         else:
-            _write(out_fd, part)
+            _write(out_fd, part.data() if isinstance(part, Made) else part)
             copied(len(part))
 
 

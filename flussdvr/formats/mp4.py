@@ -34,6 +34,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.cut import Cut, cut_audio, cut_video
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.ilst import Metadata
+from flussdvr.formats.made import Made, size_of
 from flussdvr.formats.mdat import MdatPart, part_size
 from flussdvr.formats.moov import write_head
 from flussdvr.formats.mp4_media import Media
@@ -71,21 +72,24 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Mp4Head:
     """
-    A virtual MP4: the bytes of `head`, then `parts`: each bytes, or (number of the piece, offset in its blob, length).
+    A virtual MP4: `head`, of which parts are made when they are wanted, then `parts`: each bytes, or (number of the
+    piece, offset in its blob, length).
 
-    It begins with what was shown at `begin_ms`, UTC, and lasts `duration_ms`.
+    It begins with what was shown at `begin_ms`, UTC, and lasts `duration_ms`. `held`: bytes of memory that the head is
+    made of.
     """
 
-    head: tuple[bytes, ...]
+    head: tuple[bytes | Made, ...]
     parts: Sequence[MdatPart]
     begin_ms: int
     duration_ms: int
+    held: int = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self.head)) + sum(part_size(part) for part in self.parts)
+        return size_of(self.head) + sum(part_size(part) for part in self.parts)
 
-    def body(self, extent: Callable[[int, int, int], T]) -> list[bytes | T]:
-        """The whole file: bytes, and what `extent` makes of (number of the piece, offset, length)."""
+    def body(self, extent: Callable[[int, int, int], T]) -> list[bytes | Made | T]:
+        """The whole file: its parts, and what `extent` makes of (number of the piece, offset, length)."""
         return [*self.head, *(part if isinstance(part, bytes) else extent(*part) for part in self.parts)]
 
 
@@ -164,7 +168,7 @@ class Mp4Builder:
             one.carry_sets()
         duration_ms = span.out_ms + span.end_ms - span.begin_ms
         head, parts = write_head(self._pieces, media, self._begin_ms, duration_ms, self._metadata)
-        return Mp4Head(head, parts, self._begin_ms, duration_ms)
+        return Mp4Head(head, parts, self._begin_ms, duration_ms, sum(one.nbytes for one in media))
 
     def _cut(self, span: _Span, after: _Span | None) -> None:
         """Take what the tracks have in `span`."""

@@ -4,22 +4,21 @@ The samples of one track of an MP4 that is made of many blobs, kept as small as 
     add  one blob's samples, in the order of time --> sizes, and runs of steps and offsets; their own times are let go
     then  late, end, first_shown                      of all of them, without having all of them as numbers at once
 
-A day has millions of samples: 100 bytes each are too many, some 5 are what the file has of each in any case.
+A day has millions of samples: 100 bytes each are too many. Packed they take 2 or 3, less than the file's tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.cut import Cut
 from flussdvr.formats.in_band import in_band_sets
 from flussdvr.formats.mdat import Stretches
+from flussdvr.formats.packed import Ascending, Packed
 from flussdvr.formats.sample_entry import write_sample_entry
 from flussdvr.formats.sample_table import Ints
 from flussdvr.formats.stbl import MAX_DELTA, Runs
@@ -27,7 +26,7 @@ from flussdvr.media import Track
 
 __all__ = ["Media", "MediaPart"]
 
-NO_SIZES: NDArray[np.uint32] = np.empty(0, np.uint32)
+NONE = Ascending.of(np.empty(0, np.int64))
 
 
 @dataclass(slots=True)
@@ -37,8 +36,9 @@ class MediaPart:
 
     `first_dts`, `last_dts`: of its first and last sample, in ticks of the output; `steps` lead from each to the next,
     `offsets` from decoding to presentation; `shown`: earliest and latest presentation. `sizes`: as in the blob; `sync`:
-    numbers of the sync samples. `chunks`: samples in each contiguous stretch of bytes, `begins` and `ends` of these in
-    the blob. `inserts`: where the sync samples are, if parameter sets may be put in front of them; `sets`: those.
+    numbers of the sync samples of video. `chunks`: samples in each contiguous stretch of bytes; `begins` of these in
+    the blob, and their `lengths`. `inserts`: where the sync samples are, if parameter sets may be put in front of
+    them; `sets`: those.
     """
 
     span: int
@@ -50,12 +50,12 @@ class MediaPart:
     steps: Runs
     offsets: Runs
     shown: tuple[int, int]
-    sizes: NDArray[np.uint32]
-    sync: NDArray[np.uint32]
-    chunks: NDArray[Any]
-    begins: Ints
-    ends: Ints
-    inserts: Ints
+    sizes: Packed
+    sync: Ascending
+    chunks: Runs
+    begins: Ascending
+    lengths: Packed
+    inserts: Ascending
     sets: bytes = b""
 
     @classmethod
@@ -63,7 +63,9 @@ class MediaPart:
         """`dts` and `pts` are in the output, `dts` in order. Raises `DvrError` where steps are too long."""
         first = np.append(0, np.flatnonzero(cut.offsets[1:] != cut.offsets[:-1] + cut.sizes[:-1]) + 1)
         last = np.append(first[1:], len(cut)) - 1
-        sync = np.flatnonzero(cut.sync).astype(np.uint32)
+        sync = np.flatnonzero(cut.sync)
+        begins = cut.offsets[first]
+        inserted = cut.track.is_video and in_band_sets(cut.track)
         return cls(
             span,
             cut.track,
@@ -74,12 +76,12 @@ class MediaPart:
             _steps(dts),
             Runs.of(pts - dts),
             (int(pts.min()), int(pts.max())),
-            cut.sizes.astype(np.uint32),
-            sync,
-            (last - first + 1).astype(np.uint32),
-            cut.offsets[first],
-            cut.offsets[last] + cut.sizes[last],
-            cut.offsets[sync] if cut.track.is_video and in_band_sets(cut.track) else cut.offsets[:0],
+            Packed.of(cut.sizes),
+            Ascending.of(sync) if cut.track.is_video else NONE,
+            Runs.of(last - first + 1),
+            Ascending.of(begins),
+            Packed.of(cut.offsets[last] + cut.sizes[last] - begins),
+            Ascending.of(cut.offsets[sync]) if inserted else NONE,
         )
 
     def pts(self) -> Ints:
@@ -94,15 +96,15 @@ class MediaPart:
         self.steps, self.offsets = _steps(own), Runs.of(pts - own)
 
     def stretches(self) -> Stretches:
-        return Stretches(self.begins, self.ends, self.inserts if self.sets else self.inserts[:0], self.sets)
+        begins = self.begins.column()
+        inserts = self.inserts if self.sets else NONE
+        return Stretches(begins, begins + self.lengths.column(), inserts.column(), self.sets)
 
-    def take_sizes(self) -> Ints:
-        """Of the samples in the output; they are not kept."""
-        sizes = self.sizes.astype(np.int64)
-        self.sizes = NO_SIZES
-        if self.sets:
-            sizes[self.sync] += len(self.sets)
-        return sizes
+    @property
+    def nbytes(self) -> int:
+        """What is held of it in memory."""
+        samples = self.steps.nbytes + self.offsets.nbytes + self.sizes.nbytes + self.sync.nbytes
+        return samples + self.chunks.nbytes + self.begins.nbytes + self.lengths.nbytes + self.inserts.nbytes
 
     def _dts(self) -> Ints:
         dts = np.empty(self.count, np.int64)
@@ -150,6 +152,11 @@ class Media:
                 part.sets, part.entry = in_band_sets(part.source), entry
 
     @property
+    def nbytes(self) -> int:
+        """What is held of it in memory."""
+        return sum(part.nbytes for part in self.parts)
+
+    @property
     def end(self) -> int:
         """When nothing of it is shown any more."""
         return max(part.shown[1] for part in self.parts) + self.last
@@ -157,7 +164,7 @@ class Media:
     @property
     def late(self) -> int:
         """By how much all is decoded too late for its presentation: so much earlier it is."""
-        return max(0, *(-int(part.offsets.values.min()) for part in self.parts))
+        return max(0, *(-part.offsets.values.bounds[0] for part in self.parts))
 
     @property
     def dts(self) -> int:
@@ -173,7 +180,7 @@ class Media:
     def pts(self) -> int:
         """Presentation of the sample that is decoded first."""
         part = self.parts[0]
-        return part.first_dts + int(part.offsets.values[0])
+        return part.first_dts + part.offsets.values.at(0)
 
     def steps(self) -> Iterator[Runs]:
         """From each decode time to the next. Raises `DvrError` OUT_OF_RANGE for a gap that no sample can bridge."""

@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable
 from types import TracebackType
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.archive.body import Body, Part
 from flussdvr.errors import DvrError, Kind
+from flussdvr.formats.made import Made, Making
 from flussdvr.playback.reading import DataGone, has_hole
 
 
@@ -27,6 +28,7 @@ class BodyFile:
         self._body = body
         self._before = before
         self._at = 0
+        self._making = Making()
         self._opened: tuple[str, int] | None = None
 
     def __len__(self) -> int:
@@ -66,9 +68,11 @@ class BodyFile:
             os.close(self._opened[1])
             self._opened = None
 
-    def _bytes(self, part: bytes | Extent) -> bytes:
+    def _bytes(self, part: Part) -> bytes:
         if isinstance(part, bytes):
             return part
+        if isinstance(part, Made):
+            return self._making.data(part)
         descriptor = self._open(part.path)
         try:
             data = os.pread(descriptor, part.length, part.offset)

@@ -23,6 +23,7 @@ import numpy as np
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.made import Made, Making
 from flussdvr.playback.fragments import span_of
 from flussdvr.playback.inits import init_of
 from flussdvr.playback.limits import HEAD_BYTES, SMALL_BYTES, WALK_BYTES, index_bytes
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from flussdvr.threads import Worker
 
 CACHE_BYTES = 128 << 20
+PART_BYTES = 250
+"""What a part of a body takes beside its bytes."""
 SETTLED_MS = 5000
 """What is recorded so long after a window's end changes nothing in a file of it."""
 MARGIN_MS = 1000
@@ -50,10 +53,11 @@ MARGIN_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file: `etag` is strong, in its quotes."""
+    """A file: `etag` is strong, in its quotes. `held`: memory that it takes while it is sent."""
 
     body: Body
     etag: str
+    held: int = 0
 
 
 class Exports:
@@ -102,8 +106,9 @@ class Exports:
                 Split(window, selection, keep_gaps) if split else Single(window, selection, keep_gaps)
             )
             body = await self._made(source, window, made)
-            export = Export(body, await self._cpu.do(_etag, body))
-            self._cache.put(key, export, sum(len(part) for part in body.parts if isinstance(part, bytes)) + 1000)
+            held = made.held + body.held + PART_BYTES * len(body.parts)
+            export = Export(body, await self._cpu.do(_etag, body), held)
+            self._cache.put(key, export, held)
             return export
 
         async def in_turn() -> Export:
@@ -204,10 +209,10 @@ def last_sync(table: FragmentTable, utc_ms: int) -> int:
 
 def _etag(body: Body) -> str:
     """Of what the body says of itself: heads, and which extents (by the blob's own name, not where its disk is)."""
-    digest = sha256()
+    digest, making = sha256(), Making()
     for part in body.parts:
         if isinstance(part, Extent):
             digest.update(f"{part.path.rpartition('/')[2]} {part.offset} {part.length}\n".encode())
         else:
-            digest.update(part)
+            digest.update(making.data(part) if isinstance(part, Made) else part)
     return f'"{digest.hexdigest()[:32]}"'

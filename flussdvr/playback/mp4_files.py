@@ -39,7 +39,7 @@ class Part:
 
 
 class Single:
-    """One file of the `selection` of tracks, all if `None`."""
+    """One file of the `selection` of tracks, all if `None`. `held`: memory that the head of it is made of."""
 
     def __init__(
         self, window: Range, selection: Selection | None, keep_gaps: bool, metadata: Metadata | None = None
@@ -48,6 +48,7 @@ class Single:
         self._builder = Mp4Builder(window, gaps="keep" if keep_gaps else "skip", metadata=metadata)
         self._paths: list[str] = []
         self._found = False
+        self.held = 0
 
     def add(self, part: Part) -> None:
         """Raises `DvrError` CORRUPT."""
@@ -67,6 +68,7 @@ class Single:
             raise no_such_tracks()
         with _corrupt():
             result = self._builder.finish()
+        self.held = result.held
         parts = result.body(lambda number, at, length: Extent(self._paths[number], at, length))
         return result.begin_ms, Body(tuple(parts))
 
@@ -82,6 +84,7 @@ class Split:
         self._file: Single | None = None
         self._files: list[tuple[int, Body]] = []
         self._found = False
+        self.held = 0
 
     def add(self, part: Part) -> None:
         """Raises `DvrError` CORRUPT."""
@@ -105,6 +108,7 @@ class Split:
         try:
             if file is not None:
                 self._files.append(file.dated())
+                self.held += file.held
         except DvrError as error:
             if error.kind is not Kind.NOT_FOUND:
                 raise  # else: looked at, but nothing of it is shown in the window

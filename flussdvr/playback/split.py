@@ -14,7 +14,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterable, Sequence
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.archive.body import Body, Part
 from flussdvr.formats.sample_entry import write_sample_entry
 from flussdvr.media import Track
 from flussdvr.timeline import utc_datetime
@@ -30,7 +30,7 @@ def configuration(tracks: Sequence[Track]) -> tuple[bytes, ...]:
 
 def tar(files: Iterable[tuple[int, Body]]) -> Body:
     """A tar of (beginning in UTC ms, content); the names are numbers and beginnings, in this order."""
-    parts: list[bytes | Extent] = []
+    parts: list[Part] = []
     for number, (begin_ms, content) in enumerate(files, 1):
         entry = tarfile.TarInfo(f"{number:03d}_{utc_datetime(begin_ms):%Y-%m-%dT%H-%M-%SZ}.mp4")
         entry.size, entry.mtime = len(content), begin_ms // 1000

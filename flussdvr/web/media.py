@@ -398,8 +398,7 @@ class MediaSite:
         request.setHeader(b"content-type", TAR if parsed.split else MP4)
         request.setHeader(b"x-prepare-time", str(max(0, self.now_ms() - begun)).encode())
         self._attachment(parsed, request, "tar" if parsed.split else "mp4")
-        head = sum(len(part) for part in export.body.parts if isinstance(part, bytes))
-        with self.budget.hold(export.etag, client_of(session), head):
+        with self.budget.hold(export.etag, client_of(session), export.held):
             await self.sender.send(export.body, request, export.etag)
 
     @answer.register

@@ -23,13 +23,14 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.archive.body import Body, Extent, Part
 from flussdvr.errors import DvrError
+from flussdvr.formats.made import Made, Making
 from flussdvr.playback.reading import DataGone, ReaderOf, read_extent
 from flussdvr.redaction import redact_request
 from flussdvr.threads import Worker
 from flussdvr.web.ranges import matches, may_resume, parse_range
-from flussdvr.web.transfer import Part, Transfer, WorkerOf
+from flussdvr.web.transfer import Transfer, WorkerOf
 
 SMALL = 64 << 10
 """A body in RAM up to this size goes through the transport: cheaper than a thread."""
@@ -124,8 +125,9 @@ class Sender:
             raise
 
     async def _write(self, body: Body, request: Request) -> Sent:
-        if len(body) <= SMALL and not any(isinstance(part, Extent) for part in body.parts):
-            request.write(b"".join(part for part in body.parts if isinstance(part, bytes)))
+        held = [part for part in body.parts if isinstance(part, bytes)]
+        if len(body) <= SMALL and len(held) == len(body.parts):
+            request.write(b"".join(held))
             count(request, len(body), 0)
             return Sent(ram=len(body))
         transport = plain_tcp(request)
@@ -187,7 +189,7 @@ async def send_through_socket(
 
 
 async def write_through_transport(parts: tuple[Part, ...], worker_of: WorkerOf, request: Request) -> Sent:
-    sent = Sent()
+    sent, making = Sent(), Making()
 
     async def chunks() -> AsyncIterator[bytes]:
         for part in parts:
@@ -196,6 +198,10 @@ async def write_through_transport(parts: tuple[Part, ...], worker_of: WorkerOf, 
                     piece = Extent(part.path, part.offset + at, min(CHUNK, part.length - at))
                     data: bytes = await worker_of(part).do(read_extent, piece)
                     sent.disk += len(data)
+                elif isinstance(part, Made):
+                    some = part.slice(at, min(at + CHUNK, len(part)))
+                    data = await worker_of(part).do(making.data, some)
+                    sent.ram += len(data)
                 else:
                     data = part[at : at + CHUNK]
                     sent.ram += len(data)

@@ -31,9 +31,10 @@ from twisted.internet.interfaces import IWriteDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from flussdvr.archive.body import Extent
+from flussdvr.archive.body import Extent, Part
 from flussdvr.descriptors import for_client
 from flussdvr.errors import DvrError
+from flussdvr.formats.made import Made, Making
 from flussdvr.playback.reading import DataGone, has_hole
 from flussdvr.threads import Worker
 
@@ -50,7 +51,6 @@ SOON_S = 0.2
 CHUNK = 4 << 20
 """At most this in one sendfile(2)."""
 
-Part = bytes | Extent
 WorkerOf = Callable[[Part], Worker]
 
 
@@ -90,7 +90,7 @@ class _Writability:
 
 class Transfer:
     """
-    Bytes and extents on their way into one socket.
+    Bytes, extents and what is made of memory on their way into one socket.
 
     `sent_ram` and `sent_disk` count what has gone out of each kind. `flushed` says whether what was written before
     (the response's head) has left the transport's own buffer.
@@ -113,6 +113,7 @@ class Transfer:
         self._flushed = flushed
         self._socket = for_client(os.dup(descriptor))
         self._writability = _Writability(reactor, self._socket)
+        self._making = Making()
         self._index = 0
         self._offset = 0
         self._waited_s = 1.0
@@ -199,12 +200,14 @@ class Transfer:
             self.sent_disk += count
         else:
             wanted = left
-            count = os.write(self._socket, memoryview(part)[self._offset :])
+            data = self._making.data(part) if isinstance(part, Made) else part
+            count = os.write(self._socket, memoryview(data)[self._offset :])
             self.sent_ram += count
         self._offset += count
         if self._offset == len(part):
             self._index += 1
             self._offset = 0
+            self._making.forget()
         return count < wanted
 
     def _open(self, path: str) -> int:

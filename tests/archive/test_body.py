@@ -3,24 +3,30 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.archive.body import Body, Extent, Part
+from flussdvr.formats.made import Made
 
 FILES = {"a": bytes(range(200)), "b": bytes(reversed(range(256)))}
 
 extents = st.builds(Extent, st.sampled_from(sorted(FILES)), st.integers(0, 100), st.integers(0, 100))
-parts = st.lists(st.one_of(st.binary(max_size=20), extents), max_size=8)
+made = st.binary(max_size=20).map(lambda data: Made.of(lambda: data, len(data)))
+parts = st.lists(st.one_of(st.binary(max_size=20), extents, made), max_size=8)
 
 
 def content(body: Body) -> bytes:
     """What a sender would send."""
     return b"".join(
-        FILES[part.path][part.offset : part.offset + part.length] if isinstance(part, Extent) else part
+        FILES[part.path][part.offset : part.offset + part.length]
+        if isinstance(part, Extent)
+        else part.data()
+        if isinstance(part, Made)
+        else part
         for part in body.parts
     )
 
 
 @given(parts, st.integers(0, 400), st.integers(0, 400))
-def test_slices_are_those_of_bytes(some: list[bytes | Extent], start: int, stop: int) -> None:
+def test_slices_are_those_of_bytes(some: list[Part], start: int, stop: int) -> None:
     body = Body(tuple(some))
     whole = content(body)
     assert len(body) == len(whole)
@@ -31,7 +37,7 @@ def test_slices_are_those_of_bytes(some: list[bytes | Extent], start: int, stop:
 
 
 @given(parts)
-def test_of_joins_what_touches(some: list[bytes | Extent]) -> None:
+def test_of_joins_what_touches(some: list[Part]) -> None:
     body = Body.of(some)
     assert content(body) == content(Body(tuple(some)))
     assert len(body.parts) <= len(some) and all(len(part) for part in body.parts)
@@ -52,3 +58,9 @@ def test_longer_than_memory() -> None:
     body = Body((b"head", Extent("a", 0, 1 << 45)))
     assert len(body) == (1 << 45) + 4
     assert body.slice(1 << 44, (1 << 44) + 8).parts == (Extent("a", (1 << 44) - 4, 8),)
+
+
+def test_memory_that_it_takes_while_it_is_sent() -> None:
+    made = Made.of(lambda: bytes(50), 50)
+    body = Body((b"head", made, Extent("a", 0, 1 << 45), made.slice(0, 10), b"tail"))
+    assert body.held == 58, "one of what is made, at a time"

@@ -13,6 +13,7 @@ import numpy as np
 
 from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.made import Made
 from flussdvr.formats.mp4 import Mp4Head
 from flussdvr.media import Codec, Sample, Track
 
@@ -180,7 +181,8 @@ def part(media: Media, start: int, stop: int | None = None) -> Media:
 
 def virtual(head: Mp4Head, *blobs: Blob) -> bytes:
     """The file that a head and its extents are."""
-    data = b"".join(head.body(lambda piece, at, length: blobs[piece].data[at : at + length]))
+    parts = head.body(lambda piece, at, length: blobs[piece].data[at : at + length])
+    data = b"".join(part.data() if isinstance(part, Made) else part for part in parts)
     assert len(data) == len(head)
     return data
 

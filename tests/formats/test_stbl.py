@@ -9,11 +9,25 @@ from hypothesis import strategies as st
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import stbl
-from flussdvr.formats.stbl import Runs
+from flussdvr.formats.made import Made
+from flussdvr.formats.packed import Ascending, Packed
+from flussdvr.formats.stbl import Part, Runs
 
 
 def ints(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
+
+
+def packed(*values: int) -> Packed:
+    return Packed.of(ints(*values))
+
+
+def numbers(*values: int) -> Ascending:
+    return Ascending.of(ints(*values))
+
+
+def joined(parts: list[Part]) -> bytes:
+    return b"".join(part.data() if isinstance(part, Made) else part for part in parts)
 
 
 def runs(*pieces: list[int]) -> list[Runs]:
@@ -27,14 +41,14 @@ def runs(*pieces: list[int]) -> list[Runs]:
         (stbl.stts(runs([9])), "stts 0 1 1 9"),
         (stbl.stts(runs([3, 3], [], [3], [3, 4])), "stts 0 2 4 3 1 4"),
         (stbl.ctts(runs([2, 0, 0], [0])), "ctts 0 2 1 2 3 0"),
-        (stbl.stss([(ints(0, 2), 3), (ints(), 2), (ints(1), 2)]), "stss 0 3 1 3 7"),
-        (stbl.stsz([ints(7), ints(8)]), "stsz 0 0 2 7 8"),
-        (stbl.stsc([(ints(5, 5, 4), 1), (ints(4), 2)]), "stsc 0 3 1 5 1 3 4 1 4 4 2"),
-        (stbl.stsc([(ints(5, 4), 1), (ints(4, 4, 5), 1)]), "stsc 0 3 1 5 1 2 4 1 5 5 1"),
+        (stbl.stss([(numbers(0, 2), 3), (numbers(), 2), (numbers(1), 2)]), "stss 0 3 1 3 7"),
+        (stbl.stsz([(packed(7), numbers(), 0), (packed(8, 9), numbers(1), 5)]), "stsz 0 0 3 7 8 14"),
+        (stbl.stsc([(Runs.of(ints(5, 5, 4)), 1), (Runs.of(ints(4)), 2)]), "stsc 0 3 1 5 1 3 4 1 4 4 2"),
+        (stbl.stsc([(Runs.of(ints(5, 4)), 1), (Runs.of(ints(4, 4, 5)), 1)]), "stsc 0 3 1 5 1 2 4 1 5 5 1"),
     ],
 )
-def test_boxes(written: list[bytes], expected: str) -> None:
-    data = b"".join(written)
+def test_boxes(written: list[Part], expected: str) -> None:
+    data = joined(written)
     name, *words = expected.split()
     assert int.from_bytes(data[:4]) == len(data)
     assert data[4:8] == name.encode()
@@ -48,7 +62,7 @@ def test_chunk_offsets_come_later() -> None:
 
 def test_nothing_where_nothing_is_to_be_said() -> None:
     assert stbl.ctts(runs([0, 0], [0])) == []
-    assert stbl.stss([(ints(0, 1), 2), (ints(0), 1)]) == []
+    assert stbl.stss([(numbers(0, 1), 2), (numbers(0), 1)]) == []
 
 
 @pytest.mark.parametrize("value", [-1, 1 << 32])
@@ -57,11 +71,43 @@ def test_times_that_no_table_has(value: int) -> None:
         stbl.ctts(runs([0, value]))
 
 
-@given(st.lists(st.lists(st.integers(0, 3) | st.integers(0, stbl.MAX_DELTA), max_size=9), max_size=5))
+columns = st.lists(st.lists(st.integers(0, 3) | st.integers(0, stbl.MAX_DELTA), max_size=9), max_size=5)
+
+
+@given(columns)
 def test_any_pieces(pieces: list[list[int]]) -> None:
     """However a column comes in pieces: the same runs, none of them twice."""
     column = [value for piece in pieces for value in piece]
     assert [one.column().tolist() for one in runs(*pieces)] == pieces
-    rows = np.frombuffer(b"".join(stbl.stts(runs(*pieces)))[16:], ">u4").reshape(-1, 2).tolist()
+    data = joined(stbl.stts(runs(*pieces)))
+    assert data == joined(stbl.stts(runs(column))), "as if it came in one"
+    rows = np.frombuffer(data[16:], ">u4").reshape(-1, 2).tolist()
     assert [value for count, value in rows for _ in range(count)] == column
     assert all(one[1] != other[1] for one, other in pairwise(rows))
+
+
+@given(columns.filter(any), st.integers(1, 4), st.integers(0, 9))
+def test_rows_that_are_made_later_are_those_made_at_once(pieces: list[list[int]], rows: int, more: int) -> None:
+    """Whatever the size of the pieces that a table is made in."""
+    sizes = [(packed(*piece), numbers(*range(0, len(piece), 2)), more) for piece in pieces]
+    chunks = [(Runs.of(ints(*piece)), 1) for piece in pieces if piece]
+    sync = [(numbers(*range(0, len(piece), 3)), len(piece)) for piece in pieces]
+
+    def tables() -> list[list[Part]]:
+        return [
+            stbl.stts(runs(*pieces)),
+            stbl.ctts(runs(*pieces)),
+            stbl.stsz(sizes),
+            stbl.stsc(chunks),
+            stbl.stss(sync),
+        ]
+
+    at_once = [joined(one) for one in tables()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stbl, "ROWS", rows)
+        patch.setattr(stbl, "FEW_BYTES", 0)
+        later = tables()
+    assert [joined(one) for one in later] == at_once
+    assert all(int.from_bytes(one[0][:4]) == sum(map(len, one)) for one in later if one and isinstance(one[0], bytes))
+    made = [part for part in (*later[0], *later[2]) if isinstance(part, Made)]
+    assert all(len(part) <= 8 * rows for part in made)

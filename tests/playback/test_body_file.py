@@ -7,6 +7,7 @@ import pytest
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError
+from flussdvr.formats.made import Made
 from flussdvr.playback.body_file import BodyFile
 
 
@@ -14,12 +15,18 @@ from flussdvr.playback.body_file import BodyFile
 def body(tmp_path: Path) -> Body:
     for name in "ab":
         (tmp_path / name).write_bytes(os.urandom(5000))
-    return Body((b"head", Extent(str(tmp_path / "a"), 10, 3000), b"-", Extent(str(tmp_path / "b"), 0, 5000)))
+    made = Made.of(lambda: bytes(range(200)), 200)
+    return Body((b"head", Extent(str(tmp_path / "a"), 10, 3000), b"-", made, Extent(str(tmp_path / "b"), 0, 5000)))
 
 
 def content(body: Body) -> bytes:
-    parts = (p if isinstance(p, bytes) else Path(p.path).read_bytes()[p.offset :][: p.length] for p in body.parts)
-    return b"".join(parts)
+    data = b""
+    for part in body.parts:
+        if isinstance(part, Extent):
+            data += Path(part.path).read_bytes()[part.offset :][: part.length]
+        else:
+            data += part.data() if isinstance(part, Made) else part
+    return data
 
 
 def test_it_is_read_like_a_file(body: Body) -> None:

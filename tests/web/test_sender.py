@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError
+from flussdvr.formats.made import Made
 from flussdvr.web.sender import Sender
 from flussdvr.web.site import Site, write_error
 
@@ -64,7 +65,9 @@ def test_body(tmp_path: Path) -> tuple[Body, bytes]:
     data = os.urandom(300_000)
     path = tmp_path / "blob.mp4"
     path.write_bytes(b"x" * 1000 + data)
-    body = Body((b"head", Extent(str(path), 1000, 200_000), b"middle", Extent(str(path), 201_000, 100_000)))
+    body = Body(
+        (b"head", Extent(str(path), 1000, 200_000), Made.of(lambda: b"middle", 6), Extent(str(path), 201_000, 100_000))
+    )
     return body, b"head" + data[:200_000] + b"middle" + data[200_000:]
 
 
@@ -255,11 +258,23 @@ async def test_sendfile_and_keep_alive(tmp_path: Path, listening: Callable[..., 
 
 @pytest_twisted.ensureDeferred
 async def test_a_large_body_in_ram_goes_the_same_way(listening: Callable[..., Listening]) -> None:
-    content = os.urandom(5 << 20)
-    server = listening(Body((content,)))
-    with server.connect() as connection:
-        _, got = await deferToThread(exchange, connection, GET)
-    assert got == content
+    """So does one that is made meanwhile: each part of it once, however often the socket is full."""
+    content, calls = os.urandom(5 << 20), []
+
+    def made(begin: int, end: int) -> Made:
+        def make() -> bytes:
+            calls.append(begin)
+            return content[begin:end]
+
+        return Made.of(make, end - begin)
+
+    parts = (made(0, 1 << 20), made(1 << 20, 4 << 20), made(4 << 20, 5 << 20))
+    for body in (Body((content,)), Body(parts)):
+        server = listening(body)
+        with server.connect() as connection:
+            _, got = await deferToThread(exchange, connection, GET)
+        assert got == content
+    assert calls == [0, 1 << 20, 4 << 20]
     assert (await server.answered())[0][0].sent.ram == len(content)
 
 

@@ -22,6 +22,7 @@ from twisted.logger import Logger
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.errors import DvrError, Kind
+from flussdvr.formats.made import Made
 from flussdvr.playback.lru import Lru
 from flussdvr.playback.pictures.decoder import VERSION, Box, key_frame_jpeg, moment_jpeg, undecodable
 from flussdvr.playback.pictures.key_frame import KeyFrame
@@ -128,5 +129,5 @@ class Previews:
                 except OSError as error:
                     raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{part.path}: {error}") from error
             else:
-                parts.append(part)
+                parts.append(part.data() if isinstance(part, Made) else part)
         return b"".join(parts)
