@@ -30,7 +30,9 @@ from flussdvr.formats.psi import ElementaryStream, language_descriptor
 from flussdvr.formats.stream_types import REGISTRATION, Descriptor
 from flussdvr.media import Codec, Track
 
-FIRST_PID = 0x100
+FIRST_PID, OTHER_PIDS = 0x100, 0x180
+PIDS = 0x40
+"""As many for each codec: more tracks a recording never has (`fmp4.MAX_TRACKS`)."""
 Bytes = npt.NDArray[np.uint8]
 AUDIO_PES_TICKS = 9000
 AUDIO_PES_BYTES = 3000
@@ -49,6 +51,8 @@ _STREAM_TYPES = {
 }
 CARRIED = frozenset({*_STREAM_TYPES, Codec.MP2, Codec.MP3})
 """The codecs that MPEG-TS has a place for."""
+_USUAL = (Codec.H264, Codec.AAC)
+_OTHERS = [codec for codec in Codec if codec in CARRIED and codec not in _USUAL]
 _REGISTRATIONS = {Codec.AC3: b"AC-3", Codec.EAC3: b"EAC3"}
 
 
@@ -147,9 +151,34 @@ class Lane:
         return _video_stage(self) if self.output.stream_id == VIDEO_ID else _audio_stage(self)
 
 
-def open_output(track: Track, number: int) -> Output:
+def open_outputs(tracks: Sequence[Track]) -> list[Output]:
+    """
+    The tracks of a program. A track's PID follows from its codec and from which of its kind it is, so that what a PID
+    carries is of one type, however the tracks around it change: ffmpeg takes the type that a PID has first for good.
+    Raises `FormatError`, `NotCarried`.
+    """
+    counts = {True: 0, False: 0}
+    outputs = []
+    for track in tracks:
+        outputs.append(_open_output(track, counts[track.is_video]))
+        counts[track.is_video] += 1
+    return outputs
+
+
+def _pid(codec: Codec, place: int) -> int:
+    """0x100 for the first H.264 and 0x101 for the first AAC; `place`: among the pictures, or the sounds."""
+    if codec is Codec.H264:
+        return FIRST_PID + (PIDS + place if place else 0)
+    if codec is Codec.AAC:
+        return FIRST_PID + 1 + place
+    return OTHER_PIDS + PIDS * _OTHERS.index(codec) + place
+
+
+def _open_output(track: Track, number: int) -> Output:
     codec = track.codec
-    pid = FIRST_PID + number
+    if codec not in CARRIED:
+        raise NotCarried(codec)
+    pid = _pid(codec, number)
     if codec is Codec.H264:
         _, sps, pps = h264.parse_avcc(track.config)
         return Output(track, pid, VIDEO_ID, _AUD[codec], b"".join(_START_CODE + nal for nal in sps + pps))
@@ -166,9 +195,7 @@ def open_output(track: Track, number: int) -> Output:
         return Output(track, pid, AUDIO_ID + number % 32)
     if codec is Codec.MPEG2:
         return Output(track, pid, VIDEO_ID)
-    if codec is Codec.OPUS:
-        return Output(track, pid, PRIVATE_ID)
-    raise NotCarried(codec)
+    return Output(track, pid, PRIVATE_ID)  # Opus
 
 
 def open_lane(output: Output, run: TsRun, has_pcr: bool, offset: int) -> Lane:

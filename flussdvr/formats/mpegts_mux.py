@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.fmp4 import Run
-from flussdvr.formats.mpegts_lane import Bytes, Lane, Output, TsRun, open_lane, open_output
+from flussdvr.formats.mpegts_lane import Bytes, Lane, Output, TsRun, open_lane, open_outputs
 from flussdvr.formats.mpegts_layout import COUNTERS, Ints, Placing, pcr_only_times, place
 from flussdvr.formats.mpegts_packet import (
     ADAPTATION,
@@ -65,14 +65,15 @@ class _Plan:
 class TsMuxer:
     """
     Segments of a program with these tracks. `version`: of its PMT; `None` takes what follows from the tracks
-    (`content_version`). Raises `FormatError` for a codec that has no place in MPEG-TS or a configuration that cannot
+    (`content_version`). `announced`: all tracks that are in the PMT, also those that have nothing in these segments.
+    Raises `FormatError` for a codec that has no place in MPEG-TS or a configuration that cannot
     be read.
     """
 
-    def __init__(self, tracks: Sequence[Track], version: int | None = None) -> None:
-        outputs = _open_outputs(tracks)
+    def __init__(self, tracks: Sequence[Track], version: int | None = None, announced: Sequence[Track] = ()) -> None:
+        outputs = open_outputs(tracks)
         self._outputs = {output.track.id: output for output in outputs}
-        pmt = _program(outputs)
+        pmt = _program(outputs, announced)
         self._pcr_pid = pmt.pcr_pid
         pmt = replace(pmt, version=content_version(pmt) if version is None else version % VERSIONS)
         pat = ProgramAssociation(((PROGRAM, PMT_PID),))
@@ -144,16 +145,16 @@ class TsMuxer:
         _write_pcr(out, starts, plan.pcr_only)
 
 
-def program_of(tracks: Sequence[Track]) -> ProgramMap:
+def program_of(tracks: Sequence[Track], announced: Sequence[Track] = ()) -> ProgramMap:
     """The PMT of a program with these tracks, its version 0. Raises `FormatError` as `TsMuxer` does."""
-    return _program(_open_outputs(tracks))
+    return _program(open_outputs(tracks), announced)
 
 
-def _open_outputs(tracks: Sequence[Track]) -> list[Output]:
-    return [open_output(track, number) for number, track in enumerate(tracks)]
-
-
-def _program(outputs: Sequence[Output]) -> ProgramMap:
+def _program(own: Sequence[Output], announced: Sequence[Track]) -> ProgramMap:
+    """Of tracks that are there, and of those `announced`, the same ones among them."""
+    known = {output.pid for output in own}
+    more = [output for output in open_outputs(announced) if output.pid not in known]
+    outputs = sorted([*own, *more], key=lambda output: not output.track.is_video) if more else own
     clock = next((output for output in outputs if output.track.is_video), outputs[0] if outputs else None)
     return ProgramMap(PROGRAM, clock.pid if clock else NULL_PID, tuple(output.entry for output in outputs))
 

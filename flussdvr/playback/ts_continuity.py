@@ -11,7 +11,7 @@ The PCR of a span begins where that of the span before it ends, also where the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -30,7 +30,9 @@ SLACK_TICKS = 10 * TICKS_PER_MS
 """Rounding at the seam of two blobs: PCRs are 90 ms apart, 100 ms are allowed."""
 
 
-PlaceKey = tuple[int, int, int, int, int | None, bool]
+_Place = tuple[bool, int]
+"""Of a track: whether it is a picture, and which of these."""
+PlaceKey = tuple[int, int, int, int, int | None, bool, tuple[Track, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Placed:
     """
     A span in a stream: `shift_ms` earlier than it was recorded, `lead` ticks of 90 kHz of PCR in front of its first
     decode time, `version` of its PMT (`None`: what follows from its tracks). `silence`: selected sound that has nothing
-    in it is silent.
+    in it is silent. `announced`: the tracks in its PMT, where these are more than it has.
     """
 
     span: Span
@@ -46,22 +48,34 @@ class Placed:
     lead: int = 0
     version: int | None = None
     silence: bool = False
+    announced: tuple[Track, ...] = ()
 
     @property
     def key(self) -> PlaceKey:
-        return self.span.begin_ms, self.span.end_ms, self.shift_ms, self.lead, self.version, self.silence
+        times = self.span.begin_ms, self.span.end_ms, self.shift_ms, self.lead
+        return *times, self.version, self.silence, self.announced
 
 
 class Continuity:
-    """Places spans one after the other, for one viewer or one file."""
+    """
+    Places spans one after the other, for one viewer or one file.
 
-    def __init__(self, selection: Selection | None) -> None:
+    `to_come`: the spans of a file, where they are known beforehand. Then its PMT announces from the beginning what
+    comes later: ffmpeg and others set up their decoders once, from the first seconds.
+    """
+
+    def __init__(self, selection: Selection | None, to_come: Sequence[Span] = ()) -> None:
         self.selection = selection
+        self._all: dict[_Place, Track] = {}
+        """By kind and place, the first that the file has."""
+        for tracks in dict.fromkeys(span.table.tracks for span in to_come):
+            for place, track in _places(selected(tracks, selection)).items():
+                self._all.setdefault(place, track)
         self._shift_ms = 0
         self._decoded: int | None = None
         self._shown_ms = 0
         self._last: tuple[Span, Track] | None = None
-        self._free: dict[int, int] = {}
+        self._free: dict[_Place, int] = {}
         """By the place of a track in the program: from when on the next span may bring something of it."""
         self._tracks: tuple[Track, ...] = ()
         self._program: ProgramMap | None = None
@@ -81,7 +95,8 @@ class Continuity:
             if used_by_track is None:
                 used_by_track = used_by_all(span)
             used = [used_by_track.get(track.id) for track in tracks]
-            version = self._version_of(tracks) if any(used) else None
+            announced = self._announced(tracks)
+            version = self._version_of(tracks, announced) if any(used) else None
         except FormatError as error:
             raise corrupt(error) from None
         clock = next((number for number, track in enumerate(tracks) if track.is_video), 0)
@@ -92,13 +107,14 @@ class Continuity:
         begin, end = min(one.begin for one in there), max(one.end for one in there)
         shown = shown or Range(span.begin_ms, span.end_ms)
         timed = next(track for track, one in zip(tracks, used, strict=True) if one is there[0])
-        begins = {place: one.begin for place, one in enumerate(used) if one}
+        places = list(_places(tracks))
+        begins = {place: one.begin for place, one in zip(places, used, strict=True) if one}
         lead = self._follow(begin, shown.begin_ms, begins, (span, timed))
         self._decoded, self._shown_ms, self._last = end, shown.end_ms, (span, timed)
-        self._free.update({place: one.free for place, one in enumerate(used) if one})
-        return Placed(span, self._shift_ms, lead, version)
+        self._free.update({place: one.free for place, one in zip(places, used, strict=True) if one})
+        return Placed(span, self._shift_ms, lead, version, announced=announced)
 
-    def _follow(self, begin: int, begin_ms: int, begins: dict[int, int], timed: tuple[Span, Track]) -> int:
+    def _follow(self, begin: int, begin_ms: int, begins: dict[_Place, int], timed: tuple[Span, Track]) -> int:
         """Shift what begins so to where the spans before it end; returns how much of the clock is missing then."""
         if self._decoded is None:
             return 0
@@ -127,10 +143,18 @@ class Continuity:
             end = exact[1]
         return begin - end
 
-    def _version_of(self, tracks: tuple[Track, ...]) -> int | None:
+    def _announced(self, tracks: tuple[Track, ...]) -> tuple[Track, ...]:
+        """What a PMT lists beside `tracks` and with them, in order; nothing where these are all there is."""
+        own = _places(tracks)
+        if self._all.keys() <= own.keys():
+            return ()
+        every = self._all | own
+        return tuple(every[place] for place in sorted(every, key=lambda place: (not place[0], place[1])))
+
+    def _version_of(self, tracks: tuple[Track, ...], announced: tuple[Track, ...]) -> int | None:
         """The version of the PMT for these tracks: one more than before where its content is another."""
         if tracks != self._tracks or self._program is None:
-            program = program_of(tracks)
+            program = program_of(tracks, announced)
             if self._program is None:
                 self._version = content_version(program)
             elif program != self._program:
@@ -138,6 +162,15 @@ class Continuity:
             self._tracks, self._program = tracks, program
         # As a segment by itself has it: it need not be made twice.
         return None if self._version == content_version(self._program) else self._version
+
+
+def _places(tracks: Sequence[Track]) -> dict[_Place, Track]:
+    counts = {True: 0, False: 0}
+    places: dict[_Place, Track] = {}
+    for track in tracks:
+        places[track.is_video, counts[track.is_video]] = track
+        counts[track.is_video] += 1
+    return places
 
 
 @dataclass(frozen=True, slots=True)

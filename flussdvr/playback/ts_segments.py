@@ -57,7 +57,7 @@ class TsSegments:
         return await self.placed(source, Placed(span, silence=selection is not None), selection)
 
     def is_made(self, source: Source, begin_ms: int, end_ms: int, selection: Selection | None) -> bool:
-        return (source.name, selection, (begin_ms, end_ms, 0, 0, None, selection is not None)) in self._cache
+        return (source.name, selection, (begin_ms, end_ms, 0, 0, None, selection is not None, ())) in self._cache
 
     async def placed(self, source: Source, placed: Placed, selection: Selection | None) -> bytes:
         """
@@ -119,7 +119,7 @@ def mux(tables: Sequence[SampleTable], data: Sequence[bytes], placed: Placed, si
             run_of(table, whole, placed.span.offset, placed.shift_ms) for table in tables if len(table)
         ]
         tracks = {track.id: track for track in (*(table.track for table in tables), *(run.track for run in silence))}
-        muxer = TsMuxer(list(tracks.values()), placed.version)
+        muxer = TsMuxer(list(tracks.values()), placed.version, placed.announced)
         runs += silence
         return muxer.segment(runs, lead=placed.lead)
     except FormatError as error:
@@ -142,7 +142,7 @@ def measure(placed: Placed, selection: Selection | None) -> int:
             span.table.samples(track.id, span.first, span.stop) for track in selected(span.table.tracks, selection)
         ]
         runs = [run_of(table, b"", 0, placed.shift_ms) for table in tables]
-        return TsMuxer([table.track for table in tables]).measure(runs, placed.lead)
+        return TsMuxer([table.track for table in tables], announced=placed.announced).measure(runs, placed.lead)
     except FormatError as error:
         raise corrupt(error) from None
 

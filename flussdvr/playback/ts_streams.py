@@ -69,14 +69,13 @@ class TsStreams:
         first, cursor = begun
         if duration_ms is None or duration_ms > MEASURED_MS:
             return TsExport(lambda start, stop: self._export(source, first, cursor, end_ms, selection, watch))
-        continuity = Continuity(selection)
-        placed = []
+        spans = []
         span: Span | None = first
         while span is not None and span.begin_ms < end_ms:
-            one = continuity.place(before(span, end_ms))
-            if one is not None:
-                placed.append(one)
+            spans.append(before(span, end_ms))
             span = await cursor.next()
+        continuity = Continuity(selection, spans)
+        placed = [one for one in map(continuity.place, spans) if one is not None]
         return await self._exports.measured(source, placed, selection, watch)
 
     async def timeshift_abs(self, source: Source, from_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from itertools import product
 
 import av
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transport import av_packets, losses_of, program, samples_of, tracks_of
-from ts_rules import faults
+from ts_rules import faults, rules_of
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.aac import AudioSpecificConfig, build_audio_specific_config
 from flussdvr.formats.fmp4 import Run
 from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
+from flussdvr.formats.mpegts_lane import CARRIED
+from flussdvr.formats.mpegts_mux import TsMuxer, TsRun, program_of
 from flussdvr.media import Codec, Sample, Track
 
 WRAP = 1 << 33
@@ -102,13 +104,14 @@ def test_against_ffmpeg(video: str, audio: str, bframes: int) -> None:
     check_packets(whole, parts)
     assert faults(parts) == []
     expected, found = av_packets(program(**options)), av_packets(whole)
-    for pid in (0x100, 0x101):
-        assert len(found[pid]) == len(expected[pid])
-        for ours, theirs in zip(found[pid], expected[pid], strict=True):
+    pids = [entry.pid for entry in program_of(tracks).streams]
+    for own, others in zip(pids, (0x100, 0x101), strict=True):
+        assert len(found[own]) == len(expected[others])
+        for ours, theirs in zip(found[own], expected[others], strict=True):
             assert (ours.dts - theirs.dts - UTC * 90000) % WRAP in (0, 1, WRAP - 1)
             assert (ours.pts - ours.dts) == (theirs.pts - theirs.dts)
             assert ours.is_keyframe == theirs.is_keyframe
-    assert all(bytes(a) == bytes(b) for a, b in zip(found[0x101], expected[0x101], strict=True))
+    assert all(bytes(a) == bytes(b) for a, b in zip(found[pids[1]], expected[0x101], strict=True))
     with av.open(io.BytesIO(whole), format="mpegts") as file:
         pictures = [frame for frame in file.decode(video=0)]
     assert len(pictures) == 25
@@ -195,8 +198,8 @@ def test_audio_only(frames: list[int], begin: int) -> None:
     assert faults(data) == []
     (track,), found, _ = demux(data)
     assert track.language == "eng"
-    assert [sample.data for sample in found[0x100]] == [sample.data for sample in audio]
-    assert {b.dts - a.dts for a, b in zip(found[0x100], found[0x100][1:], strict=False)} <= {1024}
+    assert [sample.data for sample in found[0x101]] == [sample.data for sample in audio]
+    assert {b.dts - a.dts for a, b in zip(found[0x101], found[0x101][1:], strict=False)} <= {1024}
 
 
 def test_audio_frames_are_gathered_and_not_across_a_gap() -> None:
@@ -204,7 +207,7 @@ def test_audio_frames_are_gathered_and_not_across_a_gap() -> None:
     audio = [Sample(dts, b"\x21" * 250) for dts in times]
     data = TsMuxer((SILENCE,)).segment([run_of(SILENCE, audio)])
     _, found, _ = demux(data)
-    assert [sample.dts for sample in found[0x100]] == times
+    assert [sample.dts for sample in found[0x101]] == times
     starts = sum(1 for at in range(0, len(data), 188) if data[at + 1] & 0x5F == 0x41)
     assert starts == 6
 
@@ -309,3 +312,40 @@ def test_tracks_without_a_place() -> None:
         TsMuxer((Track(1, Codec.MJPEG, 90000),))
     with pytest.raises(FormatError):
         TsMuxer((Track(1, Codec.H264, 90000, b"\1"),))
+
+
+def test_a_pid_is_of_one_codec() -> None:
+    """However many tracks there are, and whatever is missing among them."""
+    codecs = [codec for codec in Codec if codec in CARRIED]
+    pids: dict[int, Codec] = {}
+    for count, (picture, sound) in enumerate(product(codecs, codecs), 1):
+        if picture.is_video and not sound.is_video:
+            pictures, sounds = [track_of(picture)] * (count % 3), [track_of(sound)] * (1 + count % 31)
+            entries = program_of([*sounds, *pictures]).streams
+            assert len({entry.pid for entry in entries}) == len(entries)
+            for entry, track in zip(entries, [*sounds, *pictures], strict=True):
+                assert pids.setdefault(entry.pid, track.codec) is track.codec
+    assert pids[0x100] is Codec.H264
+    assert pids[0x101] is Codec.AAC
+
+
+def track_of(codec: Codec) -> Track:
+    """One of this codec."""
+    made = {Codec.H264: "libx264", Codec.H265: "libx265"}
+    if codec in made:
+        return source(UTC, video=made[codec], frames=2)[0][0]
+    if codec is Codec.MPEG2:
+        return Track(1, codec, 90000, width=64, height=64)
+    return SILENCE if codec is Codec.AAC else Track(1, codec, 48000, channels=2, sample_rate=48000)
+
+
+def test_announced_pictures_have_the_clock_from_the_beginning() -> None:
+    """Sound of a file whose pictures come later: the program is the one of later, byte for byte."""
+    tracks, samples = source(UTC, frames=10)
+    sound = TsMuxer([tracks[1]], announced=tracks)
+    run = run_of(tracks[1], samples[tracks[1].id])
+    early = sound.segment([run])
+    assert len(early) == sound.measure([run])
+    late = TsMuxer(tracks).segment([run_of(track, samples[track.id]) for track in tracks])
+    assert rules_of([early]).programs == rules_of([late]).programs
+    assert faults([early]) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +25,9 @@ from flussdvr.playback.ts_segments import measure, mux
 from flussdvr.playback.ts_streams import cut
 from flussdvr.timeline import Range
 
+PICTURES = {0x100, 0x180}
+"""PIDs of H.264 and H.265."""
+
 
 def spans_of(blob: Blob, rows: int = 1) -> list[Span]:
     """The fragments of a blob, `rows` at a time."""
@@ -39,10 +44,10 @@ def packets(placed: Placed, selection: Selection | None = None) -> bytes:
     return data
 
 
-def stream(spans: list[Span], tracks: str = "") -> list[bytes]:
-    """The spans as one stream."""
+def stream(spans: list[Span], tracks: str = "", file: bool = False) -> list[bytes]:
+    """The spans as one stream, or as one file: then they are known beforehand."""
     selection = parse_selection(tracks) if tracks else None
-    continuity = Continuity(selection)
+    continuity = Continuity(selection, spans if file else ())
     placed = [one for span in spans if (one := continuity.place(span)) is not None]
     return [packets(one, selection) for one in placed]
 
@@ -255,8 +260,9 @@ def test_pictures_keep_their_distance_where_recordings_are_joined(recordings: li
         begin = Fraction(int(blob.table.end_ms[-1]) + 30, 1000)
         spans += spans_of(blob, rows)
     rules = rules_of(stream(spans))
-    assert np.diff(rules.dts[0x100]).min() >= 3600
-    steps = np.diff(sorted(rules.pts[0x100]))
+    steps = np.diff(sorted(pts for pid in PICTURES for pts in rules.pts.get(pid, [])))
+    for pid in PICTURES & rules.dts.keys():
+        assert np.diff(rules.dts[pid]).min(initial=3600) >= 3600
     assert steps.min() >= 3600
     within = {kind for kind, *_ in recordings} <= {"b-frames", "video alone"}
     assert not within or steps.max() <= 3600 + 90 + 900
@@ -330,3 +336,50 @@ def test_the_rules_take_a_stream_in_any_pieces_of_packets() -> None:
         rules.feed(data[at : at + 188])
     rules.flush()
     assert rules.found == []
+
+
+def frames_of(data: bytes) -> dict[str, int]:
+    """What ffmpeg decodes that looks at the beginning only once, by kind."""
+    counts = {"video": 0, "audio": 0}
+    with av.open(io.BytesIO(data), format="mpegts") as file:
+        first = [one for one in (file.streams.best("video"), file.streams.best("audio")) if one is not None]
+        for packet in file.demux(first):
+            for frame in packet.decode():
+                counts["video" if isinstance(frame, av.VideoFrame) else "audio"] += 1
+    return counts
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [("audio alone", "b-frames"), ("b-frames", "audio alone", "b-frames"), ("video alone", "b-frames", "video alone")],
+)
+def test_a_file_announces_what_comes_later(kinds: tuple[str, ...]) -> None:
+    """Pictures after sound alone, sound after pictures alone: a player that sets up once has them all."""
+    spans: list[Span] = []
+    expected = {"video": 0, "audio": 0}
+    begin = Fraction(UTC)
+    for kind in kinds:
+        blob = record(*SETS[kind](), begin=begin, per_fragment=10)
+        begin = Fraction(int(blob.table.end_ms[-1]), 1000)
+        spans += spans_of(blob, 2)
+        for track in blob.table.tracks:
+            expected["video" if track.is_video else "audio"] += len(blob.table.samples(track.id))
+    parts = stream(spans, file=True)
+    assert faults(parts) == []
+    assert len(rules_of(parts).programs) == 1
+    found = frames_of(b"".join(parts))
+    assert found["video"] == expected["video"]
+    assert abs(found["audio"] - expected["audio"]) <= 2 * len(kinds), "but for what AAC needs to begin"
+
+
+def test_another_codec_has_a_pid_of_its_own() -> None:
+    """And the one before is announced no more: players go on with the one that there is."""
+    blob = record(*SETS["b-frames"](), per_fragment=10)
+    later = record(*SETS["h265"](), begin=Fraction(int(blob.table.end_ms[-1]), 1000), per_fragment=10)
+    parts = stream(spans_of(blob, 2) + spans_of(later, 2), file=True)
+    rules = rules_of(parts)
+    assert faults(parts) == []
+    assert len(rules.programs) == 2
+    assert [len(rules.dts[pid]) for pid in (0x100, 0x180)] == [
+        len(one.table.samples(one.table.tracks[0].id)) for one in (blob, later)
+    ]
