@@ -14,6 +14,7 @@ from typing import Protocol
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import aac, ac3, latm, mpegaudio
+from flussdvr.formats.av1_stream import Av1Stream
 from flussdvr.formats.frame_count import FrameCount
 from flussdvr.formats.mpeg2video import MpegVideoStream
 from flussdvr.formats.opus import OpusStream, channels_of
@@ -106,6 +107,8 @@ def open_stream(pid: int, framing: Framing, language: str, descriptors: tuple[De
     """The stream with that PID; its track gets the PID for an id."""
     if framing is Framing.MPEG_VIDEO:
         return _Batched(MpegVideoStream(pid, language))
+    if framing is Framing.AV1:
+        return Av1Stream(pid, language)
     if framing is Framing.OPUS:
         return _Batched(OpusStream(pid, language, channels_of(descriptors)))
     if framing is Framing.H264:

@@ -5,7 +5,8 @@ What elementary streams of a transport stream are: those that are recorded, and 
                              --name_of-----> "DTS"          not recorded, and said so
 
 ISO/IEC 13818-1 table 2-34; ETSI EN 300 468 §6.2 and annex D (descriptors of DVB), ETSI TS 101 154; SMPTE RA's list of
-format identifiers (registration descriptors); Blu-ray's and ATSC's private stream types; AV1 in MPEG-2 TS (AOMedia);
+format identifiers (registration descriptors); Blu-ray's and ATSC's private stream types; AV1 in MPEG-2 TS (AOMedia;
+`AV1G` is what GStreamer registers for its own form);
 Opus in MPEG-TS (ETSI TS 103 491 in all but name: the mapping that FFmpeg, GStreamer and OBS write).
 """
 
@@ -34,13 +35,14 @@ class Framing(Enum):
     AC3 = "ac3"
     EAC3 = "eac3"
     OPUS = "opus"
+    AV1 = "av1"
 
     @property
     def is_video(self) -> bool:
         return self in _VIDEO
 
 
-_VIDEO = frozenset({Framing.H264, Framing.H265, Framing.MPEG_VIDEO})
+_VIDEO = frozenset({Framing.H264, Framing.H265, Framing.MPEG_VIDEO, Framing.AV1})
 
 _FRAMINGS = {
     0x01: Framing.MPEG_VIDEO,
@@ -61,6 +63,8 @@ _REGISTERED = {
     b"EAC3": Framing.EAC3,
     b"HEVC": Framing.H265,
     b"Opus": Framing.OPUS,
+    b"AV01": Framing.AV1,
+    b"AV1G": Framing.AV1,
 }
 _NAMES = {
     0x10: "MPEG-4 part 2 video",
@@ -92,7 +96,6 @@ _NAMES = {
 }
 """Pictures and sound by stream type."""
 _REGISTERED_NAMES = {
-    b"AV01": "AV1 video in MPEG-TS",
     b"VC-1": "VC-1 video",
     b"VC-4": "VC-4 video",
     b"drac": "Dirac video",
