@@ -51,6 +51,8 @@ class Role(Enum):
     """It belongs where it stands."""
 
 
+# To look at a member of an enumeration takes as long as a call.
+_PREFIX, _PICTURE, _SLICE, _OTHER = Role.PREFIX, Role.PICTURE, Role.SLICE, Role.OTHER
 _BEGINS = (Role.OPENS, Role.PICTURE)
 
 
@@ -100,8 +102,8 @@ class Assembler:
 
         `stamp`: of the packet in which the NAL unit begins; `first`: the packet begins with it.
         """
-        role = self._syntax.role(nal) or Role.OTHER
-        if role is Role.PREFIX and len(self._prefixes) < MAX_NALS:
+        role = self._syntax.role(nal) or _OTHER
+        if role is _PREFIX and len(self._prefixes) < MAX_NALS:
             self._prefixes.append((nal, stamp))
             return None
         done = self._end() if self._unit.picture and role in _BEGINS else None
@@ -113,7 +115,7 @@ class Assembler:
                 return done
             self._broken = False
         for prefix, prefix_stamp in prefixes:
-            self._append(prefix, Role.PREFIX, prefix_stamp, False)
+            self._append(prefix, _PREFIX, prefix_stamp, False)
         self._append(nal, role, stamp, first)
         return done
 
@@ -158,12 +160,12 @@ class Assembler:
             begins = not nals
             # Not by the standard, but seen: SEI in packets of their own, without a time or with that of the picture
             # before. Then the time is that of the packet which the picture begins.
-            late = role is Role.PICTURE and first and unit.pts in (None, self._last_pts)
+            late = role is _PICTURE and first and unit.pts in (None, self._last_pts)
             if begins or late:
                 unit.pts, unit.dts, stamp.used = stamp.pts, stamp.dts, True
         nals.append(nal)
         unit.size = size
-        if not unit.picture and (role is Role.PICTURE or role is Role.SLICE):
+        if not unit.picture and (role is _PICTURE or role is _SLICE):
             unit.picture = nal
         self._syntax.accept(nal, role)
 

@@ -106,6 +106,23 @@ class HeadReader:
         self._value = int.from_bytes(data, "big")
         self._left = len(data) * 8
 
+    def ues(self, count: int) -> list[int]:
+        """So many Exp-Golomb numbers, as `ue` reads one."""
+        left, value = self._left, self._value
+        codes = []
+        for _ in range(count):
+            zeros = left - value.bit_length()
+            left -= 2 * zeros + 1
+            if zeros > 31:
+                raise FormatError("Exp-Golomb code is longer than 32 bits")
+            if left < 0:
+                raise FormatError("bits are truncated")
+            code = value >> left
+            value ^= code << left
+            codes.append(code - 1)
+        self._left, self._value = left, value
+        return codes
+
     def u(self, count: int) -> int:
         self._left = left = self._left - count
         if left < 0:
@@ -115,16 +132,7 @@ class HeadReader:
         return value
 
     def ue(self) -> int:
-        left, value = self._left, self._value
-        zeros = left - value.bit_length()
-        if zeros > 31:
-            raise FormatError("Exp-Golomb code is longer than 32 bits")
-        self._left = left = left - 2 * zeros - 1
-        if left < 0:
-            raise FormatError("bits are truncated")
-        code = value >> left
-        self._value = value ^ code << left
-        return code - 1
+        return self.ues(1)[0]
 
     def se(self) -> int:
         code = self.ue()

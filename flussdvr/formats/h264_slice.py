@@ -125,7 +125,7 @@ def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> S
     Raises `FormatError` where it is damaged, or refers to parameter sets that are not there.
     """
     r = HeadReader(unescape(nal[1:HEADER_BYTES]))
-    first_mb, slice_type, pps_id = r.ue(), r.ue(), r.ue()
+    first_mb, slice_type, pps_id = r.ues(3)
     ref_idc, kind = nal[0] >> 5 & 3, nal[0] & 31
     if slice_type > 9:
         raise FormatError(f"slice_type is {slice_type}, at most 9 is allowed")
@@ -168,6 +168,8 @@ def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> S
 
 def begins_picture(before: SliceHeader, slice_: SliceHeader) -> bool:
     """Whether `slice_` belongs to another primary coded picture than the slice `before` it (§7.4.1.2.4)."""
+    if before[2:] == slice_[2:]:
+        return False  # all but the place in the picture and the type: mostly it is so, and this is quicker to say
     return (
         before.frame_num != slice_.frame_num
         or before.pps_id != slice_.pps_id

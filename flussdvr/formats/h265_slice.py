@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from flussdvr.errors import FormatError
-from flussdvr.formats.bits import BitReader
+from flussdvr.formats.bits import BitReader, HeadReader
 from flussdvr.formats.h265 import Sps
 from flussdvr.formats.nal import unescape
 
@@ -78,26 +78,23 @@ def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> S
 
     Raises `FormatError` where it is damaged, not the first, or refers to parameter sets that are not there.
     """
-    r = BitReader(unescape(nal[:HEADER_BYTES]))
-    r.skip(1)
-    kind = r.u(6)
-    r.skip(6)
-    temporal_id = r.u(3) - 1
-    if not r.flag():
+    r = HeadReader(unescape(nal[:HEADER_BYTES]))
+    first = r.u(17)  # the header of the NAL unit, and first_slice_segment_in_pic_flag
+    kind, temporal_id = first >> 10 & 63, (first >> 1 & 7) - 1
+    if not first & 1:
         raise FormatError("not the first slice segment of a picture")
     if 16 <= kind <= 23:
-        r.flag()
-    pps_id = r.bounded_ue(63, "slice_pic_parameter_set_id")
+        r.u(1)
+    pps_id = r.ue()
     picture = pps.get(pps_id)
     sequence = sps.get(picture.sps_id) if picture is not None else None
     if picture is None or sequence is None:
         raise FormatError(f"slice of PPS {pps_id}, which is not known")
-    r.skip(picture.extra_bits)
-    slice_type = r.bounded_ue(2, "slice_type")
-    if picture.output_flag:
-        r.flag()
-    if sequence.separate_planes:
-        r.skip(2)
+    r.u(picture.extra_bits)
+    slice_type = r.ue()
+    if slice_type > 2:
+        raise FormatError(f"slice_type is {slice_type}, at most 2 is allowed")
+    r.u(picture.output_flag + 2 * sequence.separate_planes)
     lsb = 0 if kind in IDR_KINDS else r.u(sequence.order_bits)
     return SliceHeader(kind, temporal_id, pps_id, picture.sps_id, slice_type, lsb)
 

@@ -52,6 +52,10 @@ class Readers:
 Sets = tuple[dict[int, bytes], ...]
 
 
+_UNCHANGED = Change.NONE
+"""To look at a member of an enumeration takes as long as a call."""
+
+
 class ParameterSets:
     """The sets of a track, of each kind by id. `carried`: whether the samples carry their sets."""
 
@@ -81,8 +85,8 @@ class ParameterSets:
 
         `active`: id of the SPS that its picture refers to, `None` if that is not known; `now_s`: of any clock.
         """
-        if not any(found) and active in (None, self._active):
-            return Change.NONE
+        if (active == self._active or active is None) and not any(found):
+            return _UNCHANGED
         new = False
         for known, id_of, nals in zip(self._known, self._readers.ids, found, strict=True):
             for nal in nals:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
 
 from flussdvr.formats import h264, h265
 from flussdvr.formats.access_unit import Role
@@ -24,12 +23,11 @@ from flussdvr.media import Codec, PictureTrouble, Sample, Track
 __all__ = ["PictureReader"]
 
 
-class _Coded(NamedTuple):
-    """An access unit as a sample keeps it: `sets` are its parameter sets by kind, SPS and PPS last."""
+_Coded = tuple[bytes, tuple[list[bytes], ...], Access]
+"""An access unit as a sample keeps it, its parameter sets by kind, SPS and PPS last, and what it is."""
 
-    data: bytes
-    sets: tuple[list[bytes], ...]
-    access: Access
+# To look at a member of an enumeration takes as long as a call.
+_NONE, _LIKELY, _GRADUAL, _EXACT = Access.NONE, Access.LIKELY, Access.GRADUAL, Access.EXACT
 
 
 class PictureReader:
@@ -49,6 +47,7 @@ class PictureReader:
         # Fields are counted in H.264, pictures in H.265.
         self._times = PictureTimes(timescale, 2 if codec is Codec.H264 else 1)
         self._sync = SyncChooser()
+        self._read = _read_h264 if codec is Codec.H264 else _read_h265
         self._at_s = 0.0
         self._damaged = False
 
@@ -96,47 +95,50 @@ class PictureReader:
         `picture`: the first slice, empty without; `pts`, `dts` in ticks as they were stated; `key`: the container says
         that decoding may begin here. `hint` as for `configure`.
         """
-        coded = _read_h264(nals) if self.codec is Codec.H264 else _read_h265(nals)
+        data, sets, access = self._read(nals)
         header = self.syntax.picture(picture) if picture else None
-        before = self.track
+        config, reckoner = self._config, self._times
+        before = config.track
         active = None if header is None else header.sps_id
-        change = self._config.update(coded.sets, active, self._at_s, hint)
-        self._declare(before)
+        change = config.update(sets, active, self._at_s, hint)
+        if config.track is not before:
+            self._declare(before)
         if header is None:
             return None
-        repaired = self._times.repaired
-        times = self._times.times(pts, dts, header)
-        if times is None or self.track is None:
+        repaired = reckoner.repaired
+        times = reckoner.times(pts, dts, header)
+        if times is None or config.track is None:
             return None
-        if self._times.repaired != repaired:
+        if reckoner.repaired != repaired:
             self._lose(PictureTrouble.RETIMED, 1)
         decoded, shown = times
         self._at_s = decoded / self._timescale
-        access = coded.access
         if key:
-            access = max(access, Access.EXACT if header.intra or header.order is None else Access.GRADUAL)
-        if access is Access.NONE and (header.intra or coded.sets[-2]):
-            access = Access.LIKELY
+            access = max(access, _EXACT if header.intra or header.order is None else _GRADUAL)
+        if access is _NONE and (header.intra or sets[-2]):
+            access = _LIKELY
         sync = self._sync.is_sync(access, self._at_s)
         if sync:
             self._damaged = False
         elif self._damaged:
             self._lose(PictureTrouble.DAMAGED, 1)
-        return Sample(decoded, self._config.carried_sets(coded.sets, change, sync) + coded.data, sync, shown - decoded)
+        if config.carried:
+            data = config.carried_sets(sets, change, sync) + data
+        return Sample(decoded, data, sync, shown - decoded)
 
 
 def _read_h264(nals: Iterable[bytes]) -> _Coded:
     coded = h264.access_unit(nals)
-    access = Access.NONE
+    access = _NONE
     if coded.sync or (coded.intra and coded.sps):
         # An encoder that repeats its SPS in front of an I picture wants it to be a place to begin.
-        access = Access.EXACT
+        access = _EXACT
     elif coded.recovery is not None:
-        access = Access.GRADUAL
-    return _Coded(coded.sample, (coded.sps, coded.pps), access)
+        access = _GRADUAL
+    return coded.sample, (coded.sps, coded.pps), access
 
 
 def _read_h265(nals: Iterable[bytes]) -> _Coded:
     coded = h265.access_unit(nals)
-    access = Access.EXACT if coded.sync else Access.NONE if coded.recovery is None else Access.GRADUAL
-    return _Coded(coded.sample, (coded.vps, coded.sps, coded.pps), access)
+    access = _EXACT if coded.sync else _NONE if coded.recovery is None else _GRADUAL
+    return coded.sample, (coded.vps, coded.sps, coded.pps), access

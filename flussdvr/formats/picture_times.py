@@ -119,6 +119,13 @@ class PictureTimes:
             # So few can be of a damaged time; without a declared rate the least is as good as any.
             self._duration = self._declared if self._is_declared else min(self._durations)
 
+    def _learn_unit(self, unit: int) -> None:
+        if unit <= 0:
+            return
+        self._units.append(unit)
+        if unit != self._usual or len(self._units) < STEPS_KEPT:  # as for durations
+            self._usual = _median(self._units)
+
     def times(self, pts: int | None, dts: int | None, picture: Picture) -> tuple[int, int] | None:
         """
         (DTS, PTS) of the next picture in decoding order; `pts` and `dts` are what is stated of it.
@@ -126,6 +133,86 @@ class PictureTimes:
         DTS grow, but for jumps of the source's clock, and behind a damaged one that went too far: what was passed on is
         not ours to change, and it must not move the others. `None` in front of the first time.
         """
+        if pts is not None and dts is not None and self._is_ordinary(pts, dts, picture):
+            return dts, pts
+        return self._any_times(pts, dts, picture)
+
+    def _is_ordinary(self, pts: int, dts: int, picture: Picture) -> bool:
+        """
+        Whether nothing is the matter with a picture and those before it: it is remembered then, and passed on as it is.
+
+        Most are so, and only speed is the reason that they have a way of their own: `_any_times` says the same of them.
+        """
+        order, base, last, top = picture.order, self._base, self._last_dts, self._top
+        if order is None or base is None or last is None or top is None or picture.begins_sequence:
+            return False
+        duration = self._duration
+        odd = pts - dts != self._delay
+        if (
+            self._sure < SURE
+            or self._error is not None
+            or self._rebuild
+            or not self._trusted
+            or not last < dts <= pts
+            or pts - dts > max(RECENT * duration, self._timescale)
+            or (odd and self._delayed >= STUBBORN)
+            or (self._before is not None and pts <= self._before)
+        ):
+            return False
+        base_order, base_pts = base
+        usual = self._usual
+        unit = duration * _SCALE // self._order_step if usual is None else usual
+        if 2 * abs(pts - base_pts - (order - base_order) * unit // _SCALE) >= duration:
+            return False
+        ahead = 0
+        recent = self._recent
+        for other, at in recent:
+            if other < order:
+                if at >= pts:
+                    return False
+            elif other > order:
+                if at <= pts:
+                    return False
+                ahead += 1
+        if ahead and len(recent) == RECENT and recent[0][0] > order:
+            ahead -= 1  # that one is too long ago once this one has come
+        if dts == pts and self.reorder != 0 and recent:
+            if self._gaps > 1:
+                return False
+            if not ahead:
+                gap = order - max(recent if len(recent) < RECENT else list(recent)[1:])[0]
+                if gap > self._order_step:
+                    return False
+                self._gaps = 0 if gap > 0 else self._gaps
+        # So it is: what the long way would change is changed.
+        if odd:
+            self._delay, self._delayed = pts - dts, 1
+        else:
+            self._delayed += 1
+        self._odd_delays = 0
+        self._far = None
+        self._count += 1
+        self._contradictions = 0
+        if order != base_order:
+            self._learn_unit((pts - base_pts) * _SCALE // (order - base_order))
+        self._base = order, pts
+        self._sure += 1
+        recent.append((order, pts))
+        if ahead > self._seen_reorder:
+            self._seen_reorder = ahead
+        shown, depth = self._shown, self._depth
+        insort(shown, pts)
+        if len(shown) > depth:
+            del shown[: len(shown) - depth]
+        if dts - last < JUMP_S * self._timescale:
+            self._learn_duration(dts - last)
+        self._dts_before, self._last_dts = last, dts
+        if pts > top:
+            self._top = pts
+        return True
+
+    def _any_times(self, pts: int | None, dts: int | None, picture: Picture) -> tuple[int, int] | None:
+        """As `times`."""
         if pts is None and self._top is None:
             return None
         if pts is not None and dts is not None:
@@ -157,7 +244,7 @@ class PictureTimes:
             assert pts is not None
             earlier = self._last_dts
             self._reset()
-            self.times(pts, dts, picture)
+            self._any_times(pts, dts, picture)
             self._dts_before, self._last_dts = earlier, pts if dts is None else dts
             return self._last_dts, pts
         decoded = self._decoding(dts if stated else None, shown, picture)
@@ -316,11 +403,7 @@ class PictureTimes:
         near = abs(error) * 2 < self._duration
         if order is not None and (near or (before is not None and abs(error - before) * 2 < self._duration)):
             if self._base is not None and right and order != self._base[0]:
-                unit = (pts - self._base[1]) * _SCALE // (order - self._base[0])
-                if unit > 0:
-                    self._units.append(unit)
-                    if unit != self._usual or len(self._units) < STEPS_KEPT:  # as for durations
-                        self._usual = _median(self._units)
+                self._learn_unit((pts - self._base[1]) * _SCALE // (order - self._base[0]))
             self._base = order, pts
             self._sure += near
             error = 0
@@ -369,6 +452,11 @@ class PictureTimes:
             self._gaps = self._gaps + 1 if gap > self._order_step else 0
         return self._gaps > 1
 
+    @property
+    def _depth(self) -> int:
+        """How many pictures can precede one in decoding order and follow it in output order."""
+        return self._seen_reorder if self.reorder is None else max(self.reorder, self._seen_reorder)
+
     def _decoding(self, dts: int | None, pts: int, picture: Picture) -> int:
         """A DTS that is later than the last one and, where possible, no later than `pts`."""
         if picture.order is not None:
@@ -376,7 +464,7 @@ class PictureTimes:
             seen = len([1 for other, _ in self._recent if other > order])
             if seen > self._seen_reorder:
                 self._seen_reorder = seen
-        depth = self._seen_reorder if self.reorder is None else max(self.reorder, self._seen_reorder)
+        depth = self._depth
         last, earlier = self._last_dts, self._dts_before
         if dts is not None and last is not None and earlier is not None and dts <= last:
             if abs(dts - earlier - 2 * self._duration) * 2 < self._duration:

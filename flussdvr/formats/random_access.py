@@ -34,6 +34,10 @@ class Access(IntEnum):
     EXACT = 3
 
 
+# To look at a member of an enumeration takes as long as a call.
+_LIKELY, _GRADUAL, _EXACT = Access.LIKELY, Access.GRADUAL, Access.EXACT
+
+
 class SyncChooser:
     """Of one track's pictures in decoding order; `at_s` are their times by any clock."""
 
@@ -52,10 +56,10 @@ class SyncChooser:
 
     def _chosen(self, access: Access, at_s: float) -> bool:
         assert self._first_s is not None
-        if access is Access.EXACT:
+        if access is _EXACT:
             return True
-        if access is Access.GRADUAL:
+        if access is _GRADUAL:
             return self._last_s is None or at_s - self._last_s >= GRADUAL_APART_S
         if self._last_s is None:
-            return at_s - self._first_s >= (LIKELY_FIRST_S if access is Access.LIKELY else NONE_FIRST_S)
-        return at_s - self._last_s >= AGAIN_S and access >= min(self._last, Access.LIKELY)
+            return at_s - self._first_s >= (LIKELY_FIRST_S if access is _LIKELY else NONE_FIRST_S)
+        return at_s - self._last_s >= AGAIN_S and access >= min(self._last, _LIKELY)

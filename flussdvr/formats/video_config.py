@@ -20,6 +20,10 @@ from flussdvr.media import Codec, Track
 __all__ = ["VideoConfig"]
 
 
+_UNCHANGED = Change.NONE
+"""To look at a member of an enumeration takes as long as a call."""
+
+
 class VideoConfig:
     """
     Of one track. `track` is `None` until there are an SPS and a PPS; it is replaced when a decoder must be told.
@@ -48,12 +52,19 @@ class VideoConfig:
         """
         carried = self._sets.carried
         change = self._sets.update(found, active, now_s)
+        if change is _UNCHANGED:
+            return change
         if change is Change.CONFIGURATION or (change is Change.CARRIED and not carried):
             try:
                 self._configure(hint)
             except FormatError:
                 return Change.NONE
         return change
+
+    @property
+    def carried(self) -> bool:
+        """Whether samples carry their parameter sets."""
+        return self._sets.carried
 
     def carried_sets(self, found: Sequence[Sequence[bytes]], change: Change, sync: bool) -> bytes:
         """What a sample must carry in front of its picture, with lengths; nothing in `avc1` and `hvc1`."""

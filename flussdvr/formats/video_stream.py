@@ -46,19 +46,19 @@ class VideoStream:
         return self._reader.track
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
-        return self._batches(self._bytes.feed(payload, pts, dts))
+        return self._batches(self._frames(self._bytes.feed(payload, pts, dts)))
 
     def peek(self, head: bytes) -> list[Batch]:
         done = self._bytes.peek(head)
-        if self._bytes.pending:
+        if not self._spans and self._bytes.pending:
             self._spans = True  # this begins in the middle of a picture
-        return self._batches(done)
+        return self._batches(self._frames(done))
 
     def finish(self) -> list[Batch]:
         return [] if self._spans else self.flush()
 
     def flush(self) -> list[Batch]:
-        return self._batches(self._bytes.flush())
+        return self._batches(self._frames(self._bytes.flush()))
 
     def lost(self) -> None:
         self._bytes.lost()
@@ -70,10 +70,11 @@ class VideoStream:
 
     def _batches(self, units: Sequence[AccessUnit]) -> list[Batch]:
         batches: list[Batch] = []
+        reader = self._reader
         for unit in units:
-            before = self.track
-            sample = self._reader.sample(unit.nals, unit.picture, unit.pts, unit.dts)
-            track = self.track
+            before = reader.track
+            sample = reader.sample(unit.nals, unit.picture, unit.pts, unit.dts)
+            track = reader.track
             if track is None or (sample is None and track is before):
                 continue
             if not batches or batches[-1].track is not track:
@@ -84,12 +85,19 @@ class VideoStream:
             self._note_dropped()
         return batches
 
+    def _frames(self, units: Sequence[AccessUnit]) -> Sequence[AccessUnit]:
+        """What becomes a sample each."""
+        return units
+
 
 class H264Stream(VideoStream):
     """To samples of `avc1` or `avc3`. Pictures in front of the first parameter sets are of no use and left out."""
 
     def __init__(self, pid: int, language: str) -> None:
         super().__init__(Codec.H264, pid, language)
+        syntax = self._reader.syntax
+        assert isinstance(syntax, H264Syntax)
+        self._syntax = syntax
         self._field: AccessUnit | None = None
         """The first field of a frame, which waits for the second."""
 
@@ -100,15 +108,13 @@ class H264Stream(VideoStream):
     def flush(self) -> list[Batch]:
         batches = super().flush()
         field, self._field = self._field, None
-        return batches if field is None else [*batches, *super()._batches([field])]
+        return batches if field is None else [*batches, *self._batches([field])]
 
-    def _batches(self, units: Sequence[AccessUnit]) -> list[Batch]:
-        return super()._batches(self._frames(units) if units else units)
-
-    def _frames(self, units: Sequence[AccessUnit]) -> list[AccessUnit]:
+    def _frames(self, units: Sequence[AccessUnit]) -> Sequence[AccessUnit]:
         """The access units, with the two fields of a frame made one."""
-        syntax = self._reader.syntax
-        assert isinstance(syntax, H264Syntax)
+        syntax = self._syntax
+        if self._field is None and not syntax.has_fields:
+            return units
         frames = []
         for unit in units:
             first, self._field = self._field, None

@@ -17,16 +17,18 @@ from flussdvr.formats.access_unit import Role
 
 __all__ = ["H264Syntax", "H265Syntax", "Picture"]
 
-_H264_SLICES = frozenset(ref_idc << 5 | kind for ref_idc in range(4) for kind in (1, 2, 5))
-"""First bytes."""
-_H264_ROLES = {
+# To look at a member of an enumeration takes as long as a call.
+_OPENS, _PICTURE, _SLICE, _OTHER = Role.OPENS, Role.PICTURE, Role.SLICE, Role.OTHER
+_H264_KINDS: dict[int, Role | None] = {
     **dict.fromkeys((6, 7, 8, 9, 15, 16, 17, 18), Role.OPENS),
     **dict.fromkeys((3, 4), Role.SLICE),
+    **dict.fromkeys((1, 2, 5), None),
     14: Role.PREFIX,
 }
 """By nal_unit_type; with forbidden_zero_bit it is none of them."""
-_KEPT_HEADERS = 64
-"""Slices of a picture, mostly; of one that has more, some are parsed twice."""
+_H264_ROLES = tuple(_H264_KINDS.get(first & 31, Role.OTHER) if first < 0x80 else Role.OTHER for first in range(256))
+"""By a NAL unit's first byte; `None` for slices, which say themselves what they are."""
+_H265_OPENS = frozenset((32, 33, 34, 35, 39, *range(41, 45), *range(48, 56)))
 
 
 class Picture(NamedTuple):
@@ -45,42 +47,49 @@ class Picture(NamedTuple):
     sps_id: int | None = None
 
 
+_Asked = tuple[bytes, bytes, h264_slice.SliceHeader | None]
+"""A slice, its first bytes, and the header in them."""
+
+
 class H264Syntax:
     """Knows the parameter sets that have come, and the slices of the picture that is being put together."""
 
     def __init__(self) -> None:
         self.sps: dict[int, h264.Sps] = {}
+        self.has_fields = False
+        """Whether a picture may be a field: an SPS has said so."""
         self._pps: dict[int, h264_slice.Pps] = {}
         self._order = h264_slice.PictureOrder()
         self._last: h264_slice.SliceHeader | None = None
         self._mbs: set[int] = set()
-        self._headers: dict[bytes, h264_slice.SliceHeader | None] = {}
-        """By the first bytes of slices: they are asked for when a slice comes, and when its picture is whole."""
-        self._asked: tuple[bytes, h264_slice.SliceHeader | None] = b"", None
-        """The slice that was asked for last: mostly it is the same again."""
+        self._asked: _Asked = b"", b"", None
+        """The slice that was asked for last: it is asked for when it comes, or its beginning does, and again then."""
+        self._first: _Asked = b"", b"", None
+        """The first slice of the picture: it is asked for again when the picture is whole."""
 
     def role(self, nal: bytes) -> Role | None:
-        return self._slice_role(nal) if nal[0] in _H264_SLICES else _H264_ROLES.get(nal[0] & 0x9F, Role.OTHER)
-
-    def _slice_role(self, nal: bytes) -> Role | None:
+        role = _H264_ROLES[nal[0]]
+        if role is not None:
+            return role
         header = self.header(nal)
         if header is None:
             if len(nal) < 2:
                 return None
-            return Role.PICTURE if nal[1] & 0x80 else Role.SLICE  # first_mb_in_slice, ue(v): 0
+            return _PICTURE if nal[1] & 0x80 else _SLICE  # first_mb_in_slice, ue(v): 0
         if self._last is None:
-            return Role.SLICE if header.first_mb else Role.PICTURE
+            return _SLICE if header.first_mb else _PICTURE
         # Beyond the standard: encoders that number nothing still begin a picture with its first macroblock.
         again = header.first_mb in self._mbs and not header.redundant
-        return Role.PICTURE if again or h264_slice.begins_picture(self._last, header) else Role.SLICE
+        return _PICTURE if again or h264_slice.begins_picture(self._last, header) else _SLICE
 
     def accept(self, nal: bytes, role: Role) -> None:
         kind = nal[0] & 31
-        if role is Role.PICTURE:
-            self._mbs.clear()
-            self._last = None
         if kind in (1, 2, 5):
             header = self.header(nal)
+            if role is _PICTURE:
+                self._mbs.clear()
+                self._last = None
+                self._first = self._asked
             if header is not None:
                 self._last = header
                 self._mbs.add(header.first_mb)
@@ -91,6 +100,7 @@ class H264Syntax:
             except FormatError:
                 return
             self.sps[sps.id] = sps
+            self.has_fields = self.has_fields or not sps.frame_mbs_only
         elif kind == 8:
             self._forget_headers()
             try:
@@ -105,27 +115,23 @@ class H264Syntax:
 
     def header(self, nal: bytes) -> h264_slice.SliceHeader | None:
         """Of a slice; `None` without its parameter sets, or if it is damaged."""
-        asked, header = self._asked
+        asked, known, header = self._asked
         if nal is asked:
             return header
+        if nal is self._first[0]:
+            return self._first[2]
         begin = nal[: h264_slice.HEADER_BYTES]
-        if begin in self._headers:
-            header = self._headers[begin]
-        else:
+        if begin != known:
             try:
                 header = h264_slice.parse_slice(begin, self._pps, self.sps)
             except FormatError:
                 header = None
-            if len(self._headers) >= _KEPT_HEADERS:
-                self._headers.clear()
-            self._headers[begin] = header
-        self._asked = nal, header
+        self._asked = nal, begin, header
         return header
 
     def _forget_headers(self) -> None:
         """With other parameter sets they say something else."""
-        self._headers.clear()
-        self._asked = b"", None
+        self._asked = self._first = b"", b"", None
 
     def picture(self, nal: bytes) -> Picture:
         """What `nal`, a picture's first slice, says. To be called once for each picture, in decoding order."""
@@ -133,7 +139,7 @@ class H264Syntax:
         if header is None:
             return Picture(None, nal[0] & 31 == 5, nal[0] & 0x60 != 0, False)
         order = self._order.count(header, self.sps[header.sps_id].order)
-        return Picture(order, header.idr, header.ref_idc != 0, header.intra, header.sps_id)
+        return Picture(order, header.idr_pic_id >= 0, header.ref_idc != 0, header.intra, header.sps_id)
 
 
 class H265Syntax:
@@ -149,16 +155,16 @@ class H265Syntax:
             return None
         kind = nal[0] >> 1 & 63
         if nal[0] & 1 or nal[1] & 0xF8:
-            return Role.OTHER
+            return _OTHER
         if kind < 32:
             if len(nal) < 3:
                 return None
-            return Role.PICTURE if nal[2] & 0x80 else Role.SLICE
-        return Role.OPENS if kind in (32, 33, 34, 35, 39) or 41 <= kind <= 44 or 48 <= kind <= 55 else Role.OTHER
+            return _PICTURE if nal[2] & 0x80 else _SLICE
+        return _OPENS if kind in _H265_OPENS else _OTHER
 
     def accept(self, nal: bytes, role: Role) -> None:
         kind = nal[0] >> 1 & 63
-        if role is not Role.OPENS or kind not in (33, 34):
+        if kind not in (33, 34) or role is not _OPENS:
             return
         try:
             if kind == 33:
