@@ -8,7 +8,7 @@ Live MPEG-TS, fragment by fragment.
                        |- too far behind: what waits is lost, up to the next sync fragment
                        `- deleted: so is what is deleted
 
-What a viewer does not get is counted and logged, with the reason.
+What a viewer does not get is counted (`on_lost`) and logged, with the reason.
 """
 
 from __future__ import annotations
@@ -50,18 +50,26 @@ class TsLive:
         self._clock = clock
         self._troubles = Repeated(self.log, clock.seconds)
 
-    async def packets(self, source: Source, window: LiveWindow, selection: Selection | None) -> AsyncIterator[bytes]:
-        """Endless, from the beginning of the window's newest segment on."""
+    async def packets(
+        self,
+        source: Source,
+        window: LiveWindow,
+        selection: Selection | None,
+        on_lost: Callable[[int], None] = lambda count: None,
+    ) -> AsyncIterator[bytes]:
+        """Endless, from the beginning of the window's newest segment on. `on_lost`: so many fragments are missing."""
         continuity = Continuity(selection)
         queue = LiveQueue(window)
         try:
             while True:
                 init, fragment = await queue.next()
                 if lost := queue.taken_lost():
+                    on_lost(lost)
                     self._tell(source, lost, "the viewer reads too slowly")
                 try:
                     packets = await self._fragment(source, init, fragment, continuity)
                 except DvrError as error:
+                    on_lost(1)
                     self._tell(source, 1, error.title)
                     continue
                 if packets is not None:

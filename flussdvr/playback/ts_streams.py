@@ -85,21 +85,32 @@ class TsStreams:
             raise no_recordings()
         return self._paced(source, *begun, selection, None)
 
-    async def timeshift_rel(self, source: Source, delay_ms: int, selection: Selection | None) -> AsyncIterator[bytes]:
-        """Endless, `delay_ms` behind live. Raises `DvrError` NOT_FOUND."""
+    async def timeshift_rel(
+        self,
+        source: Source,
+        delay_ms: int,
+        selection: Selection | None,
+        on_lost: Callable[[int], None] = lambda count: None,
+    ) -> AsyncIterator[bytes]:
+        """Endless, `delay_ms` behind live; `on_lost` as of `live`. Raises `DvrError` NOT_FOUND."""
         if delay_ms <= 0:
-            return await self.live(source, selection)
+            return await self.live(source, selection, on_lost)
         begun = await self._begin(source, self._now_ms() - delay_ms)
         if begun is None:
             raise no_recordings()
         return self._paced(source, *begun, selection, delay_ms)
 
-    async def live(self, source: Source, selection: Selection | None) -> AsyncIterator[bytes]:
-        """Endless, fragment by fragment, from the beginning of the newest segment. Raises `DvrError` NOT_FOUND."""
+    async def live(
+        self, source: Source, selection: Selection | None, on_lost: Callable[[int], None] = lambda count: None
+    ) -> AsyncIterator[bytes]:
+        """
+        Endless, fragment by fragment, from the beginning of the newest segment; `on_lost` as of `TsLive.packets`.
+        Raises `DvrError` NOT_FOUND.
+        """
         window = source.window
         if window is None or (window.growing is None and not window.segments):
             raise no_recordings()
-        return self._live.packets(source, window, selection)
+        return self._live.packets(source, window, selection, on_lost)
 
     # -- the streams --------------------------------------------------------------------------------------------------
 

@@ -414,7 +414,7 @@ class MediaSite:
 
     @answer.register
     async def _live_ts(self, parsed: LiveTs, source: Source, request: DvrRequest, session: Session) -> None:
-        await self._stream(await self.playback.ts.live(source, parsed.tracks), request)
+        await self._stream(await self.playback.ts.live(source, parsed.tracks, request.lost), request)
 
     @answer.register
     async def _abs_ts(self, parsed: TimeshiftAbsTs, source: Source, request: DvrRequest, session: Session) -> None:
@@ -424,7 +424,8 @@ class MediaSite:
     @answer.register
     async def _rel_ts(self, parsed: TimeshiftRelTs, source: Source, request: DvrRequest, session: Session) -> None:
         request.source = DISK
-        await self._stream(await self.playback.ts.timeshift_rel(source, parsed.delay_ms, parsed.tracks), request)
+        stream = await self.playback.ts.timeshift_rel(source, parsed.delay_ms, parsed.tracks, request.lost)
+        await self._stream(stream, request)
 
     @answer.register
     async def _picture(self, parsed: Picture, source: Source, request: DvrRequest, session: Session) -> None:

@@ -160,6 +160,7 @@ class DvrRequest(Request):
         self.session_id = ""
         self.country: str | None = None
         self.on_sent: Callable[[int], None] | None = None
+        self.on_lost: Callable[[int], None] | None = None
         self.parsed: MediaPath | None = None
         self.live = False
         self.source = RAM
@@ -321,6 +322,11 @@ class DvrRequest(Request):
         if not self._disconnected and not self.finished:
             self.finish()
         return reason
+
+    def lost(self, count: int) -> None:
+        """So many fragments of what is live are left out of the answer, as the viewer reads too slowly."""
+        if self.on_lost is not None:
+            self.on_lost(count)
 
     def log_access(self, aborted: bool = False) -> None:
         """One line for this request, whatever became of it, when all has left that will leave."""

@@ -39,7 +39,9 @@ class Viewer:
         source: Source = source_of(Streams([self.recording], live=True), "ort")
         segments = TsSegments(SegmentIndex(), worker, lambda path: InlineWorker())
         assert source.window is not None
-        self._chunks: AsyncIterator[bytes] = TsLive(segments, self.clock).packets(source, source.window, None)
+        self.lost: list[int] = []
+        live = TsLive(segments, self.clock)
+        self._chunks: AsyncIterator[bytes] = live.packets(source, source.window, None, self.lost.append)
         self.got: list[bytes] = []
         self.ask()
 
@@ -70,7 +72,7 @@ def test_a_busy_worker_is_waited_for(tmp_path: Path, logged: Callable[[], list[s
     (got,) = viewer.got
     quick = Viewer(tmp_path / "quick", InlineWorker())
     assert quick.got == [got], "the same bytes as from a worker that has time: nothing in front of it was left out"
-    assert logged() == []
+    assert logged() == [] and viewer.lost == []
 
 
 def test_what_a_busy_worker_leaves_out_is_told(tmp_path: Path, logged: Callable[[], list[str]]) -> None:
@@ -80,6 +82,7 @@ def test_what_a_busy_worker_leaves_out_is_told(tmp_path: Path, logged: Callable[
     viewer.clock.pump([AGAIN_S] * (round(BUSY_S / AGAIN_S) * there + there + 1))
     assert not viewer.got
     assert logged()[0].startswith("ort: 1 fragments are missing in a viewer's live MPEG-TS: too much work waits")
+    assert viewer.lost == [1] * there
 
 
 def test_what_a_slow_viewer_loses_is_told(
@@ -100,3 +103,4 @@ def test_what_a_slow_viewer_loses_is_told(
         viewer.ask()
     assert len(viewer.got) > sent
     assert any("fragments are missing" in line and "reads too slowly" in line for line in logged())
+    assert sum(viewer.lost) > 0

@@ -27,6 +27,7 @@ class Clients(Protocol):
 
     def online(self, name: str) -> int: ...
     def bytes_out(self, name: str) -> int: ...
+    def dropped_fragments(self, name: str) -> int: ...
     def bytes_per_s(self) -> float: ...
 
 
@@ -35,6 +36,9 @@ class Nobody:
         return 0
 
     def bytes_out(self, name: str) -> int:
+        return 0
+
+    def dropped_fragments(self, name: str) -> int:
         return 0
 
     def bytes_per_s(self) -> float:
@@ -59,6 +63,7 @@ def stream_stats(
         "client_count": clients.online(name),
         "bytes_in": 0,
         "bytes_out": clients.bytes_out(name),
+        "dropped_fragments": clients.dropped_fragments(name),
         "bitrate": 0,
         "input_bitrate": 0,
         "input_error_rate": 0,

@@ -178,6 +178,7 @@ class ViewersGate:
                 timer.cancel()
 
         request.on_sent = lambda count: self.sessions.sent(session, count)
+        request.on_lost = lambda count: self.sessions.lost(session, count)
         self.sessions.answer(session, request, again)
         if isinstance(parsed, LONG):
             request.notifyFinish().addBoth(over)

@@ -71,6 +71,8 @@ class Session:
     country: str | None = None
     used_s: float = 0.0
     bytes: int = 0
+    dropped: int = 0
+    """Fragments of live MPEG-TS that it did not get."""
     questions: int = 0
     user: str | None = None
     user_id: str | None = None
@@ -116,6 +118,7 @@ class Session:
             "user_agent": self.user_agent,
             "referer": self.referer,
             "bytes": self.bytes,
+            "dropped_fragments": self.dropped,
             "opened_at": self.opened_ms,
             "started_at": self.opened_ms if self.started_ms is None else self.started_ms,
             "updated_at": self.seen_ms,
@@ -152,6 +155,7 @@ class Sessions:
         """Sessions by stream and protocol."""
         self._rate = Rate(clock.seconds)
         self._bytes: dict[str, int] = {}
+        self._dropped: dict[str, int] = {}
         self._users: dict[str, dict[Session, None]] = {}
         self._timeshifts: Lru[str, tuple[int, dict[tuple[int, str], int]]] = Lru(10_000)
         self._timer: Any = None
@@ -172,6 +176,10 @@ class Sessions:
     def bytes_out(self, name: str) -> int:
         """Bytes of content that viewers of a stream have been sent since the server began."""
         return self._bytes.get(name, 0)
+
+    def dropped_fragments(self, name: str) -> int:
+        """Fragments of live MPEG-TS that viewers of a stream did not get since the server began."""
+        return self._dropped.get(name, 0)
 
     def bytes_per_s(self) -> float:
         """The same of all streams together, as it is now."""
@@ -228,6 +236,11 @@ class Sessions:
         if first and self._by_use.get(session.id) is session:
             session.started_ms = self._now_ms()
             self.tell("play_started", session)
+
+    def lost(self, session: Session, count: int) -> None:
+        """It was too slow for so many fragments."""
+        session.dropped += count
+        self._dropped[session.name] = self._dropped.get(session.name, 0) + count
 
     def answer(self, session: Session, request: Any, again: Callable[[], None]) -> None:
         """`request` is being answered from now on; `again()` has it decided anew."""

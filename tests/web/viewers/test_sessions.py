@@ -85,6 +85,17 @@ def test_a_session_that_is_being_answered_is_not_silent() -> None:
     assert len(sessions) == 0
 
 
+def test_what_a_slow_viewer_loses_is_counted_of_it_and_of_the_stream() -> None:
+    sessions = Watched()
+    session, other = sessions.open("1"), sessions.open("2")
+    sessions.lost(session, 5)
+    sessions.lost(other, 2)
+    assert (session.document(False)["dropped_fragments"], other.dropped) == (5, 2)
+    sessions.close(session, "kicked")
+    assert sessions.events[-1]["dropped_fragments"] == 5
+    assert sessions.dropped_fragments("ort") == 7 and sessions.dropped_fragments("x") == 0
+
+
 def test_bytes_outlive_their_session() -> None:
     sessions = Watched()
     session = sessions.open("1")
