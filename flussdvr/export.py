@@ -146,11 +146,11 @@ class Exporter:
         return await turns.do(order.path, in_turn)
 
     async def _body(self, source: Source, order: Order, title: str) -> Body:
-        """
-        What the file consists of. One that is too long for a computed head is made of fragments, a blob at a time.
-        """
-        if order.fragmented or self._exports.is_long(source, order.window):
-            return await self._exports.fragments(source, order.window, whole=not order.fragmented)
+        """What the file consists of: however long it is, its head is made from one blob after the other."""
+        if order.fragmented:
+            fragments = await self._exports.fragments(source, order.window)
+            if fragments is not None:
+                return fragments
         metadata = describe(order, title) if order.meta else None
         body = await self._exports.file(source, order.window, metadata)
         return Body.of(body.parts)

@@ -26,9 +26,6 @@ def test_how_an_export_ends_is_told(tmp_path: Path, event_schema: Any) -> None:
     events: list[dict[str, Any]] = []
 
     class NothingRecorded:
-        def is_long(self, source: Any, window: Range) -> bool:
-            return False
-
         async def file(self, source: Any, window: Range, metadata: Any) -> Body:
             raise problem
 
@@ -54,9 +51,6 @@ def test_who_asked_goes_away(tmp_path: Path) -> None:
     """The thread that writes stops, and takes back what it has."""
 
     class SomethingRecorded:
-        def is_long(self, source: Any, window: Range) -> bool:
-            return False
-
         async def file(self, source: Any, window: Range, metadata: Any) -> Body:
             return Body.of([b"film"])
 
@@ -80,9 +74,6 @@ def test_exports_that_wait_have_nothing_prepared(tmp_path: Path) -> None:
     prepared: list[Range] = []
 
     class Recorded:
-        def is_long(self, source: Any, window: Range) -> bool:
-            return False
-
         async def file(self, source: Any, window: Range, metadata: Any) -> Body:
             prepared.append(window)
             return Body.of([b"film"])
@@ -102,27 +93,6 @@ def test_exports_that_wait_have_nothing_prepared(tmp_path: Path) -> None:
     while disk.step():
         pass
     assert [window.begin_ms for window in prepared] == list(range(6)) and len(done) == 6
-
-
-def test_an_export_without_limit_is_made_of_fragments(tmp_path: Path) -> None:
-    asked: list[bool] = []
-
-    class Long:
-        def is_long(self, source: Any, window: Range) -> bool:
-            return True
-
-        async def fragments(self, source: Any, window: Range, whole: bool) -> Body:
-            asked.append(whole)
-            return Body.of([b"film"])
-
-    exports: Any = Long()
-    worker = InlineWorker()
-    exporter = Exporter(exports, worker, worker, lambda: [str(tmp_path)])
-    for fragmented in (False, True):
-        path = f"{tmp_path}/{fragmented}.mp4"
-        now(exporter.export(None, Order("cam", Range(0, 1), path, fragmented=fragmented)))  # type: ignore[arg-type]
-        assert Path(path).read_bytes() == b"film"
-    assert asked == [True, False]
 
 
 def test_what_of_a_path_may_be_shown(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flussdvr.archive.body import Body, Extent
-from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.made import Made, Making
 from flussdvr.playback.fragments import span_of
@@ -116,35 +115,16 @@ class Exports:
 
         return await self._shared.do(key, in_turn if large else make)
 
-    def is_long(self, source: Source, window: Range) -> bool:
-        """Whether the window is too long for one computed head."""
-        try:
-            if source.archive is not None:
-                index_bytes(source.archive, window, HEAD_BYTES, "an MP4")
-        except DvrError:
-            return True
-        return False
+    async def fragments(self, source: Source, window: Range) -> Body | None:
+        """
+        The recordings of a window as they are, from the key frame on, as fragmented MP4; `None` where the tracks change
+        in it, as it has one init segment. There is no limit to it. Raises `DvrError` NOT_FOUND where nothing is
+        recorded.
+        """
+        return await self._fragmented(source, window, None)
 
-    async def fragments(self, source: Source, window: Range, whole: bool) -> Body:
-        """
-        The recordings of a window as they are, from the key frame on, as fragmented MP4. There is no limit to it.
-
-        It has one init segment: where the tracks change it ends, or raises `DvrError` CONFLICT if it has to be `whole`.
-        NOT_FOUND where nothing is recorded.
-        """
-        body = await self._fragmented(source, window, None, partly=not whole)
-        if body is None:
-            title = "the tracks change in this window, which is too long for anything but fragments: export it in parts"
-            raise DvrError(Kind.CONFLICT, "tracks_changed", title)
-        return body
-
-    async def _fragmented(
-        self, source: Source, window: Range, selection: Selection | None, partly: bool = False
-    ) -> Body | None:
-        """
-        The fragments as they are; up to where the tracks change or, if not `partly`, `None` there. A blob at a time: no
-        table is kept.
-        """
+    async def _fragmented(self, source: Source, window: Range, selection: Selection | None) -> Body | None:
+        """The fragments as they are; `None` where the tracks change. A blob at a time: no table is kept."""
         init = b""
         bodies: list[Body] = []
         for blob in source.archive.blobs(window) if source.archive is not None else ():
@@ -156,8 +136,6 @@ class Exports:
                 init, first = part.table.init, last_sync(part.table, window.begin_ms)
                 bodies.append(Body((init_of(init, part.table.tracks, selection, silence=False),)))
             elif part.table.init != init:
-                if partly:
-                    break
                 return None
             for begin, end in part.table.stretches(first, part.stop):
                 bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
@@ -166,7 +144,7 @@ class Exports:
         return Body.of(piece for one in bodies for piece in one.parts)
 
     async def file(self, source: Source, window: Range, metadata: Metadata | None) -> Body:
-        """All tracks of a window as one MP4. Raises `DvrError` as `mp4` does."""
+        """All tracks of a window as one MP4, however long it is. Raises `DvrError` as `mp4` does."""
         return await self._made(source, window, Single(window, None, False, metadata))
 
     async def _made(self, source: Source, window: Range, made: Split | Single) -> Body:
