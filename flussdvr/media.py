@@ -70,13 +70,15 @@ class Sample:
     One coded picture or audio frame.
 
     `dts` in ticks of the track's timescale (unwrapped, comparable between the tracks of one source once divided by
-    their timescales), `cto` what to add for the presentation time, `sync` as in `stss`.
+    their timescales), `cto` what to add for the presentation time, `sync` as in `stss`. `damaged`: it refers, directly
+    or not, to a picture that was lost, so it decodes wrongly.
     """
 
     dts: int
     data: bytes
     sync: bool = True
     cto: int = 0
+    damaged: bool = False
 
     @property
     def pts(self) -> int:

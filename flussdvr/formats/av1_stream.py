@@ -91,7 +91,7 @@ class Av1Stream:
             self._damaged = False
         elif self._damaged:
             self._lose(PictureTrouble.DAMAGED)
-        return [Batch(self.track, [Sample(dts, data, sync, pts - dts)])]
+        return [Batch(self.track, [Sample(dts, data, sync, pts - dts, self._damaged)])]
 
     def _lose(self, reason: PictureTrouble) -> None:
         if self.track is not None:

@@ -65,6 +65,7 @@ class _Samples(Protocol):
     """A stream whose samples of one payload are all of `track` as it is afterwards."""
 
     track: Track | None
+    losses: dict[str, int]
 
     def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Sample]: ...
 
@@ -79,7 +80,7 @@ class _Batched:
     """Such a stream as a `Stream`."""
 
     def __init__(self, stream: _Samples) -> None:
-        self.losses: dict[str, int] = {}
+        self.losses = stream.losses
         self.lost = stream.lost
         self._stream = stream
 

@@ -82,6 +82,8 @@ USER_TYPE = b"flussdvr-blob\0\0\0"
 IS_SYNC = 0x0200_0000
 NOT_SYNC = 0x0101_0000
 NON_SYNC_BIT = 0x0001_0000
+DAMAGED = 0x0000_0001
+"""`sample_degradation_priority`, whose meaning is ours (14496-12 §8.8.3.1): see `Sample.damaged`. Others write 0."""
 
 # tfhd flags
 BASE_DATA_OFFSET, DESCRIPTION_INDEX = 0x1, 0x2
@@ -362,14 +364,19 @@ def _rows(columns: Sequence[Sequence[int]], count: int) -> bytes:
 
 
 def _sample_flags(run: Run) -> tuple[int, int]:
-    """Flags of the samples behind the first, and of the first."""
-    first = IS_SYNC if run.samples[0].sync else NOT_SYNC
+    """
+    Flags of the samples behind the first, and of the first.
+
+    Those behind the first have one value, so one that is damaged marks them all.
+    """
+    first = (IS_SYNC if run.samples[0].sync else NOT_SYNC) | DAMAGED * run.samples[0].damaged
     if len(run.samples) == 1:
         return NOT_SYNC if run.track.is_video else IS_SYNC, first
     others = {sample.sync for sample in run.samples[1:]}
     if len(others) != 1:
         raise ValueError(f"run of track {run.track.id} crosses a sync sample")
-    return IS_SYNC if others.pop() else NOT_SYNC, first
+    damaged = any(sample.damaged for sample in run.samples[1:])
+    return (IS_SYNC if others.pop() else NOT_SYNC) | DAMAGED * damaged, first
 
 
 def moof_header(size: int, sequence: int) -> bytes:

@@ -21,7 +21,7 @@ from math import gcd
 from flussdvr.errors import FormatError
 from flussdvr.formats.bits import BitReader
 from flussdvr.formats.mpegts_packet import TICKS
-from flussdvr.media import Codec, Sample, Track
+from flussdvr.media import Codec, PictureTrouble, Sample, Track
 
 SEQUENCE, EXTENSION, USER_DATA, GROUP, PICTURE, SEQUENCE_END = 0xB3, 0xB5, 0xB2, 0xB8, 0x00, 0xB7
 SLICE_FIRST, SLICE_LAST = 0x01, 0xAF
@@ -137,6 +137,9 @@ class MpegVideoStream:
 
     def __init__(self, pid: int, language: str) -> None:
         self.track: Track | None = None
+        self.losses: dict[str, int] = {}
+        self._damaged = False
+        """Whether a picture of this group was lost."""
         self._pid = pid
         self._language = language
         self._sequence: Sequence | None = None
@@ -153,6 +156,12 @@ class MpegVideoStream:
     def lost(self) -> None:
         """A PES packet is missing: what is there of a picture is not whole."""
         self._data, self._marks, self._next = b"", [], None
+        self._lose(PictureTrouble.INCOMPLETE)
+        self._damaged = True
+
+    def _lose(self, reason: PictureTrouble) -> None:
+        if self.track is not None:
+            self.losses[reason] = self.losses.get(reason, 0) + 1
 
     def flush(self) -> list[Sample]:
         """The last picture, as far as it has come."""
@@ -212,7 +221,11 @@ class MpegVideoStream:
         sync = unit.kind == I_PICTURE and (unit.has_sequence or unit.has_group)
         if sync and not unit.has_sequence:
             data = self._config + data
-        return Sample(dts, data, sync, pts - dts)
+        if sync:
+            self._damaged = False
+        elif self._damaged:
+            self._lose(PictureTrouble.DAMAGED)
+        return Sample(dts, data, sync, pts - dts, self._damaged)
 
     def _configure(self, config: bytes) -> None:
         try:

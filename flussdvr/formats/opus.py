@@ -141,6 +141,7 @@ class OpusStream:
 
     def __init__(self, pid: int, language: str, channels: int = 2) -> None:
         self.track: Track | None = None
+        self.losses: dict[str, int] = {}
         self._pid = pid
         self._language = language
         self._channels = channels

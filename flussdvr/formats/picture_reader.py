@@ -124,7 +124,7 @@ class PictureReader:
             self._lose(PictureTrouble.DAMAGED, 1)
         if config.carried:
             data = config.carried_sets(sets, change, sync) + data
-        return Sample(decoded, data, sync, shown - decoded)
+        return Sample(decoded, data, sync, shown - decoded, self._damaged)
 
 
 def _read_h264(nals: Iterable[bytes]) -> _Coded:

@@ -11,7 +11,7 @@ import pytest
 from encoded import decoded, encoded, packets_of, recorded, same_pictures
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import samples_of, tracks_of
+from transport import losses_of, samples_of, tracks_of
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import av1, mpeg2video, opus, vp9
@@ -21,7 +21,7 @@ from flussdvr.formats.fmp4 import Run
 from flussdvr.formats.mpeg2video import MpegVideoStream
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
-from flussdvr.media import Codec, MediaEvent, Sample, Track
+from flussdvr.media import Codec, MediaEvent, PictureTrouble, Sample, Track
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
 
 
@@ -297,3 +297,21 @@ def test_garbage_of_pictures(pieces: list[tuple[bytes, int, bool]]) -> None:
         head = SEQUENCE if whole else b""
         stream.read(number, number, head + b"\0\0\1" + bytes((code,)) + data)
     stream.flush()
+
+
+def test_a_loss_in_mpeg2_is_counted_and_marks_the_rest_of_its_group() -> None:
+    data = encoded("mpegts", "mpeg2video", "mp2", bframes=2)
+    (video, *_), whole = from_ts(data)
+    starts = [at for at in range(0, len(data), 188) if data[at + 1] & 0x5F == 0x41 and data[at + 2] == 0]
+    gone = starts[20]
+    demuxer = TsDemuxer()
+    events = [*demuxer.feed(data[:gone] + data[gone + 188 :]), *demuxer.flush()]
+    found = samples_of(events)[video.id]
+    known = [sample.data for sample in whole[video.id]]
+    missing = next(n for n, sample in enumerate(whole[video.id]) if sample.data != found[n].data)
+    assert [sample.data for sample in found] == known[:missing] + known[missing + 1 :]
+    following = next(n for n, sample in enumerate(found) if n >= missing and sample.sync)
+    assert [sample.damaged for sample in found] == [missing <= n < following for n in range(len(found))]
+    losses = losses_of(events)
+    assert losses[PictureTrouble.INCOMPLETE] == 1
+    assert losses.get(PictureTrouble.DAMAGED, 0) == following - missing

@@ -13,6 +13,7 @@ from transport import AUDIO_PID, VIDEO_PID, Packets, losses_of, samples_of
 from flussdvr.formats import access_unit, h264
 from flussdvr.formats.aac import AudioSpecificConfig, adts_header
 from flussdvr.formats.elementary import Stream, open_stream
+from flussdvr.formats.fmp4 import DAMAGED, parse_fragment
 from flussdvr.formats.mpegts import TsDemuxer
 from flussdvr.formats.psi import ElementaryStream, Framing
 from flussdvr.formats.video_stream import H264Stream, H265Stream
@@ -194,6 +195,14 @@ def test_what_a_loss_damages_is_counted(name: str, gone: int) -> None:
     lost = next(n for n, sample in enumerate(whole) if n == len(found) or sample.data != found[n].data)
     rest = next((n for n in range(lost + 1, count) if whole[n].sync), count) - lost - 1
     assert losses.get(PictureTrouble.DAMAGED, 0) == rest
+    assert [sample.damaged for sample in found] == [lost <= n < lost + rest for n in range(len(found))]
+    # The recording says so, a fragment's samples behind its first together.
+    marked = [
+        any(row.flags & DAMAGED for traf in parse_fragment(fragment.data, {}).runs for row in traf.rows)
+        for _, fragments in record(events).files
+        for fragment in fragments
+    ]
+    assert any(marked) == (rest > 0)
 
 
 @settings(max_examples=30)
