@@ -146,6 +146,11 @@ class StreamArchive:
         index = bisect_right(self._blobs, blob.begin_ms, key=_begin)
         return self._blobs[index] if index < len(self._blobs) else None
 
+    def blob_before(self, utc_ms: int) -> Blob | None:
+        """The last one that begins before `utc_ms`."""
+        index = bisect_left(self._blobs, utc_ms, key=_begin)
+        return self._blobs[index - 1] if index else None
+
     def onward(self, utc_ms: int) -> Iterator[Blob]:
         """
         The blobs that end after `utc_ms`, in order. The list may change meanwhile: each is looked for when it is

@@ -241,6 +241,11 @@ class LiveWindow:
         return None
 
     @property
+    def recent(self) -> list[LiveSegment]:
+        """The segments that are listed, and those before them that are kept, oldest first."""
+        return [*self._past, *self.segments]
+
+    @property
     def next_discontinuity_sequence(self) -> int:
         """A number for the list of another window of the same stream, so that players see none twice."""
         return self.discontinuity_sequence + sum(segment.discontinuity for segment in self.segments) + 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flussdvr.playback.blocks import Blocks
+from flussdvr.playback.changes import Changes
 from flussdvr.playback.deletions import Deletions
 from flussdvr.playback.discontinuities import Discontinuities
 from flussdvr.playback.exports import Exports
@@ -42,7 +43,7 @@ def make_playback(cpu: Worker, reader: ReaderOf, clock: Any, now_ms: Callable[[]
     return Playback(
         Hls(Blocks(inits, cpu), Discontinuities(), now_ms),
         inits,
-        Segments(index, ts_segments),
+        Segments(index, ts_segments, Changes()),
         Exports(cpu, now_ms),
         TsStreams(index, ts_segments, TsExports(ts_segments, cpu), clock, now_ms, deletions),
         deletions,

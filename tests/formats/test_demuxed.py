@@ -51,3 +51,17 @@ def test_sequence_and_place() -> None:
 def test_nothing_of_the_track() -> None:
     assert demuxed(BLOB.table, 0, 5, [9]) == []
     assert demuxed(BLOB.table, 3, 3, [1]) == []
+
+
+@pytest.mark.parametrize("per_fragment", [1, 5])
+def test_sets_in_front_of_sync_samples(per_fragment: int) -> None:
+    """Nothing else changes, be the sizes in columns of the run or the same for all of it."""
+    blob = recorded.record(recorded.video("libx264", recorded.B_FRAMES), recorded.audio(), per_fragment=per_fragment)
+    sets = b"\0\0\0\2\x67\1\0\0\0\2\x68\1"
+    parts = demuxed(blob.table, 0, len(blob.table), [1, 2], {1: sets})
+    data = b"".join(one if isinstance(one, bytes) else blob.data[one[0] : sum(one)] for one in parts)
+    found = recorded.packets(write_init(blob.table.tracks) + data)
+    expected = recorded.packets(blob.data)
+    expected[0] = [(dts, pts, sets + one if sync else one, sync) for dts, pts, one, sync in expected[0]]
+    assert found == expected
+    assert sum(sync for *_, sync in found[0]) > 1

@@ -40,13 +40,18 @@ class Media:
 
 
 @cache
-def media(seconds: int = 12, audios: int = 1, b_frames: int = 0) -> Media:
+def media(seconds: int = 12, audios: int = 1, b_frames: int = 0, width: int = 64, encoder: str = "libx264") -> Media:
     """A key frame each second, `FPS` pictures; AAC."""
     file = io.BytesIO()
     with av.open(file, "w", "mp4") as out:
-        video: Any = out.add_stream("libx264", FPS)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video: Any = out.add_stream(encoder, FPS)
+        video.width, video.height, video.pix_fmt = width, 48, "yuv420p"
         video.options = {"g": str(FPS), "bf": str(b_frames), "sc_threshold": "0", "preset": "ultrafast"}
+        if encoder == "libx265":
+            video.options = {
+                "preset": "ultrafast",
+                "x265-params": f"keyint={FPS}:min-keyint={FPS}:scenecut=0:bframes={b_frames}:log-level=none",
+            }
         video.time_base = Fraction(1, FPS)
         tones: list[Any] = []
         for _ in range(audios):
@@ -54,7 +59,7 @@ def media(seconds: int = 12, audios: int = 1, b_frames: int = 0) -> Media:
             tone.layout = "mono"
             tones.append(tone)
         for number in range(seconds * FPS):
-            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number % 250, np.uint8), "rgb24")
+            picture = av.VideoFrame.from_ndarray(np.full((48, width, 3), number % 250, np.uint8), "rgb24")
             picture.pts, picture.time_base = number, Fraction(1, FPS)
             out.mux(video.encode(picture))
         out.mux(video.encode())
@@ -71,9 +76,9 @@ def media(seconds: int = 12, audios: int = 1, b_frames: int = 0) -> Media:
             track_id = stream.index + 1
             context: Any = stream.codec_context
             if stream.type == "video":
-                track = Track(
-                    track_id, Codec.H264, 90000, context.extradata, width=64, height=48, frame_rate=Fraction(FPS)
-                )
+                codec = {"h264": Codec.H264, "hevc": Codec.H265}[context.name]
+                size = {"width": width, "height": 48}
+                track = Track(track_id, codec, 90000, context.extradata, frame_rate=Fraction(FPS), **size)
             else:
                 track = Track(track_id, Codec.AAC, 48000, context.extradata, "und", channels=1, sample_rate=48000)
             tracks.append(track)
