@@ -39,6 +39,11 @@ class Authorities:
         is_lists = settings.on_play.url.lower().startswith("auth://")
         return Authority(settings.on_play, config.auth_backends.get(backend) if is_lists else None)
 
+    def protocols(self, name: str) -> tuple[str, ...] | None:
+        """What of a stream may be played; `None`: everything."""
+        settings = self._config().stream_for(name) or self._streams.settings(name)
+        return None if settings is None else settings.protocols
+
     def _is_restricted(self, config: Config) -> bool:
         """Whether any stream asks who watches it."""
         if self._restricted is None or self._restricted[0] is not config:

@@ -32,6 +32,7 @@ from flussdvr.web.viewers.authorities import Authorities, Streams
 from flussdvr.web.viewers.authority import Authority, Backend
 from flussdvr.web.viewers.decisions import Decisions, Elsewhere
 from flussdvr.web.viewers.passes import Grant, Pass, granted
+from flussdvr.web.viewers.protocols import check_protocol
 from flussdvr.web.viewers.sessions import Held, Session, Sessions
 from flussdvr.web.viewers.verdict import DURATION_S, Verdict
 from flussdvr.web.viewers.viewer import Viewer, Viewers
@@ -77,6 +78,7 @@ class ViewersGate:
         """
         config = self._config()
         authority, grant = await self._asked_of(request, parsed)
+        check_protocol(parsed, self._authorities.protocols(parsed.name))
         viewer = self._viewers.of(request, parsed, config, authority, grant)
         held: Held | None = None
         if grant is not None:
@@ -152,6 +154,7 @@ class ViewersGate:
             Deferred.fromCoroutine(check()).addErrback(lambda _: abort(request))
 
         async def check() -> None:
+            check_protocol(parsed, self._authorities.protocols(parsed.name))
             if grant is not None:
                 wait(None, await self._granted_still(grant, request, parsed))
                 return

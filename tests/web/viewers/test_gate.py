@@ -21,6 +21,7 @@ from flussdvr.web.paths import MediaPath
 from flussdvr.web.viewers.asked import KINDS, asked
 from flussdvr.web.viewers.decisions import ASKED_ANEW, FAILURE_S, RETRY_S, SWITCH_S
 from flussdvr.web.viewers.gate import ViewersGate
+from flussdvr.web.viewers.protocols import PROTOCOLS
 from flussdvr.web.viewers.sessions import IDLE_S, Sessions
 from flussdvr.web.viewers.verdict import BackendFailed, Reply
 
@@ -95,12 +96,28 @@ class Guarded(Server):
     def configure(self, on_play: AuthSettings | None, **settings: Any) -> None:
         self.config = Config(streams={"ort": StreamSettings("ort", on_play=on_play)}, **settings)
 
+    def allow_protocols(self, *protocols: str) -> None:
+        self.config = Config(streams={"ort": StreamSettings("ort", protocols=protocols)})
+
     def status(self, url: str, *headers: str) -> int:
         return self.get(url, *headers).status
 
     def advance(self, seconds: float) -> None:
         self.now_ms += int(seconds * 1000)
         self.clock.advance(seconds)
+
+
+@pytest.mark.parametrize("protocol", ["hls", "tshttp", "mp4", "jpeg", "api"])
+def test_only_the_protocols_that_are_listed(server: Guarded, protocol: str) -> None:
+    kinds = {kind.__name__: one for kind, one in PROTOCOLS.items()}
+    assert set(PROTOCOLS) == KINDS, "each kind of URL belongs to one"
+    server.allow_protocols(protocol, "webrtc")
+    for kind, urls in FAMILIES.items():
+        for url in urls:
+            is_refused = b"protocol_not_allowed" in server.get(f"/ort/{url}").body
+            assert is_refused == (kinds[kind] != protocol), url
+    server.allow_protocols()
+    assert server.status(f"/ort/archive-{S}-8.mp4") == 403
 
 
 @pytest.fixture
