@@ -49,6 +49,7 @@ from flussdvr.archive.scan import Skipped
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.callbacks import Periodic
 from flussdvr.errors import DvrError, Kind
+from flussdvr.memory import filling
 from flussdvr.patience import TooSlow, begun, within
 from flussdvr.repeated import Repeated, RepeatedBy, where
 from flussdvr.threads import ThreadWorker, Worker
@@ -293,7 +294,8 @@ class Archive(Service):
                 self._uuids[row.path] = row.uuid
         paths = dict.fromkeys([*self._uuids, *self._configured])
         await self._place(paths)
-        self.load(await self.catalog.blobs())
+        with filling():
+            self.load(await self.catalog.blobs())
         for row in await self.catalog.roots():
             if row.path is not None and not row.imported:
                 self.joining.unknown.add(row.path)

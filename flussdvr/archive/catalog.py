@@ -33,14 +33,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.database.aside import ASIDE_LIMIT, Aside, sane_rows, set_row_aside
+from flussdvr.database import undo
+from flussdvr.database.aside import ASIDE_LIMIT, Aside, Key, sane_rows, set_row_aside
+from flussdvr.database.blob_rows import read_blobs
 from flussdvr.database.file import DatabaseFile
 from flussdvr.database.overrides_text import OverridesText
 from flussdvr.database.rows import (
     LinkRow,
     Nonsense,
     RootRow,
-    read_blob,
     read_deletion,
     read_link,
     read_named_text,
@@ -49,17 +50,11 @@ from flussdvr.database.rows import (
     read_stream_range,
 )
 from flussdvr.database.thread import DatabaseThread
-from flussdvr.database.undo import Before, Key
 from flussdvr.errors import DvrError
 from flussdvr.patience import TooSlow, within
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-SELECT_BLOBS = """
-SELECT blob.id, stream, root.path, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after, holes, freed,
-       discontinuity
-FROM blob LEFT JOIN root ON root.id = root_id WHERE root.id IS NULL OR root.path IS NOT NULL ORDER BY stream, begin_ms
-"""
 INSERT_BLOB = """
 INSERT INTO blob (id, root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after,
                   discontinuity)
@@ -90,6 +85,7 @@ OPEN_S = 60.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Found = tuple[list[T], list[tuple[Key, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +151,7 @@ class Catalog(Protocol):
         ...
 
     def blobs(self) -> Deferred[list[Blob]]:
-        """All blobs of the roots that have a path, by stream and begin."""
+        """All blobs of the roots that have a path, in no order."""
         ...
 
     def insert_blobs(self, blobs: Sequence[Blob]) -> Deferred[list[int]]:
@@ -234,7 +230,7 @@ def held(
 
 
 def durable(
-    touched: Callable[P, Sequence[Key]],
+    touched: Callable[P, Sequence[undo.Key]],
 ) -> Callable[
     [Callable[Concatenate[sqlite3.Connection, P], T]],
     Callable[Concatenate[SqliteCatalog, P], Deferred[T]],
@@ -306,13 +302,13 @@ class SqliteCatalog:
         return self.thread.hold(partial(self.run, f), otherwise)
 
     def bounded(
-        self, f: Callable[[sqlite3.Connection], T], durable: bool = False, touched: Sequence[Key] = ()
+        self, f: Callable[[sqlite3.Connection], T], durable: bool = False, touched: Sequence[undo.Key] = ()
     ) -> Deferred[T]:
         """
         A transaction that takes no longer than `STORE_S`, or fails with UNAVAILABLE `state_not_writable`, and then has
         done nothing to the rows `touched`.
         """
-        before = Before()
+        before = undo.Before()
 
         def work(check: Callable[[], None]) -> T:
             def checked(connection: sqlite3.Connection) -> T:
@@ -415,10 +411,18 @@ class SqliteCatalog:
     ) -> Deferred[list[T]]:
         """The rows that make sense; the others are set aside. `first`: a statement to be done before."""
 
-        def work(connection: sqlite3.Connection) -> list[T]:
+        def read_all(connection: sqlite3.Connection) -> Found[T]:
             if first is not None:
                 connection.execute(*first)
-            found, nonsense = sane_rows(connection, table, select, read)
+            return sane_rows(connection, table, select, read)
+
+        return self._read(table, read_all)
+
+    def _read(self, table: str, read_all: Callable[[sqlite3.Connection], Found[T]]) -> Deferred[list[T]]:
+        """As `_sane`; `read_all` gives the rows that make sense, and those that don't."""
+
+        def work(connection: sqlite3.Connection) -> list[T]:
+            found, nonsense = read_all(connection)
             for key, reason in nonsense[:ASIDE_LIMIT]:
                 self._set_aside(connection, table, key, reason)
             if nonsense and table in ("root", "blob"):
@@ -491,7 +495,7 @@ class SqliteCatalog:
         return self.thread.do(partial(self.run, work))
 
     def blobs(self) -> Deferred[list[Blob]]:
-        return self._sane("blob", SELECT_BLOBS, read_blob)
+        return self._read("blob", read_blobs)
 
     def insert_blobs(self, blobs: Sequence[Blob]) -> Deferred[list[int]]:
         ids = self._new_ids(len(blobs))

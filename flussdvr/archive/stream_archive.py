@@ -191,14 +191,13 @@ class StreamArchive:
     def add_all(self, blobs: Iterable[Blob]) -> None:
         """List many blobs, without telling anybody."""
         self.additions += 1
-        for blob in blobs:
-            if (aside := self._misdating(blob)) is not None:
-                self.misdated[blob] = aside
-            else:
-                self._blobs.append(blob)
-            self._roots[blob.root] += 1
-            self.size += blob.disk_size
-            self.discontinuity = max(self.discontinuity, blob.discontinuity)
+        new = list(blobs)
+        aside = {blob: one for blob in new if (one := self._misdating(blob)) is not None}
+        self.misdated.update(aside)
+        self._blobs += [blob for blob in new if blob not in aside] if aside else new
+        self._roots.update([blob.root for blob in new])
+        self.size += sum([blob.size + blob.index_size - blob.freed for blob in new])
+        self.discontinuity = max([self.discontinuity, *(blob.discontinuity for blob in new)])
         self._blobs.sort(key=_begin)
         self._ranges = None
 

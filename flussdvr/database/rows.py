@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from flussdvr.archive.blob import Blob, BlobState, stream_directory
 from flussdvr.archive.recovery import LONGEST_BLOB_MS
@@ -31,7 +30,6 @@ MAX_SEGMENT_MS = 86_400_000
 MAX_HOLES = 1 << 20
 """Characters of JSON: forty thousand holes."""
 MAX_NAME = 4096
-_CLOSED = int(BlobState.CLOSED)
 MAX_REASON = 100
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LINK_ID = re.compile(r"[0-9a-f]{16}")
@@ -77,9 +75,7 @@ def read_root(row: Row) -> RootRow:
     uuid, path, imported = row
     if not isinstance(uuid, str) or not uuid or len(uuid) > MAX_NAME or not _encodable(uuid):
         raise Nonsense("its uuid is none")
-    if path is not None and (not isinstance(path, str) or not path.startswith("/") or not _is_path(path)):
-        raise Nonsense("its path is none")
-    return RootRow(uuid, path, imported != 0)
+    return RootRow(uuid, None if path is None else root_path(path), imported != 0)
 
 
 def read_blob(row: Row) -> Blob:
@@ -89,80 +85,16 @@ def read_blob(row: Row) -> Blob:
 
     SUSPECT, with nothing in it, where the row names a blob and says something of it that can't be. Nonsense.
     """
-    if (plain := _plain_blob(*row)) is not None:
-        return plain
     id, stream, root, begin_ms, *rest = row
-    if not isinstance(root, str) or not root.startswith("/"):
+    if root is None:
         raise Nonsense("it belongs to no storage root")
+    root = root_path(root)
     name, begin = stream_name(stream), moment(begin_ms, "begin_ms")
     number = integer(id, "id", 1, (1 << 63) - 1)
     try:
         return _whole_blob(Blob(name, root, begin, begin, id=number), rest)
     except Nonsense:
         return Blob(name, root, begin, begin, state=BlobState.SUSPECT, id=number)
-
-
-def _plain_blob(
-    id: object,
-    stream: object,
-    root: object,
-    begin_ms: object,
-    end_ms: object,
-    size: object,
-    index_size: object,
-    state: object,
-    segment_ms: object,
-    sequence: object,
-    after: object,
-    holes: object,
-    freed: object,
-    discontinuity: object,
-) -> Blob | None:
-    """A closed blob without holes, as nearly all are: the same checks at once, for there may be a million rows."""
-    if (
-        type(id) is type(begin_ms) is type(end_ms) is type(size) is type(index_size) is type(state) is int
-        and type(segment_ms) is type(sequence) is type(discontinuity) is int
-        and type(stream) is type(root) is str
-        and holes is None
-        and freed == 0
-        and state == _CLOSED
-        and 0 < id
-        and 0 <= begin_ms < end_ms <= MAX_MS
-        and end_ms - begin_ms <= LONGEST_BLOB_MS
-        and 0 < size <= MAX_SIZE
-        and 0 < index_size <= MAX_SIZE
-        and 0 <= segment_ms <= MAX_SEGMENT_MS
-        and 0 <= sequence <= MAX_SEQUENCE
-        and 0 <= discontinuity <= MAX_SEQUENCE
-        and (after is None or (type(after) is str and _is_word(after)))
-        and _is_name(stream)
-        and _is_root(root)
-    ):
-        blob = Blob(stream, root, begin_ms, end_ms, size, index_size, BlobState.CLOSED, segment_ms, sequence, after, id)
-        blob.discontinuity = discontinuity
-        return blob
-    return None
-
-
-@lru_cache(1000)
-def _is_word(value: str) -> bool:
-    """Whether it may be the reason of a gap."""
-    return len(value) <= MAX_REASON and _encodable(value) and "\0" not in value
-
-
-@lru_cache(10_000)
-def _is_name(value: str) -> bool:
-    """Whether it may be a stream's name."""
-    try:
-        stream_name(value)
-    except Nonsense:
-        return False
-    return True
-
-
-@lru_cache(1000)
-def _is_root(value: str) -> bool:
-    return value.startswith("/") and _is_path(value) and _encodable(value)
 
 
 def _whole_blob(blob: Blob, rest: Row) -> Blob:
@@ -277,6 +209,13 @@ def text(value: object, what: str, limit: int) -> str:
     return value
 
 
+def root_path(value: object) -> str:
+    """A path that a storage root may have."""
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value) > MAX_NAME:
+        raise Nonsense("its path is none")
+    return value
+
+
 def stream_name(value: object) -> str:
     """A name that a stream's directory may have."""
     name = text(value, "stream", MAX_NAME)
@@ -300,10 +239,6 @@ def _encodable(value: str) -> bool:
     except UnicodeEncodeError:  # bytes that are no UTF-8
         return False
     return True
-
-
-def _is_path(value: str) -> bool:
-    return "\0" not in value and len(value) <= MAX_NAME
 
 
 def _shown(value: object) -> str:
