@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from flussdvr.errors import FormatError
 from flussdvr.formats.boxes import Buffer
 from flussdvr.formats.fmp4 import (
+    DAMAGED,
     DURATION,
     MOOF,
     NON_SYNC_BIT,
@@ -286,6 +287,14 @@ class FragmentTable:
         if latest[-1] >= 0:
             self._shift = int(cto[latest[-1]])
         return sync, np.where(ours, shift, 0)
+
+    def damaged(self, first: int = 0, stop: int | None = None) -> list[int]:
+        """The fragments of `[first, stop)` of which samples are marked as damaged, in order."""
+        runs = self._runs
+        marked = runs["fragment"][(runs["flags"] | runs["first_flags"]) & DAMAGED != 0]
+        stop = len(self) if stop is None else stop
+        rows: list[int] = np.unique(marked[(marked >= first) & (marked < stop)]).tolist()
+        return rows
 
     def stretches(self, first: int = 0, stop: int | None = None) -> list[tuple[int, int]]:
         """

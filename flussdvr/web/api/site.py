@@ -27,6 +27,7 @@ from flussdvr.utc_clock import UtcClock
 from flussdvr.web.api.clock import add_clock
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.consistency import add_consistency
+from flussdvr.web.api.damaged import add_damaged
 from flussdvr.web.api.dvr import add_dvr
 from flussdvr.web.api.dvrs import add_dvrs
 from flussdvr.web.api.events import add_alarms, add_events
@@ -88,6 +89,7 @@ def make_api(
     add_monitoring(v3, archive, now_ms)
     add_streams(v3, streams, exposition)
     add_dvr(v3, archive, streams)
+    add_damaged(v3, archive, streams)
     add_misdated(v3, archive, streams)
     add_consistency(v3, archive, streams)
     add_timeline(v3, archive, streams, now_ms, viewers.worker if viewers is not None else None)
