@@ -76,6 +76,9 @@ def check_path(path: str, roots: Iterable[Place]) -> None:
     directory, name = os.path.split(path)
     if not path.startswith("/") or "\0" in path or ".." in path.split("/") or not name or _is_ours(name):
         raise _forbidden(path)
+    if not path.isprintable():
+        title = f"{path[:200]!a}: a path has no characters that cannot be seen, or that turn the direction of text"
+        raise DvrError(Kind.BAD_REQUEST, "invalid_parameter", title, _PATH)
     _check_inside(os.path.realpath(directory), path, roots)
     if os.path.lexists(path):
         raise _exists(path)

@@ -308,6 +308,7 @@ class Server(MultiService):
             alarms=self.alarms,
             utc_clock=self.clock,
             exposition=openmetrics(self.metrics, self.cpu),
+            reload=self._reloads.ask,
         )
         await jobs.load()
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)

@@ -176,3 +176,14 @@ def test_what_is_left(tmp_path: Path) -> None:
     with pytest.raises(DvrError) as raised:
         destination.check()
     assert raised.value.source == {"parameter": "path"}
+
+
+@pytest.mark.parametrize(
+    "name", ["x\u202e4pm.mp4", "a\nb.mp4", "a\x1b[2J.mp4", "a\u200bb.mp4", "a\u2028b.mp4", "a\u2066.mp4"]
+)
+def test_a_name_that_cannot_be_seen_is_none(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DvrError, match="cannot be seen"):
+        check_path(f"{tmp_path}/{name}", [str(tmp_path)])
+    with pytest.raises(DvrError, match="cannot be seen"):
+        check_path(f"{tmp_path}/{name}/x.mp4", [str(tmp_path)])
+    check_path(f"{tmp_path}/Aufnahme ä 日本 😀.mp4", [str(tmp_path)])

@@ -317,7 +317,17 @@ def test_what_older_scripts_ask_for(server: Server, api: Api) -> None:
     assert "hls" not in protocols and "mp4" in protocols
     for body in ({"streams": {"text": {"hls_off": 1}}}, {"streams": {"text": 5}}, {"streams": []}, []):
         assert legacy("POST", "/modify_config", body).status == 400
+    read = legacy.get("/read_config")
+    read["streams"]["text"]["urls"] = [{"url": "publish://"}, {"url": "udp://127.0.0.1:9"}]
+    assert legacy("POST", "/modify_config?async=true", read).status == 200
+    assert [one["url"] for one in api.get("/streams/text")["inputs"]] == ["publish://", "udp://127.0.0.1:9"]
+    assert not api.get("/streams/cam?part=config_override").get("inputs"), "what was not changed is the file's"
+    assert curl("--data-binary", "stream text { title x; }", modify).status == 200
+    assert len(api.get("/streams/text")["inputs"]) == 2, "what the text does not say stays"
     assert legacy("POST", "/modify_config", {"streams": {"text": None}}).status == 200
+    assert legacy.get("/whoami")["role"] == "admin" and legacy("POST", "/reload").status == 200
+    (status,) = legacy.get(f"/recording_status?streams=cam&from={first}&to={first + 2}")
+    assert status["ranges"][0]["from"] == first
     for path in ("media_info.json?token=a", f"index-{first}-4.m3u8?token=b"):
         assert curl(f"http://127.0.0.1:{server.http}/cam/{path}", user=None).status == 200
     sessions = legacy.get("/sessions?name=cam")["sessions"]

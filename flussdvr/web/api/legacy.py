@@ -14,14 +14,15 @@ from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config
 from flussdvr.config.documents import RESET
-from flussdvr.config.stream import PROTOCOLS
-from flussdvr.config.stream_document import configured
+from flussdvr.config.model import DvrSettings
+from flussdvr.config.stream_document import configured, write_dvr
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.sources import source_of
 from flussdvr.playback.status import newest_tracks, seconds
 from flussdvr.timeline import Range
 from flussdvr.web.api.dvr import check_copy
-from flussdvr.web.api.moments import window
+from flussdvr.web.api.legacy_config import changed, check_sections, of_text, shown
+from flussdvr.web.api.moments import MAX_MS, moment, window
 from flussdvr.web.api.router import Call, Router, Text, read_json
 from flussdvr.web.api.streams import StreamDocuments, not_found
 
@@ -44,6 +45,7 @@ def add_legacy(
     archive: Archive,
     streams: StreamDocuments,
     stats: Callable[[], Document],
+    reload: Callable[[], None],
 ) -> None:
     def locked(name: str) -> list[Document]:
         found = archive.stream(name)
@@ -96,11 +98,7 @@ def add_legacy(
             begin_ms = max(0, int(moment.timestamp())) * 1000
         except (ValueError, OverflowError):
             raise DvrError(Kind.NOT_FOUND, "not_found", "there is no such day") from None
-        streams.one(name, False)
-        found = archive.stream(name)
-        within = Range(begin_ms, begin_ms + DAY_MS)
-        ranges, locks = (found.ranges(within), found.locks.within(within)) if found is not None else ((), ())
-        return [{"stream": name, "ranges": seconds(ranges), "locks": seconds(locks)}]
+        return [within(name, Range(begin_ms, begin_ms + DAY_MS))]
 
     @router.post("/dvr/lock")
     async def lock(call: Call) -> list[Document]:
@@ -135,24 +133,28 @@ def add_legacy(
         await administration.put_stream(name, {"dvr": {"dvr_offline": off}})
         return {"success": True}
 
-    async def put_text(text: str) -> Document:
-        """Streams in the grammar of the file; what is not supported and restricts nothing is told and passed over."""
+    async def put_text(text: str, whole: bool) -> Document:
+        """
+        Streams in the grammar of the file, `whole`, or the lines that change; what is not supported and restricts
+        nothing is told and passed over.
+        """
         text = text.strip()
+        text = "lenient; " + (text if text.endswith(("}", ";")) else text + ";")
         try:
-            text = "lenient; " + (text if text.endswith(("}", ";")) else text + ";")
             found = await router.compute(parse_config, text, "body", None, administration.config)
         except ConfigErrors as errors:
             raise DvrError(Kind.BAD_REQUEST, "config_error", str(errors.errors[0]), {"pointer": ""}) from None
         if not found.streams:
             raise DvrError(Kind.BAD_REQUEST, "not_supported", "only streams can be changed here", {"pointer": ""})
         for name, settings in found.streams.items():
-            await administration.put_stream(name, {RESET: True, **configured(settings, found)})
-        warnings = [str(warning) for warning in found.warnings]
-        return {"success": True, **({"warnings": warnings} if warnings else {})}
+            said = configured(settings, found)
+            await administration.put_stream(name, {RESET: True, **said} if whole else of_text(text, name, said))
+        warnings = [one for one in found.warnings if whole or not one.message.endswith("has no input")]
+        return {"success": True, **({"warnings": [str(one) for one in warnings]} if warnings else {})}
 
     @router.route("/config/stream_create", "POST", text=True)
     async def stream_create(call: Call) -> Document:
-        return await put_text((call.body or b"").decode("utf-8", "replace"))
+        return await put_text((call.body or b"").decode("utf-8", "replace"), True)
 
     @router.route("/config/stream_delete", "POST", text=True)
     async def stream_delete(call: Call) -> Document:
@@ -164,42 +166,74 @@ def add_legacy(
         """A patch as JSON, or streams in the grammar of the file."""
         body = call.body or b""
         if not body.lstrip().startswith((b"{", b"[", b'"')):
-            return await put_text(body.decode("utf-8", "replace"))
-        given = await router.compute(read_json, body)
-        changes = given.get("streams") if isinstance(given, dict) else None
-        if not isinstance(changes, dict) or set(given) != {"streams"}:
-            wrong = next((key for key in given if key != "streams"), "") if isinstance(given, dict) else ""
-            pointer = {"pointer": f"/{wrong}" if wrong else ""}
-            raise DvrError(Kind.BAD_REQUEST, "not_supported", "only streams can be changed here", pointer)
-        for name, patch in changes.items():
-            if patch is not None and not isinstance(patch, dict):
-                title = f"streams/{name[:200]}: expected an object, or null"
-                raise DvrError(Kind.BAD_REQUEST, "invalid_value", title, {"pointer": f"/streams/{name[:200]}"})
-        for name, patch in changes.items():
+            return await put_text(body.decode("utf-8", "replace"), False)
+        given = check_sections(await router.compute(read_json, body))
+        now = shown_config(True)
+        patches = {
+            name: None if patch is None else changed(patch, now["streams"].get(name))
+            for name, patch in given.get("streams", {}).items()
+        }
+        dvrs = {
+            name: None if patch is None else changed(patch, now["dvrs"].get(name))
+            for name, patch in given.get("dvrs", {}).items()
+        }
+        for name, patch in dvrs.items():
+            if patch or (patch is not None and name not in now["dvrs"]):
+                await administration.put_storage(name, patch)
+        for name, patch in patches.items():
             if patch is None:
                 await administration.delete_stream(name)
-            else:
-                await administration.put_stream(name, without_off(patch))
+            elif patch or name not in now["streams"]:
+                await administration.put_stream(name, patch)
+        for name in [name for name, patch in dvrs.items() if patch is None]:
+            await administration.delete_storage(name)
         return {"success": True}
 
     @router.get("/read_config")
     async def read_config(call: Call) -> Document:
-        return {"streams": {one["name"]: one for one in streams.all(call.secrets)}}
+        return shown_config(call.secrets)
+
+    def shown_config(secrets: bool) -> Document:
+        dvrs = {one.name or "": shown_dvr(one, secrets) for one in administration.config.dvrs.values()}
+        return {"streams": {one["name"]: shown(one) for one in streams.all(secrets)}, "dvrs": dvrs}
+
+    @router.post("/save_config")
+    async def save_config(call: Call) -> Document:
+        """What the API changes is kept when it answers."""
+        return {"success": True}
+
+    @router.post("/reload")
+    async def reload_file(call: Call) -> Document:
+        """As SIGHUP: how it ends is an event, and in the log."""
+        reload()
+        return {"success": True}
+
+    @router.get("/whoami")
+    async def whoami(call: Call) -> Document:
+        return {"user": call.account.name, "role": "admin" if call.account.edit else "viewer"}
+
+    @router.get("/recording_status")
+    async def recording_status(call: Call) -> list[Document]:
+        """What is recorded and locked of some streams, in a window or at all."""
+        begin_ms = moment(call.query, "from") if "from" in call.query else 0
+        end_ms = moment(call.query, "to") if call.query.get("to", "now") != "now" else MAX_MS
+        if end_ms <= begin_ms:
+            title = "to: expected something after from"
+            raise DvrError(Kind.BAD_REQUEST, "invalid_parameter", title, {"parameter": "to"})
+        names = [name for name in call.query.get("streams", "").split(",") if name]
+        return [within(name, Range(begin_ms, end_ms)) for name in names or archive.streams()]
+
+    def within(name: str, window: Range) -> Document:
+        streams.one(name, False)
+        found = archive.stream(name)
+        ranges, locks = (found.ranges(window), found.locks.within(window)) if found is not None else ((), ())
+        return {"stream": name, "ranges": seconds(ranges), "locks": seconds(locks)}
 
 
-def without_off(patch: Document) -> Document:
-    """A patch whose `hls_off`, `dash_off` and so on are `protocols`; what is said of them in so many words holds."""
-    off = {key.removesuffix("_off"): value for key, value in patch.items() if key.endswith("_off")}
-    for key, value in off.items():
-        if not isinstance(value, bool | None):
-            raise DvrError(
-                Kind.BAD_REQUEST, "invalid_value", f"{key}_off: expected true or false", {"pointer": f"/{key}_off"}
-            )
-    rest = {key: value for key, value in patch.items() if not key.endswith("_off")}
-    refused = [name for name in PROTOCOLS if off.get(name)]
-    if not refused or rest.get("protocols") is not None:
-        return rest
-    return {**rest, "protocols": [name for name in PROTOCOLS if name not in refused]}
+def shown_dvr(dvr: DvrSettings, secrets: bool) -> Document:
+    document = {"name": dvr.name, **write_dvr(dvr, None, secrets)}
+    document.pop("reference", None)
+    return document
 
 
 def _stream(call: Call) -> str:

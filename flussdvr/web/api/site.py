@@ -78,6 +78,7 @@ def make_api(
     alarms: Alarms | None = None,
     exposition: Exposition | None = None,
     utc_clock: UtcClock | None = None,
+    reload: Callable[[], None] = lambda: None,
 ) -> tuple[ApiResource, ExportJobs]:
     """The resource, and the export jobs, which are to be loaded before it is asked."""
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
@@ -109,5 +110,5 @@ def make_api(
     legacy = Router(gate, None, clock, worker)
     if viewers is not None:
         add_legacy_sessions(legacy, viewers)
-    add_legacy(legacy, administration, archive, streams, stats)
+    add_legacy(legacy, administration, archive, streams, stats, reload)
     return ApiResource(v3.resource(), legacy.resource()), jobs
