@@ -33,7 +33,7 @@ def shown(one: Blob) -> tuple[object, ...]:
 def test_blobs(catalog: SqliteCatalog) -> None:
     assert result(catalog.adopt_root("/d", "uuid-1")) is False
     ids = result(catalog.insert_blobs([blob(20), blob(10), blob(10, "a/b")]))
-    rows = result(catalog.blobs())
+    rows = sorted(result(catalog.blobs()), key=lambda row: (row.stream, row.begin_ms))
     assert sorted((row.stream, row.begin_ms, row.id) for row in rows) == [
         ("a/b", 10, ids[2]),
         ("cam", 10, ids[1]),
@@ -44,7 +44,7 @@ def test_blobs(catalog: SqliteCatalog) -> None:
     result(catalog.update_blobs([rows[0]]))
     result(catalog.mark([ids[0]], BlobState.DELETING))
     result(catalog.delete_blobs([ids[1]]))
-    assert [shown(row) for row in result(catalog.blobs())] == [
+    assert [shown(row) for row in sorted(result(catalog.blobs()), key=lambda row: (row.stream, row.begin_ms))] == [
         (ids[2], "a/b", "/d", 10, 99, 98, 97, BlobState.CLOSED),
         (ids[0], "cam", "/d", 20, 25, 10, 4, BlobState.DELETING),
     ]
@@ -57,7 +57,7 @@ def test_a_conflict_changes_nothing(catalog: SqliteCatalog) -> None:
         result(catalog.insert_blobs([blob(30), blob(10)]))
     with pytest.raises(DvrError, match="catalog_conflict"):
         result(catalog.insert_blobs([blob(40, root="/unknown")]))
-    assert [row.begin_ms for row in result(catalog.blobs())] == [10]
+    assert [row.begin_ms for row in sorted(result(catalog.blobs()), key=lambda row: (row.stream, row.begin_ms))] == [10]
 
 
 def test_roots_move_and_are_replaced(catalog: SqliteCatalog) -> None:
@@ -67,12 +67,12 @@ def test_roots_move_and_are_replaced(catalog: SqliteCatalog) -> None:
     assert result(catalog.import_blobs("/e", [blob(10, root="/e"), blob(20, root="/e")], {}, True))[0] == 0
     assert result(catalog.adopt_root("/e", "uuid-1")) is True
     result(catalog.delete_blobs([row.id for row in result(catalog.blobs()) if row.begin_ms == 20]))
-    assert [row.root for row in result(catalog.blobs())] == ["/e"]
+    assert [row.root for row in sorted(result(catalog.blobs()), key=lambda row: (row.stream, row.begin_ms))] == ["/e"]
     assert result(catalog.adopt_root("/e", "uuid-2")) is False
     assert result(catalog.blobs()) == []
     assert result(catalog.roots()) == [RootRow("uuid-1", None), RootRow("uuid-2", "/e", False)]
     result(catalog.adopt_root("/e", "uuid-1"))
-    assert [row.root for row in result(catalog.blobs())] == ["/e"]
+    assert [row.root for row in sorted(result(catalog.blobs()), key=lambda row: (row.stream, row.begin_ms))] == ["/e"]
 
 
 def test_locks_jobs_overrides(catalog: SqliteCatalog) -> None:
