@@ -8,7 +8,7 @@ What is wrong now, as sentences for those who are on duty.
 
     recording_stopped  gap  source_lost  source_crashed  track_left_out  writes_dropped      of a stream
     root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
-    deletion_failed  deletion_left  deletion_pending  change_pending
+    deletion_failed  deletion_left  deletion_pending  change_pending  stream_in_use
     catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed  server_busy  clock_stepped  clock_unproven
     recordings_misdated
 
@@ -327,6 +327,10 @@ class Alarms(Service):
             what = "a deleted recording is" if count == 1 else f"{count} deleted recordings are"
             title = f"Files of {what} still on {path}: they can't be removed"
             yield Finding("deletion_left", WARNING, title, root=path)
+
+        for stream, error in deletion.taken(path):
+            title = f"Nothing of {stream} is deleted on {path}, whatever the limits say: {error.title}"
+            yield Finding("stream_in_use", WARNING, title, media=stream, root=path)
 
     def _of_range_deletions(self) -> Iterator[Finding]:
         for stream, within, pending in self._archive.range_deletions.pending():

@@ -22,6 +22,16 @@ COMMON = {"event_id": "b1946ac9-2492-4d23-a47a-1c2a7b3c0001", "utc_ms": 0, "serv
 class EventSchema:
     """The schema of events; `names` are those it has."""
 
+    RARE = frozenset(
+        """
+        clock_held clock_stepped dvr_misdated dvr_root_imported catalog_rebuilt catalog_failed catalog_recovered
+        catalog_rows_set_aside dvr_deletion_failed dvr_deletion_resumed dvr_stream_in_use dvr_locks_damaged
+        dvr_drop_write dvr_write_failed dvr_write_resumed dvr_root_failed dvr_root_recovered events_dropped
+        thumbnail_failed source_lost source_updated stream_updated play_updated
+        """.split()
+    )
+    """What a disk, a clock or a catalog that fails causes, and what takes minutes: no server of the tests emits it."""
+
     def __init__(self) -> None:
         self.document: dict[str, Any] = json.loads(files("flussdvr.events").joinpath("schema.json").read_bytes())
         definitions = self.document["$defs"]

@@ -37,6 +37,7 @@ class Situation:
         )
         self.trouble: DvrError | None = None
         self.waiting_s, self.left = 0.0, 0
+        self.taken: list[tuple[str, DvrError]] = []
         self.pending: list[tuple[str, Range, dict[str, DvrError]]] = []
         self.recorder = SimpleNamespace(error=None, root=self.root, fragments_dropped=0)
         self.recorded = SimpleNamespace(name="cam7", end_ms=self.now_ms, roots={"/storage"}, misdated={})
@@ -54,7 +55,10 @@ class Situation:
             retention=SimpleNamespace(policies={"cam7": settings.dvr}),
             catalog=SimpleNamespace(state=lambda: self.catalog),
             deletion=SimpleNamespace(
-                trouble=lambda path: self.trouble, waiting_s=lambda path: self.waiting_s, left=lambda path: self.left
+                trouble=lambda path: self.trouble,
+                waiting_s=lambda path: self.waiting_s,
+                left=lambda path: self.left,
+                taken=lambda path: self.taken,
             ),
             range_deletions=SimpleNamespace(pending=lambda: self.pending),
         )
@@ -229,6 +233,10 @@ def test_what_cannot_be_deleted(there: Situation) -> None:
     there.pending = [("cam7", Range(0, 60_000), {"/old": error}), ("cam8", Range(0, 1), {})]
     assert there.after(1) == [("deletion_pending", "60 s of cam7 are still to be deleted: /old is not mounted")]
     there.pending = []
+    there.taken = [("cam9", DvrError(Kind.CONFLICT, "in_use", "process 7 on here has it"))]
+    title = "Nothing of cam9 is deleted on /storage, whatever the limits say: process 7 on here has it"
+    assert there.after(1) == [("stream_in_use", title)]
+    there.taken = []
     assert there.after(1) == []
 
 

@@ -49,6 +49,8 @@ BATCH = 50
 """Blobs in one transaction and one job of the disk."""
 RETRY_S, RETRY_MAX_S = 10.0, 600.0
 """A root whose deletions fail is left alone for so long, twice as long each time."""
+TAKEN_S = 60.0
+"""A stream that nobody has tried to delete from for so long after it was due is not known to be another's any more."""
 CATALOG = ""
 """In the place of a root's path: the catalog."""
 REASONS = {
@@ -181,6 +183,12 @@ class Deletion:
     def left(self, path: str) -> int:
         """Of how many deleted recordings of a root something still has to be removed."""
         return len(self._left.get(path, ()))
+
+    def taken(self, path: str) -> list[tuple[str, DvrError]]:
+        """Streams of a root that another process had when something was to be deleted, a short while ago; and who."""
+        now = self._seconds()
+        found = ((stream, one) for (root, stream), one in self._in_use.items() if root == path)
+        return [(stream, one.error) for stream, one in found if now < one.until + TAKEN_S]
 
     def trouble(self, path: str) -> DvrError | None:
         """Why nothing is deleted on a root at present, or `None`."""

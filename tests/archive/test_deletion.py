@@ -379,10 +379,13 @@ def test_what_another_process_has_is_left_to_it(store: Store, other: Hold, event
     event_schema.check_own([event])
     assert event["media"] == "cam" and event["path"] == store.root() and "another server" in event["error"]
     assert store.archive.deletion.trouble(store.root()) is None, "the disk itself works"
+    ((stream, error),) = store.archive.deletion.taken(store.root())
+    assert stream == "cam" and "another server" in error.title
     other.release()
     later(store, 2 * RETRY_MAX_S)
+    assert store.archive.deletion.taken(store.root()) == [], "nobody knows"
     sweep(store)
-    assert len(theirs) == 0
+    assert len(theirs) == 0 and store.archive.deletion.taken(store.root()) == []
 
 
 @pytest.mark.parametrize("part", [False, True])

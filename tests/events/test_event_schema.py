@@ -22,6 +22,7 @@ DEFS = SCHEMA["$defs"]
 GROUPS = ("common", "source", "session")
 EVENTS = [name for name in DEFS if name not in GROUPS]
 SOURCE = Path(flussdvr.__file__).parent
+TESTS = Path(__file__).parent.parent
 DOCS = (SOURCE.parent / "docs" / "events.md").read_text()
 TELLING = {"tell", "told", "make", "_make", "_event", "on_event"}
 """Functions whose first argument is the name of an event, and whose keyword arguments are its fields."""
@@ -78,6 +79,23 @@ def test_every_event_of_the_source_is_in_the_schema_and_the_other_way_round() ->
 @pytest.mark.parametrize(("name", "written", "place"), EMITTED)
 def test_every_field_of_the_source_is_in_the_schema(name: str, written: set[str], place: str) -> None:
     assert written <= all_fields(name), place
+
+
+def checked() -> dict[str, set[str]]:
+    """By test module: the events that it names and checks against the schema."""
+    found = {}
+    for path in TESTS.rglob("test_*.py"):
+        text = path.read_text()
+        if "event_schema.check" in text:
+            found[path.name] = {name for name in EVENTS if f'"{name}"' in text}
+    return found
+
+
+def test_every_event_is_checked_as_it_is_emitted(event_schema: Any) -> None:
+    """The rare ones by the test of what causes them, all others by that of a server (`integration/test_events`)."""
+    of_modules = checked()
+    assert "test_events.py" in of_modules
+    assert event_schema.RARE <= set().union(*of_modules.values())
 
 
 def test_what_is_said_of_events_elsewhere_is_said_of_events() -> None:

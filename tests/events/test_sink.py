@@ -91,7 +91,7 @@ def test_throttle_gathers_but_not_more_than_a_batch() -> None:
     assert len(receiver.bodies) == 2
 
 
-def test_what_is_too_much_is_dropped_counted_and_announced_in_its_place() -> None:
+def test_what_is_too_much_is_dropped_counted_and_announced_in_its_place(event_schema: Any) -> None:
     clock, receiver = Clock(), Receiver(500)
     sink = make(receiver, clock, resend_limit=3, resend_timeout_s=1)
     offer(sink, *range(1, 10))
@@ -100,6 +100,7 @@ def test_what_is_too_much_is_dropped_counted_and_announced_in_its_place() -> Non
     offer(sink, 10)
     announced = {"event": "events_dropped", "sink": "s", "count": 6}
     assert receiver.bodies[1:] == [[1, 2, 3], [announced], [10]]
+    event_schema.check_own([announced])
 
 
 def test_a_restart_in_between() -> None:

@@ -171,13 +171,7 @@ def test_every_event_arrives_in_order_whatever_happens(
     event_schema.check(receiver.events)
     event_schema.check(told)
     names = {event["event"] for event in told}
-    # what a disk, a clock or a catalog that fails causes, and what takes minutes: the tests of those
-    never = {"clock_held", "clock_stepped", "dvr_misdated", "dvr_root_imported"}
-    never |= {"catalog_rebuilt", "catalog_failed", "catalog_recovered", "catalog_rows_set_aside"}
-    never |= {"dvr_deletion_failed", "dvr_deletion_resumed", "dvr_stream_in_use", "dvr_locks_damaged"}
-    never |= {"dvr_drop_write", "dvr_write_failed", "dvr_write_resumed", "dvr_root_failed", "dvr_root_recovered"}
-    never |= {"events_dropped", "thumbnail_failed", "source_lost", "source_updated", "stream_updated", "play_updated"}
-    assert event_schema.names - never <= names
+    assert event_schema.names - event_schema.RARE <= names
     failed = [event for event in told if event["event"] == "source_closed" and event["url"].endswith("/gone")]
     assert {event["url"] for event in failed} == {"tshttp://me:***@127.0.0.1:1/gone"}
     assert all("refused" in event["reason"] for event in failed)

@@ -97,7 +97,7 @@ def test_a_codec_thread_that_is_behind_costs_thumbnails(tmp_path: Path) -> None:
     assert taker.skipped == 6 - UNDER_WAY + 1
 
 
-def test_a_key_frame_that_does_not_decode_is_told_once(tmp_path: Path) -> None:
+def test_a_key_frame_that_does_not_decode_is_told_once(tmp_path: Path, event_schema: Any) -> None:
     studio = Studio(tmp_path)
     taker = studio.taker()
     lay_down(studio.recording, studio.shot)
@@ -109,6 +109,7 @@ def test_a_key_frame_that_does_not_decode_is_told_once(tmp_path: Path) -> None:
         studio.codec.step()
     assert (taker.failed, taker.taken) == (2, 4)
     assert [event["event"] for event in studio.events] == ["thumbnail_failed"]
+    event_schema.check_own(studio.events)
     assert studio.events[0] == {
         "event": "thumbnail_failed", "media": "ort", "utc_ms": T, "reason": "undecodable_picture"
     }  # fmt: skip
