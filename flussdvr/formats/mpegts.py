@@ -45,6 +45,7 @@ from flussdvr.formats.psi import (
     SectionReader,
     parse_pat,
     parse_pmt,
+    with_registrations,
 )
 from flussdvr.formats.stream_types import Framing
 from flussdvr.formats.video_stream import Batch
@@ -593,7 +594,7 @@ class TsDemuxer:
             self._choose()
 
     def _program_map(self, pid: int, section: bytes) -> None:
-        pmt = parse_pmt(section)
+        pmt = with_registrations(parse_pmt(section))
         program = pmt.program_number, pid
         if self._programs.looking:
             self._programs.map_received(program, pmt)

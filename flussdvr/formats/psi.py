@@ -12,11 +12,19 @@ ISO/IEC 13818-1 §2.4.4 and §2.6; ETSI EN 300 468 Annex D (AC-3), ATSC A/52 Ann
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts_packet import crc32_mpeg
-from flussdvr.formats.stream_types import LANGUAGE, Descriptor, Framing, framing_of, language_of, name_of
+from flussdvr.formats.stream_types import (
+    LANGUAGE,
+    REGISTRATION,
+    Descriptor,
+    Framing,
+    framing_of,
+    language_of,
+    name_of,
+)
 
 PAT_TABLE, PMT_TABLE = 0x00, 0x02
 SECTION_MAX = 1024
@@ -31,6 +39,10 @@ class ProgramAssociation:
     programs: tuple[tuple[int, int], ...]
     transport_stream_id: int = 1
     version: int = 0
+
+
+_OF_PROGRAM = {b"CUEI": range(0x86, 0x87), b"HDMV": range(0x80, 0x100)}
+"""Registrations of a whole program, and of which stream types they tell what these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,26 @@ def parse_pmt(section: bytes) -> ProgramMap:
         streams.append(ElementaryStream(pid, body[position], _parse_descriptors(body[position + 5 : stop])))
         position = stop
     return ProgramMap(_u16(section, 3), _u16(body, 0) & 0x1FFF, tuple(streams), descriptors, section[5] >> 1 & 31)
+
+
+def with_registrations(pmt: ProgramMap) -> ProgramMap:
+    """
+    The same, each private entry without a registration with that of the program, where it tells what the entry is.
+
+    SCTE 35 §8.1 registers `CUEI` for the program, and Blu-ray `HDMV`; both have a stream type 0x86.
+    """
+    registered = next(
+        (item for item in pmt.descriptors if item[0] == REGISTRATION and item[1][:4] in _OF_PROGRAM), None
+    )
+    if registered is None:
+        return pmt
+    types = _OF_PROGRAM[registered[1][:4]]
+    streams = []
+    for entry in pmt.streams:
+        if entry.stream_type in types and all(tag != REGISTRATION for tag, _ in entry.descriptors):
+            entry = replace(entry, descriptors=(*entry.descriptors, registered))
+        streams.append(entry)
+    return replace(pmt, streams=tuple(streams))
 
 
 def build_pat(pat: ProgramAssociation) -> bytes:

@@ -17,6 +17,7 @@ from flussdvr.formats.psi import (
     packets_payload,
     parse_pat,
     parse_pmt,
+    with_registrations,
 )
 from flussdvr.formats.stream_types import LANGUAGE, REGISTRATION, Framing
 
@@ -31,6 +32,27 @@ PMT = ProgramMap(
     ((REGISTRATION, b"HDMV"),),
     3,
 )
+
+
+@pytest.mark.parametrize(
+    ("program", "stream_type", "own", "name"),
+    [
+        ((b"CUEI",), 0x86, (), ("splicing information (SCTE 35)", False)),
+        ((b"GA94", b"CUEI"), 0x86, (), ("splicing information (SCTE 35)", False)),
+        ((b"HDMV",), 0x86, (), ("DTS-HD Master Audio sound", True)),
+        ((b"CUEI",), 0x86, (b"DTS1",), ("DTS sound", True)),
+        ((b"CUEI",), 0x83, (), ("Dolby TrueHD sound", True)),
+        ((), 0x86, (), ("DTS-HD Master Audio sound", True)),
+    ],
+)
+def test_a_programs_registration_tells_what_its_streams_are(
+    program: tuple[bytes, ...], stream_type: int, own: tuple[bytes, ...], name: tuple[str, bool]
+) -> None:
+    entry = ElementaryStream(0x101, stream_type, tuple((REGISTRATION, one) for one in own))
+    pmt = ProgramMap(1, 0x100, (entry, *PMT.streams), tuple((REGISTRATION, one) for one in program))
+    found = with_registrations(parse_pmt(build_pmt(pmt)))
+    assert found.streams[0].name == name
+    assert found.streams[1:] == PMT.streams
 
 
 def test_round_trip() -> None:
