@@ -52,7 +52,7 @@ class Role(Enum):
 
 
 # To look at a member of an enumeration takes as long as a call.
-_PREFIX, _PICTURE, _SLICE, _OTHER = Role.PREFIX, Role.PICTURE, Role.SLICE, Role.OTHER
+_OPENS, _PREFIX, _PICTURE, _SLICE, _OTHER = Role.OPENS, Role.PREFIX, Role.PICTURE, Role.SLICE, Role.OTHER
 _BEGINS = (Role.OPENS, Role.PICTURE)
 
 
@@ -103,15 +103,16 @@ class Assembler:
         `stamp`: of the packet in which the NAL unit begins; `first`: the packet begins with it.
         """
         role = self._syntax.role(nal) or _OTHER
-        if role is _PREFIX and len(self._prefixes) < MAX_NALS:
-            self._prefixes.append((nal, stamp))
-            return None
-        done = self._end() if self._unit.picture and role in _BEGINS else None
+        begins = role is _OPENS or role is _PICTURE
         prefixes = self._prefixes
+        if role is _PREFIX and len(prefixes) < MAX_NALS:
+            prefixes.append((nal, stamp))
+            return None
+        done = self._end() if begins and self._unit.picture else None
         if prefixes:
             self._prefixes = []
         if self._broken:
-            if role not in _BEGINS:
+            if not begins:
                 return done
             self._broken = False
         for prefix, prefix_stamp in prefixes:
@@ -207,19 +208,26 @@ class ByteStream:
         data = bytes(rest)
         try:
             units = split_annexb(data)
-            if len(data) - (units[-1][0] if units else 0) > UNIT_MAX:
+            if len(data) > UNIT_MAX and len(data) - (units[-1][0] if units else 0) > UNIT_MAX:
                 raise FormatError("NAL unit without end")
         except FormatError:
             self.lost()
             raise
         found = []
-        for start, stop in units[:-1]:
-            if (done := self._add(data[start:stop], start - 3)) is not None:
-                found.append(done)
-        begin = units[-1][0] - 3 if units else data.rfind(_CODE)
+        begin = -1
+        if units:
+            begin = units.pop()[0] - 3
+            for start, stop in units:
+                if (done := self._add(data[start:stop], start - 3)) is not None:
+                    found.append(done)
+        else:
+            begin = data.rfind(_CODE)
         if begin < 0:  # what may be the beginning of a start code
             begin = max(len(data.rstrip(b"\0")), len(data) - 3)
-        self._rest = data[begin:]
+        self._rest = data[begin:] if begin else data
+        if len(begins) == 1 and carried <= begin:
+            self._begins = [(carried - begin, begins[0][1])]
+            return found
         # A NAL unit may begin at the beginning of the rest, and with a start code that is not whole yet at its end.
         self._pass(begin)
         last = len(data) - 3
@@ -262,7 +270,9 @@ class ByteStream:
     def _finish(self) -> list[AccessUnit]:
         """The NAL unit that was begun is over. Behind it there may be start codes that nothing follows."""
         rest, self._rest = bytes(self._rest), b""
-        nal = rest[3:].rstrip(b"\0") if rest.startswith(_CODE) else b""
+        nal = rest[3:] if rest.startswith(_CODE) else b""
+        if nal.endswith(b"\0"):
+            nal = nal.rstrip(b"\0")
         if nal.endswith(_CODE):
             nal = b"".join([rest[start:stop] for start, stop in split_annexb(rest)])
         unit = self._add(nal, 0) if nal else None

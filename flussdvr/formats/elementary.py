@@ -177,14 +177,15 @@ class AudioStream:
             if track is not before and before is not None:
                 _put(batches, before, self._count.flush())
                 self._count = self._count.at_rate(before.timescale, track.timescale)
+            stated = self._rest_pts
             if start - self._prefix >= carried:
-                _put(batches, track, self._count.stated(pts, track.timescale))
-                pts = None
+                stated, pts = pts, None
             else:
-                _put(batches, track, self._count.stated(self._rest_pts, track.timescale))
                 self._rest_pts = None
+            settled = [] if stated is None else self._count.stated(stated, track.timescale)
             for raw in raws:
-                _put(batches, track, self._count.frame(raw, duration))
+                settled += self._count.frame(raw, duration)
+            _put(batches, track, settled)
         if stop >= carried:
             self._rest_pts = pts  # of the frame that begins here and ends in another PES
         self._rest = data[stop:] if len(data) - stop <= _CARRIED_MAX else b""

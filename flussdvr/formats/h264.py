@@ -126,14 +126,12 @@ def access_unit(nals: Iterable[bytes]) -> H264AccessUnit:
         if kind == 8:
             pps.append(nal)
             continue
-        if kind == 5:
-            idr = True
-        elif kind == 6:
+        if kind == 6:
             recovery = _recovery_count(nal) if recovery is None else recovery
-        if 1 <= kind <= 5 and not first_slice:
-            first_slice = nal[:16]
-        parts.append(len(nal).to_bytes(4, "big"))
-        parts.append(nal)
+        elif 1 <= kind <= 5:
+            idr = idr or kind == 5
+            first_slice = first_slice or nal[:16]
+        parts += len(nal).to_bytes(4, "big"), nal
     intra = idr or _is_intra(first_slice)
     return H264AccessUnit(b"".join(parts), idr or (recovery == 0 and intra), sps, pps, idr, intra, recovery)
 

@@ -20,6 +20,8 @@ __all__ = ["PictureOrder", "Pps", "SliceHeader", "begins_picture", "parse_pps", 
 
 HEADER_BYTES = 48
 """The elements that are read fit into this, escaped."""
+_MOSTLY = 16
+"""Most fit into this; the fewer bytes, the quicker they are read."""
 IDR = 5
 
 
@@ -124,7 +126,14 @@ def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> S
 
     Raises `FormatError` where it is damaged, or refers to parameter sets that are not there.
     """
-    r = HeadReader(unescape(nal[1:HEADER_BYTES]))
+    try:
+        return _read_slice(nal, nal[1:_MOSTLY], pps, sps)
+    except FormatError:
+        return _read_slice(nal, nal[1:HEADER_BYTES], pps, sps)
+
+
+def _read_slice(nal: bytes, head: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> SliceHeader:
+    r = HeadReader(head.replace(b"\0\0\3", b"\0\0"))
     first_mb, slice_type, pps_id = r.ues(3)
     ref_idc, kind = nal[0] >> 5 & 3, nal[0] & 31
     if slice_type > 9:
