@@ -98,17 +98,26 @@ class BitReader:
 
 
 class HeadReader:
-    """The same of a few bytes, which it keeps as one number: half the time, for what every slice begins with."""
+    """
+    The same of a few bytes, which it keeps as one number: half the time, for what every slice begins with.
 
-    __slots__ = ("_left", "_value")
+    `left` bits have not been read; they are `value`.
+    """
+
+    __slots__ = ("left", "value")
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = len(data) * 8
+        self.value = int.from_bytes(data, "big")
+        self.left = len(data) * 8
+
+    def begins_with(self, bits: int, count: int) -> bool:
+        """Whether the next `count` bits are these."""
+        left = self.left - count
+        return left >= 0 and self.value >> left == bits
 
     def ues(self, count: int) -> list[int]:
         """So many Exp-Golomb numbers, as `ue` reads one."""
-        left, value = self._left, self._value
+        left, value = self.left, self.value
         codes = []
         for _ in range(count):
             zeros = left - value.bit_length()
@@ -120,15 +129,15 @@ class HeadReader:
             code = value >> left
             value ^= code << left
             codes.append(code - 1)
-        self._left, self._value = left, value
+        self.left, self.value = left, value
         return codes
 
     def u(self, count: int) -> int:
-        self._left = left = self._left - count
+        self.left = left = self.left - count
         if left < 0:
             raise FormatError("bits are truncated")
-        value = self._value >> left
-        self._value ^= value << left
+        value = self.value >> left
+        self.value ^= value << left
         return value
 
     def ue(self) -> int:

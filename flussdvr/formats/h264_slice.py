@@ -16,7 +16,7 @@ from flussdvr.formats.bits import BitReader, HeadReader
 from flussdvr.formats.h264 import OrderCount, Sps
 from flussdvr.formats.nal import unescape
 
-__all__ = ["PictureOrder", "Pps", "SliceHeader", "begins_picture", "parse_pps", "parse_slice"]
+__all__ = ["PictureOrder", "Pps", "SliceHeader", "SliceReader", "begins_picture", "parse_pps"]
 
 HEADER_BYTES = 48
 """The elements that are read fit into this, escaped."""
@@ -120,59 +120,84 @@ class SliceHeader(NamedTuple):
         )
 
 
-def parse_slice(nal: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> SliceHeader:
+class SliceReader:
     """
-    Of a slice NAL unit (types 1, 2 and 5), with its header byte and escaped; its beginning is enough.
+    Reads slice headers by the parameter sets `pps` and `sps`; after a change of them, `forget` is to be called.
 
-    Raises `FormatError` where it is damaged, or refers to parameter sets that are not there.
+    Slices of one picture mostly have the same bits behind their place and type: those are not read again.
     """
-    try:
-        return _read_slice(nal, nal[1:_MOSTLY], pps, sps)
-    except FormatError:
-        return _read_slice(nal, nal[1:HEADER_BYTES], pps, sps)
 
+    def __init__(self, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> None:
+        self._pps = pps
+        self._sps = sps
+        self._known: tuple[int, int, int, SliceHeader] | None = None
+        """A slice's first byte, the bits behind its slice_type and how many they are, and its header."""
 
-def _read_slice(nal: bytes, head: bytes, pps: Mapping[int, Pps], sps: Mapping[int, Sps]) -> SliceHeader:
-    r = HeadReader(head.replace(b"\0\0\3", b"\0\0"))
-    first_mb, slice_type, pps_id = r.ues(3)
-    ref_idc, kind = nal[0] >> 5 & 3, nal[0] & 31
-    if slice_type > 9:
-        raise FormatError(f"slice_type is {slice_type}, at most 9 is allowed")
-    picture = pps.get(pps_id)
-    sequence = sps.get(picture.sps_id) if picture is not None else None
-    if picture is None or sequence is None:
-        raise FormatError(f"slice of PPS {pps_id}, which is not known")
-    count = sequence.order
-    if count.separate_planes:
-        r.u(2)
-    frame_num = r.u(count.frame_num_bits)
-    field = not sequence.frame_mbs_only and r.u(1) == 1
-    bottom = field and r.u(1) == 1
-    idr_pic_id = r.ue() if kind == IDR else -1
-    if idr_pic_id > 65535:
-        raise FormatError(f"idr_pic_id is {idr_pic_id}, at most 65535 is allowed")
-    order = (0, 0)
-    more = picture.bottom_order and not field
-    if count.kind == 0:
-        order = (r.u(count.lsb_bits), r.se() if more else 0)
-    elif count.kind == 1 and not count.always_zero:
-        order = (r.se(), r.se() if more else 0)
-    redundant = r.ue() if picture.redundant else 0
-    if redundant > 127:
-        raise FormatError(f"redundant_pic_cnt is {redundant}, at most 127 is allowed")
-    return SliceHeader(
-        first_mb,
-        slice_type,
-        pps_id,
-        picture.sps_id,
-        ref_idc,
-        frame_num,
-        field,
-        bottom,
-        idr_pic_id,
-        order,
-        redundant,
-    )
+    def forget(self) -> None:
+        self._known = None
+
+    def read(self, nal: bytes) -> SliceHeader:
+        """
+        Of a slice NAL unit (types 1, 2 and 5), with its header byte and escaped; its beginning is enough.
+
+        Raises `FormatError` where it is damaged, or refers to parameter sets that are not there.
+        """
+        try:
+            return self._read(nal[0], nal[1:_MOSTLY])
+        except FormatError:
+            return self._read(nal[0], nal[1:HEADER_BYTES])
+
+    def _read(self, first: int, head: bytes) -> SliceHeader:
+        r = HeadReader(unescape(head))
+        first_mb, slice_type = r.ues(2)
+        if slice_type > 9:
+            raise FormatError(f"slice_type is {slice_type}, at most 9 is allowed")
+        if self._known is not None:
+            byte, bits, count, header = self._known
+            if byte == first and r.begins_with(bits, count):
+                return SliceHeader(first_mb, slice_type, *header[2:])
+        left, value = r.left, r.value
+        header = self._read_rest(r, first_mb, slice_type, first)
+        self._known = first, value >> r.left, left - r.left, header
+        return header
+
+    def _read_rest(self, r: HeadReader, first_mb: int, slice_type: int, first: int) -> SliceHeader:
+        pps_id = r.ue()
+        picture = self._pps.get(pps_id)
+        sequence = self._sps.get(picture.sps_id) if picture is not None else None
+        if picture is None or sequence is None:
+            raise FormatError(f"slice of PPS {pps_id}, which is not known")
+        count = sequence.order
+        if count.separate_planes:
+            r.u(2)
+        frame_num = r.u(count.frame_num_bits)
+        field = not sequence.frame_mbs_only and r.u(1) == 1
+        bottom = field and r.u(1) == 1
+        idr_pic_id = r.ue() if first & 31 == IDR else -1
+        if idr_pic_id > 65535:
+            raise FormatError(f"idr_pic_id is {idr_pic_id}, at most 65535 is allowed")
+        order = (0, 0)
+        more = picture.bottom_order and not field
+        if count.kind == 0:
+            order = (r.u(count.lsb_bits), r.se() if more else 0)
+        elif count.kind == 1 and not count.always_zero:
+            order = (r.se(), r.se() if more else 0)
+        redundant = r.ue() if picture.redundant else 0
+        if redundant > 127:
+            raise FormatError(f"redundant_pic_cnt is {redundant}, at most 127 is allowed")
+        return SliceHeader(
+            first_mb,
+            slice_type,
+            pps_id,
+            picture.sps_id,
+            first >> 5 & 3,
+            frame_num,
+            field,
+            bottom,
+            idr_pic_id,
+            order,
+            redundant,
+        )
 
 
 def begins_picture(before: SliceHeader, slice_: SliceHeader) -> bool:

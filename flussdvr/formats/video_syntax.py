@@ -59,6 +59,7 @@ class H264Syntax:
         self.has_fields = False
         """Whether a picture may be a field: an SPS has said so."""
         self._pps: dict[int, h264_slice.Pps] = {}
+        self._slices = h264_slice.SliceReader(self._pps, self.sps)
         self._order = h264_slice.PictureOrder()
         self._last: h264_slice.SliceHeader | None = None
         self._mbs: set[int] = set()
@@ -123,7 +124,7 @@ class H264Syntax:
         begin = nal[: h264_slice.HEADER_BYTES]
         if begin != known:
             try:
-                header = h264_slice.parse_slice(begin, self._pps, self.sps)
+                header = self._slices.read(begin)
             except FormatError:
                 header = None
         self._asked = nal, begin, header
@@ -132,6 +133,7 @@ class H264Syntax:
     def _forget_headers(self) -> None:
         """With other parameter sets they say something else."""
         self._asked = self._first = b"", b"", None
+        self._slices.forget()
 
     def picture(self, nal: bytes) -> Picture:
         """What `nal`, a picture's first slice, says. To be called once for each picture, in decoding order."""
