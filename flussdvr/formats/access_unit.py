@@ -185,9 +185,11 @@ class ByteStream:
         self._begins: list[tuple[int, Stamp | None]] = []
         """Where in the rest, or before it, packets begin, as far as a NAL unit can begin in them."""
 
-    def feed(self, payload: bytes, pts: int | None, dts: int | None) -> list[AccessUnit]:
+    def feed(self, payload: bytes, pts: int | None, dts: int | None, head: bytes | None = None) -> list[AccessUnit]:
         """
         The access units that a PES payload completes. What it begins is kept.
+
+        `head`: what the next payload begins with, if that is known; then this does what `peek` does, too.
 
         Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
         """
@@ -204,7 +206,8 @@ class ByteStream:
         begins.append((carried, None if pts is None or dts is None else Stamp(pts, dts)))
         # What is carried is not searched again: a large NAL unit in many packets would be searched once for each.
         if carried > len(_CODE) and rest.find(_CODE, carried - 2) < 0:
-            return self._grown(len(rest))
+            self._grown(len(rest))
+            return self.peek(head) if head else []
         data = bytes(rest)
         try:
             units = split_annexb(data)
@@ -214,7 +217,16 @@ class ByteStream:
             self.lost()
             raise
         found = []
-        begin = -1
+        follows = _behind_code(head) if head else None
+        if follows is not None and units:
+            # The last one is whole, too: nothing is carried, which is what most packets come to.
+            for start, stop in units:
+                if (done := self._add(data[start:stop], start - 3)) is not None:
+                    found.append(done)
+            self._rest, self._begins = b"", []
+            if follows and (done := self._assembler.next_begins(follows)) is not None:
+                found.append(done)
+            return found
         if units:
             begin = units.pop()[0] - 3
             for start, stop in units:
@@ -227,28 +239,27 @@ class ByteStream:
         self._rest = data[begin:] if begin else data
         if len(begins) == 1 and carried <= begin:
             self._begins = [(carried - begin, begins[0][1])]
-            return found
+            return [*found, *self.peek(head)] if head else found
         # A NAL unit may begin at the beginning of the rest, and with a start code that is not whole yet at its end.
         self._pass(begin)
         last = len(data) - 3
         self._begins = [(at - begin, stamp) for at, stamp in begins if at <= begin or at > last]
-        return found
+        return [*found, *self.peek(head)] if head else found
 
-    def _grown(self, size: int) -> list[AccessUnit]:
+    def _grown(self, size: int) -> None:
         """The NAL unit of the rest goes on, it is `size` now. FormatError."""
         if size - len(_CODE) > UNIT_MAX:
             self.lost()
             raise FormatError("NAL unit without end")
         self._begins = [(at, stamp) for at, stamp in self._begins if at <= 0 or at > size - len(_CODE)]
-        return []
 
     def peek(self, head: bytes) -> list[AccessUnit]:
         """The next payload begins with `head`: what that completes."""
-        place = head.find(_CODE)
-        if place < 0 or head[:place].strip(b"\0"):
+        follows = _behind_code(head)
+        if follows is None:
             return []
         found = self._finish()
-        unit = self._assembler.next_begins(head[place + 3 :]) if len(head) > place + 3 else None
+        unit = self._assembler.next_begins(follows) if follows else None
         return found if unit is None else [*found, unit]
 
     @property
@@ -298,3 +309,9 @@ class ByteStream:
         begins = self._begins
         while len(begins) > 1 and begins[1][0] <= place:
             del begins[0]
+
+
+def _behind_code(head: bytes) -> bytes | None:
+    """What follows the start code that `head` begins with, `None` if there is none. Zeros may stand in front of it."""
+    place = head.find(_CODE)
+    return None if place < 0 or head[:place].strip(b"\0") else head[place + 3 :]

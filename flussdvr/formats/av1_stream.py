@@ -52,13 +52,13 @@ class Av1Stream:
         """(pts, dts, payload) of the last PES, until it is known to be whole."""
         self._damaged = False
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
+    def read(self, pts: int | None, dts: int | None, payload: bytes, head: bytes | None = None) -> list[Batch]:
         batches = self.flush()
         if payload:
             if pts is None or dts is None:
                 raise FormatError("AV1 without a time")
             self._held = pts, dts, payload
-        return batches
+        return batches if head is None else [*batches, *self.flush()]
 
     def peek(self, head: bytes) -> list[Batch]:
         return self.flush()

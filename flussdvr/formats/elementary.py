@@ -37,9 +37,11 @@ class Stream(Protocol):
     @property
     def track(self) -> Track | None: ...
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
+    def read(self, pts: int | None, dts: int | None, payload: bytes, head: bytes | None = None) -> list[Batch]:
         """
         The samples that a PES payload completes, in order. Times in 90 kHz, endless.
+
+        `head`: what the next payload begins with, if that is known; then this does what `peek` does, too.
 
         Raises `FormatError` when they are damaged beyond use.
         """
@@ -88,7 +90,7 @@ class _Batched:
     def track(self) -> Track | None:
         return self._stream.track
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
+    def read(self, pts: int | None, dts: int | None, payload: bytes, head: bytes | None = None) -> list[Batch]:
         return self._batches(self._stream.read(pts, dts, payload))
 
     def peek(self, head: bytes) -> list[Batch]:
@@ -159,7 +161,7 @@ class AudioStream:
     def finish(self) -> list[Batch]:
         return []
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
+    def read(self, pts: int | None, dts: int | None, payload: bytes, head: bytes | None = None) -> list[Batch]:
         carried = len(self._rest)
         data = self._rest + payload if carried else payload
         frames, stop = self._split(data)

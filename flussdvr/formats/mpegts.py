@@ -411,10 +411,13 @@ class TsDemuxer:
 
     def _begin(self, flow: Flow, payload: bytes) -> None:
         """A PES packet begins."""
-        self._complete(flow)
         header = parse_pes(payload)
-        if flow.is_video and flow.stream is not None and header is not None and not header.scrambled:
-            self._take(flow, flow.stream.peek(payload[header.size :]))
+        head = None
+        if flow.is_video and header is not None and not header.scrambled:
+            head = payload[header.size :]
+        read = self._complete(flow, head)
+        if not read and head is not None and flow.stream is not None:
+            self._take(flow, flow.stream.peek(head))
         if not payload.startswith(b"\0\0\1"[: len(payload)]):
             self._losses["damaged"] = self._losses.get("damaged", 0) + 1
             self.dropped_pes += 1
@@ -439,10 +442,10 @@ class TsDemuxer:
         else:
             self._complete(flow)
 
-    def _complete(self, flow: Flow) -> None:
-        """Nothing more comes for this PES."""
+    def _complete(self, flow: Flow, head: bytes | None = None) -> bool:
+        """Nothing more comes for this PES; `head`: with what the next one begins. Whether it was read."""
         if not flow.is_open or flow.stream is None:
-            return
+            return False
         parts = flow.parts
         flow.is_open = False
         flow.parts = []
@@ -454,14 +457,14 @@ class TsDemuxer:
             header = parse_pes(parts[0])
         if header is None:
             self.dropped_pes += 1
-            return
+            return False
         flow.seen += 1
         if flow.seen == UNREAD_MAX:
             self._look_again = True
         if header.scrambled:
             self.scrambled += 1
             self._losses["scrambled"] = self._losses.get("scrambled", 0) + 1
-            return
+            return False
         parts[0] = parts[0][header.size :]
         payload = b"".join(parts)
         if header.length and not flow.is_video:
@@ -472,16 +475,17 @@ class TsDemuxer:
             offset = (header.pts - header.dts) & (WRAP - 1)
             pts = dts + (offset if offset < WRAP >> 1 else offset - WRAP)
         try:
-            batches = flow.stream.read(pts, dts, payload)
+            batches = flow.stream.read(pts, dts, payload, head)
         except FormatError:
             self.dropped_pes += 1
             self._losses["damaged"] = self._losses.get("damaged", 0) + 1
-            return
+            return False
         self._take(flow, batches)
         if dts is not None and not flow.is_video:
             self._complete_quiet(dts)
         if self._settling and dts is not None:
             self._settle(dts)
+        return True
 
     def _complete_quiet(self, dts: int) -> None:
         """Pictures that come seldom are whole when nothing more of them has come for `QUIET` of sound's time."""

@@ -45,14 +45,20 @@ class VideoStream:
     def track(self) -> Track | None:
         return self._reader.track
 
-    def read(self, pts: int | None, dts: int | None, payload: bytes) -> list[Batch]:
-        return self._batches(self._frames(self._bytes.feed(payload, pts, dts)))
+    def read(self, pts: int | None, dts: int | None, payload: bytes, head: bytes | None = None) -> list[Batch]:
+        done = self._bytes.feed(payload, pts, dts, head)
+        if head is not None:
+            self._note_span()
+        return self._batches(self._frames(done))
 
     def peek(self, head: bytes) -> list[Batch]:
         done = self._bytes.peek(head)
-        if not self._spans and self._bytes.pending:
-            self._spans = True  # this begins in the middle of a picture
+        self._note_span()
         return self._batches(self._frames(done))
+
+    def _note_span(self) -> None:
+        if not self._spans and self._bytes.pending:
+            self._spans = True  # the next payload begins in the middle of a picture
 
     def finish(self) -> list[Batch]:
         return [] if self._spans else self.flush()
