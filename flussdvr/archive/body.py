@@ -39,6 +39,13 @@ class Extent:
 Part = bytes | Made | Extent
 
 
+def place_of(part: Part) -> str | None:
+    """The file that has to be read for a part; `None` for what is in memory or computed from that."""
+    if isinstance(part, Extent):
+        return part.path
+    return part.place if isinstance(part, Made) else None
+
+
 @dataclass(frozen=True)
 class Body:
     """Bytes and extents in order, and what will be bytes. Empty parts are allowed; `len()` is the sum."""

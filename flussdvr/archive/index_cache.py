@@ -48,8 +48,11 @@ class IndexCache:
     def __len__(self) -> int:
         return len(self._tables)
 
-    async def table(self, blob: Blob) -> FragmentTable:
-        """The table of at least what `blob.index_size` says now. DvrError NOT_FOUND, CORRUPT or UNAVAILABLE."""
+    async def table(self, blob: Blob, keep: bool = True) -> FragmentTable:
+        """
+        The table of at least what `blob.index_size` says now. Without `keep`, that of a closed blob is not kept: for
+        those who look at many once. DvrError NOT_FOUND, CORRUPT or UNAVAILABLE.
+        """
         wanted = blob.index_size
         while True:
             wanted = min(wanted, blob.index_size)  # smaller once a part of the blob is deleted
@@ -57,9 +60,9 @@ class IndexCache:
             if table is not None and table.consumed >= wanted:
                 self._tables.move_to_end(blob)
                 return table
-            if is_trimming(blob):  # either index may be there, and is not kept
-                trimming: FragmentTable = await self._reader(blob).do(_parse_any, blob, blob.index_path)
-                return trimming
+            if is_trimming(blob) or (blob.closed and not keep):  # while it is trimmed either index may be there
+                passing: FragmentTable = await self._reader(blob).do(read_table, blob.index_path)
+                return passing
             try:
                 await self._one_flight(blob)
             except DvrError as error:
@@ -132,14 +135,15 @@ def _parse(blob: Blob, path: str, stop: int) -> FragmentTable:
         raise _corrupt(blob, error) from error
 
 
-def _parse_any(blob: Blob, path: str) -> FragmentTable:
+def read_table(path: str) -> FragmentTable:
+    """The table of all that an index has now. Blocking. DvrError NOT_FOUND, CORRUPT, UNAVAILABLE."""
     try:
         with open(path, "rb") as file:
             return FragmentTable(file.read(MAX_INDEX))
     except FileNotFoundError:
         raise DvrError(Kind.NOT_FOUND, "blob_gone", f"{path} has been deleted") from None
     except FormatError as error:
-        raise _corrupt(blob, error) from error
+        raise DvrError(Kind.CORRUPT, "corrupt_index", f"{path}: {error}") from error
     except OSError as error:
         raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{path}: {error}") from error
 

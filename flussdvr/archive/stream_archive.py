@@ -168,13 +168,13 @@ class StreamArchive:
     def __bool__(self) -> bool:
         return True
 
-    async def table(self, blob: Blob) -> FragmentTable:
+    async def table(self, blob: Blob, keep: bool = True) -> FragmentTable:
         """
-        The blob's fragments, at least as far as they are listed now.
+        The blob's fragments, at least as far as they are listed now; `keep` as in `IndexCache.table`.
 
         Belongs to the reactor thread, where it grows. DvrError NOT_FOUND if the blob has gone, CORRUPT, UNAVAILABLE.
         """
-        return await self._indexes.table(blob)
+        return await self._indexes.table(blob, keep)
 
     def subscribe(self, subscriber: Callable[[Blob], None]) -> Callable[[], None]:
         """Call `subscriber` with each blob that has grown or been closed; the result ends that."""

@@ -4,7 +4,7 @@ Bytes that are made when they are wanted: their length is known before, and they
 
     Made  [ ....length.... ]          nothing is held but what it is made of
       slice(start, stop)              a part of it, as little
-      data() -> bytes                 pure computing, in any thread
+      data() -> bytes                 computed, from what is in memory or read again from `place`
 """
 
 from __future__ import annotations
@@ -19,26 +19,33 @@ __all__ = ["Made", "Making", "size_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """`make()` gives `whole` bytes; these are `[start, stop)` of them."""
+    """
+    `make()` gives `whole` bytes; these are `[start, stop)` of them.
+
+    `place`: the file that has to be read for it, so that only a thread of that disk may make it; `None` where it is
+    pure computing. `tag`: says what the bytes are without making them, where that is not empty.
+    """
 
     make: Callable[[], bytes]
     whole: int
     start: int
     stop: int
+    place: str | None = None
+    tag: bytes = b""
 
     @classmethod
-    def of(cls, make: Callable[[], bytes], length: int) -> Made:
+    def of(cls, make: Callable[[], bytes], length: int, place: str | None = None, tag: bytes = b"") -> Made:
         """All that `make` gives, which is `length` bytes."""
-        return cls(make, length, 0, length)
+        return cls(make, length, 0, length, place, tag)
 
     def __len__(self) -> int:
         return self.stop - self.start
 
     def slice(self, start: int, stop: int) -> Made:
-        return Made(self.make, self.whole, self.start + start, self.start + stop)
+        return Made(self.make, self.whole, self.start + start, self.start + stop, self.place)
 
     def data(self) -> bytes:
-        """Raises `FormatError` where they are not what they were to be."""
+        """Raises `FormatError` where they are not what they were to be; what `make` raises."""
         return Making().data(self)
 
 

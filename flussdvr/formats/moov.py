@@ -146,7 +146,7 @@ def _trak(media: Media, number: int, room: int, movie: _Movie, all_media: Sequen
         *ctts(media.offsets()),
         *(stss((part.sync, part.count) for part in media.parts) if track.is_video else ()),
         *stsc((part.chunks, entries.index(part.entry) + 1) for part in media.parts),
-        *stsz((part.sizes, part.sync, len(part.sets)) for part in media.parts),
+        *stsz(part.some_sizes() for part in media.parts),
         co64_header(room // 8),
     ]
     information = nested(b"minf", [information_header(track), *nested(b"stbl", sample_table, room)], room)

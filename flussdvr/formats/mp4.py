@@ -31,7 +31,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.cut import Cut, cut_audio, cut_video
+from flussdvr.formats.cut import cut_video
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.ilst import Metadata
 from flussdvr.formats.made import Made, size_of
@@ -39,11 +39,11 @@ from flussdvr.formats.mdat import MdatPart, part_size
 from flussdvr.formats.moov import write_head
 from flussdvr.formats.mp4_media import Media
 from flussdvr.formats.sample_entry import write_sample_entry
-from flussdvr.formats.sample_table import Ints
 from flussdvr.formats.shown import shown
 from flussdvr.formats.stbl import MAX_DELTA
+from flussdvr.formats.taken import Taken
 from flussdvr.media import Codec, Track
-from flussdvr.timeline import Range, to_ms, to_ticks
+from flussdvr.timeline import Range, to_ms
 
 __all__ = ["Gaps", "Mp4Builder", "Mp4Head", "Piece", "head", "one_frame"]
 
@@ -55,18 +55,25 @@ Output tracks are told apart by kind, number and codec: the second audio track o
 unless that needs another decoder.
 """
 
+HELD_BYTES = 8 << 20
+"""Of samples; those of pieces that can be read again are let go of when it is more."""
 SEAM_MS = 50
 """Blobs nearer than this follow one another: the rounding of a picture's duration, not a gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Fragments `[first, stop)` of one blob; `base` is whatever says which blob it is and is not looked at."""
+    """
+    Fragments `[first, stop)` of one blob; `base` is whatever says which blob it is and is not looked at. `again`, if
+    there is such a thing, reads the table again from the disk where `place` is, and raises what that raises.
+    """
 
     table: FragmentTable
     first: int
     stop: int
     base: Hashable = None
+    again: Callable[[], FragmentTable] | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,8 @@ class _Span:
     """
 
     piece: int
+    again: Callable[[], FragmentTable] | None
+    place: str | None
     table: FragmentTable
     fragments: tuple[int, int]
     begin_ms: int
@@ -174,33 +183,32 @@ class Mp4Builder:
         """Take what the tracks have in `span`."""
         number = len(self._pieces)
         for key, (track, entry) in span.tracks.items():
-            self._media.setdefault(key, None)
+            media = self._media.setdefault(key, None)
             joined = span.joined and key in self._before and self._before[key][1] == entry
             joins = after is not None and after.joined and key in after.tracks and after.tracks[key][1] == entry
-            end_ms = None if joins else span.end_ms
-            if track.is_video:
-                cut = cut_video(span.table, track, span.fragments, span.begin_ms, end_ms, joined)
-            else:
-                preroll = int(number == 0)
-                cut = cut_audio(span.table, track, span.fragments, span.begin_ms, end_ms, joined, preroll)
-            self._take(number, span, key, entry, cut)
+            target, after_dts = (media.track, media.parts[-1].last_dts) if media is not None else (track, None)
+            taken = Taken(
+                *(track, target, span.fragments, span.begin_ms, None if joins else span.end_ms, joined),
+                *(int(number == 0), span.out_ms, after_dts),
+            )
+            self._take(number, span, key, entry, taken)
         self._pieces.append(span.piece)
         self._before = span.tracks
+        held = [one for one in self._media.values() if one is not None]
+        if sum(part.samples_nbytes for one in held for part in one.fresh) > HELD_BYTES:
+            for one in held:
+                one.let_go()
 
-    def _take(self, number: int, span: _Span, key: Key, entry: bytes, cut: Cut) -> None:
+    def _take(self, number: int, span: _Span, key: Key, entry: bytes, taken: Taken) -> None:
         """Lay the samples of one track out in the output's time."""
-        source, media = cut.track, self._media[key]
-        target = media.track if media is not None else source
-        dts, pts = (_to_output(times, source, target, span) for times in (cut.dts, cut.pts))
-        if media is not None and not target.is_video:
-            # A frame of audio that would begin before the one in front of it: there is no room for both.
-            later = dts > media.parts[-1].last_dts
-            cut, dts, pts = cut[later], dts[later], pts[later]
+        cut, dts, pts = taken.lay_out(span.table)
         if not len(dts):
             return
+        media = self._media[key]
         if media is None:
-            media = self._media[key] = Media(target, key[1])
-        media.add(number, entry, cut, dts, pts)
+            media = self._media[key] = Media(taken.target, key[1])
+        again = taken.again(span.table, span.again) if span.again is not None else None
+        media.add(number, entry, cut, dts, pts, again, span.place)
 
 
 def head(
@@ -244,7 +252,8 @@ def _spans(number: int, piece: Piece, window: Range, wanted: Collection[int] | N
         begin_ms = max(int(table.begin_ms[begin]), window.begin_ms)
         end_ms = min(int(table.end_ms[end - 1]), window.end_ms)
         if begin_ms < end_ms:
-            yield _Span(number, table, (begin, end), begin_ms, end_ms, _keyed(table, wanted))
+            tracks = _keyed(table, wanted)
+            yield _Span(number, piece.again, piece.place, table, (begin, end), begin_ms, end_ms, tracks)
 
 
 def _keyed(table: FragmentTable, wanted: Collection[int] | None) -> dict[Key, tuple[Track, bytes]]:
@@ -279,12 +288,3 @@ def _fraction(span: _Span, which: int) -> Fraction:
     if track is None or bounds is None:
         return Fraction(0)
     return Fraction(bounds[which] * 1000, track.timescale) % 1
-
-
-def _to_output(ticks: Ints, source: Track, target: Track, span: _Span) -> Ints:
-    """UTC ticks of `source` as ticks of `target`, the timescale of the output, in the output's time."""
-    if source.timescale == target.timescale:
-        # One rounding for all that is joined, so that it stays exactly as far apart as it was.
-        return ticks + to_ticks(span.out_ms - span.begin_ms, target.timescale)
-    since = ticks - to_ticks(span.begin_ms, source.timescale)
-    return since * target.timescale // source.timescale + to_ticks(span.out_ms, target.timescale)

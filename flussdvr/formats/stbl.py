@@ -23,15 +23,39 @@ from flussdvr.formats.made import Made, size_of
 from flussdvr.formats.packed import Ascending, Packed
 from flussdvr.formats.sample_table import Ints
 
-__all__ = ["MAX_DELTA", "Part", "Runs", "co64_header", "ctts", "made", "nested", "stsc", "stss", "stsz", "stts"]
+__all__ = [
+    "MAX_DELTA",
+    "Brief",
+    "Origin",
+    "Part",
+    "Runs",
+    "SomeRuns",
+    "SomeSizes",
+    "co64_header",
+    "ctts",
+    "made",
+    "nested",
+    "stsc",
+    "stss",
+    "stsz",
+    "stts",
+]
 
 MAX_DELTA = 0xFFFF_FFFF
-ROWS = 1 << 16
-"""Of a table, made at once."""
+ROWS = 1 << 18
+"""Of a table, made at once: more than an hour of sound has."""
 FEW_BYTES = 1 << 10
 """So few are made at once, whenever they are wanted."""
 
 Part = bytes | Made
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a column is read again that is not held: `place` is the file, `tag` says what the column is."""
+
+    place: str | None
+    tag: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +82,60 @@ class Runs:
     def column(self) -> Ints:
         return np.repeat(self.values.column(), self.counts.column())
 
-    def plus(self, shift: int) -> Runs:
-        return Runs(self.counts, self.values.plus(shift))
+    def tag(self) -> bytes:
+        """Says what the column is."""
+        return self.counts.tag() + self.values.tag()
 
 
-def made(make: Callable[[], bytes], length: int) -> Part:
-    """What `make` gives: at once where it is little."""
-    return Made.of(make, length) if length > FEW_BYTES else make()
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What of `Runs` has to be known while they are not held: how many, the first and the last, least and greatest."""
+
+    count: int
+    first: int
+    first_count: int
+    last: int
+    bounds: tuple[int, int]
+
+    @classmethod
+    def of(cls, runs: Runs) -> Brief:
+        if not len(runs):
+            return cls(0, 0, 0, 0, (0, 0))
+        return cls(len(runs), runs.values.at(0), runs.counts.at(0), runs.values.at(-1), runs.values.bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class SomeRuns:
+    """`get()` gives runs of which `brief` is known; all values are `shift` more. `origin`: where they are not held."""
+
+    get: Callable[[], Runs]
+    brief: Brief
+    origin: Origin | None = None
+    shift: int = 0
+
+    @classmethod
+    def of(cls, runs: Runs) -> SomeRuns:
+        return cls(lambda: runs, Brief.of(runs))
+
+
+@dataclass(frozen=True, slots=True)
+class SomeSizes:
+    """`get()` gives `count` sizes; those of the samples that `numbers` names are `more`. `origin` as in `SomeRuns`."""
+
+    get: Callable[[], Packed]
+    count: int
+    numbers: Ascending
+    more: int
+    origin: Origin | None = None
+
+
+def made(make: Callable[[], bytes], length: int, origin: Origin | None = None, *facts: int) -> Part:
+    """
+    What `make` gives: at once where it is little and held. `facts`: what its bytes depend on beside what `origin` says.
+    """
+    if origin is not None and length:
+        return Made.of(make, length, origin.place, origin.tag + repr(facts).encode())
+    return Made.of(make, length) if length > FEW_BYTES else make() if length else b""
 
 
 def nested(kind: bytes, pieces: Sequence[Part], room: int = 0) -> list[Part]:
@@ -72,16 +143,17 @@ def nested(kind: bytes, pieces: Sequence[Part], room: int = 0) -> list[Part]:
     return [HEADER.pack(8 + size_of(pieces) + room, kind), *pieces]
 
 
-def stts(steps: Iterable[Runs]) -> list[Part]:
+def stts(steps: Iterable[SomeRuns]) -> list[Part]:
     """Decode time to sample; no step may be more than `MAX_DELTA`."""
     return _table(b"stts", 8, _rows(steps))
 
 
-def ctts(offsets: Iterable[Runs]) -> list[Part]:
+def ctts(offsets: Iterable[SomeRuns]) -> list[Part]:
     """Composition offsets, none negative; nothing where all are 0. Raises `FormatError` for one beyond 32 bits."""
     pieces = list(offsets)
     written = _rows(pieces)
-    return _table(b"ctts", 8, written) if any(one.values.bounds != (0, 0) for one in pieces if len(one)) else []
+    used = any(bound + one.shift for one in pieces if one.brief.count for bound in one.brief.bounds)
+    return _table(b"ctts", 8, written) if used else []
 
 
 def stss(sync: Iterable[tuple[Ascending, int]]) -> list[Part]:
@@ -94,13 +166,13 @@ def stss(sync: Iterable[tuple[Ascending, int]]) -> list[Part]:
     return [] if found == base else _table(b"stss", 4, pieces)
 
 
-def stsz(sizes: Iterable[tuple[Packed, Ascending, int]]) -> list[Part]:
-    """Sample sizes: of each piece, the sizes, and the numbers of those samples that have so many bytes more."""
+def stsz(sizes: Iterable[SomeSizes]) -> list[Part]:
+    """Sample sizes."""
     pieces: list[Part] = []
-    for column, numbers, more in sizes:
-        for begin in range(0, len(column), ROWS):
-            rows = column[begin : begin + ROWS]
-            pieces.append(made(_size_writer(rows, begin, numbers, more), 4 * len(rows)))
+    for one in sizes:
+        for begin in range(0, one.count, ROWS):
+            stop = min(begin + ROWS, one.count)
+            pieces.append(made(_size_writer(one, begin, stop), 4 * (stop - begin), one.origin, begin, stop, one.more))
     return _full(b"stsz", bytes(4) + U32.pack(size_of(pieces) // 4), pieces)
 
 
@@ -122,22 +194,22 @@ def co64_header(count: int) -> bytes:
     return HEADER.pack(16 + 8 * count, b"co64") + bytes(4) + U32.pack(count)
 
 
-def _rows(pieces: Iterable[Runs]) -> list[Part]:
+def _rows(pieces: Iterable[SomeRuns]) -> list[Part]:
     """Rows of count and value; a run that goes on in the next piece stands where it begins."""
     taken: list[_Taken] = []
     value = -1
     for runs in pieces:
-        if not len(runs):
+        brief, shift = runs.brief, runs.shift
+        if not brief.count:
             continue
-        least, most = runs.values.bounds
-        if least < 0 or most > MAX_DELTA:
+        if brief.bounds[0] + shift < 0 or brief.bounds[1] + shift > MAX_DELTA:
             raise FormatError("a time in the index does not fit in 32 bits")
-        goes_on = runs.values.at(0) == value
+        goes_on = brief.first + shift == value
         if goes_on:
-            taken[-1].more += runs.counts.at(0)
-        if len(runs) > goes_on:
+            taken[-1].more += brief.first_count
+        if brief.count > goes_on:
             taken.append(_Taken(runs, int(goes_on)))
-        value = runs.values.at(-1)
+        value = brief.last + shift
     return [part for one in taken for part in one.rows()]
 
 
@@ -145,21 +217,24 @@ def _rows(pieces: Iterable[Runs]) -> list[Part]:
 class _Taken:
     """Runs without the first `skipped`; the last one has `more`."""
 
-    runs: Runs
+    runs: SomeRuns
     skipped: int
     more: int = 0
 
     def rows(self) -> Iterator[Part]:
-        for begin in range(self.skipped, len(self.runs), ROWS):
-            stop = min(begin + ROWS, len(self.runs))
-            yield made(self._writer(begin, stop), 8 * (stop - begin))
+        count = self.runs.brief.count
+        for begin in range(self.skipped, count, ROWS):
+            stop = min(begin + ROWS, count)
+            more = self.more if stop == count else 0
+            facts = begin, stop, more, self.runs.shift
+            yield made(self._writer(begin, stop, more), 8 * (stop - begin), self.runs.origin, *facts)
 
-    def _writer(self, begin: int, stop: int) -> Callable[[], bytes]:
-        runs, more = self.runs, self.more if stop == len(self.runs) else 0
-
+    def _writer(self, begin: int, stop: int, more: int) -> Callable[[], bytes]:
         def write() -> bytes:
+            runs = self.runs.get()
             rows = np.empty((stop - begin, 2), ">u4")
-            rows[:, 0], rows[:, 1] = runs.counts[begin:stop].column(), runs.values[begin:stop].column()
+            rows[:, 0] = runs.counts[begin:stop].column()
+            rows[:, 1] = runs.values[begin:stop].column() + self.runs.shift
             rows[-1, 0] += more
             return rows.tobytes()
 
@@ -170,12 +245,12 @@ def _number_writer(numbers: Ascending, base: int) -> Callable[[], bytes]:
     return lambda: (numbers.column() + base).astype(">u4").tobytes()
 
 
-def _size_writer(sizes: Packed, begin: int, numbers: Ascending, more: int) -> Callable[[], bytes]:
+def _size_writer(sizes: SomeSizes, begin: int, stop: int) -> Callable[[], bytes]:
     def write() -> bytes:
-        column = sizes.column()
-        if more:
-            own = numbers.column() - begin
-            column[own[(own >= 0) & (own < len(column))]] += more
+        column = sizes.get()[begin:stop].column()
+        if sizes.more:
+            own = sizes.numbers.column() - begin
+            column[own[(own >= 0) & (own < len(column))]] += sizes.more
         return column.astype(">u4").tobytes()
 
     return write

@@ -22,7 +22,7 @@ import numpy as np
 
 from flussdvr.archive.body import Body, Extent
 from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.formats.made import Made, Making
+from flussdvr.formats.made import Making
 from flussdvr.playback.fragments import span_of
 from flussdvr.playback.inits import init_of
 from flussdvr.playback.limits import HEAD_BYTES, SMALL_BYTES, WALK_BYTES, index_bytes
@@ -104,7 +104,7 @@ class Exports:
             made: Split | Single = (
                 Split(window, selection, keep_gaps) if split else Single(window, selection, keep_gaps)
             )
-            body = await self._made(source, window, made)
+            body = await self._made(source, window, made, keep=not large)
             held = made.held + body.held + PART_BYTES * len(body.parts)
             export = Export(body, await self._cpu.do(_etag, body), held)
             self._cache.put(key, export, held)
@@ -128,7 +128,7 @@ class Exports:
         init = b""
         bodies: list[Body] = []
         for blob in source.archive.blobs(window) if source.archive is not None else ():
-            part = await self._part(source, blob, window)
+            part = await self._part(source, blob, window, keep=False)
             if part is None:
                 continue
             first = part.first
@@ -145,21 +145,24 @@ class Exports:
 
     async def file(self, source: Source, window: Range, metadata: Metadata | None) -> Body:
         """All tracks of a window as one MP4, however long it is. Raises `DvrError` as `mp4` does."""
-        return await self._made(source, window, Single(window, None, False, metadata))
+        return await self._made(source, window, Single(window, None, False, metadata), keep=False)
 
-    async def _made(self, source: Source, window: Range, made: Split | Single) -> Body:
-        """A blob at a time: no table is kept. Raises `DvrError` NOT_FOUND, CORRUPT, `Busy`."""
+    async def _made(self, source: Source, window: Range, made: Split | Single, keep: bool) -> Body:
+        """
+        A blob at a time; `keep`: their indexes are few and may stay in the cache. Raises `DvrError` NOT_FOUND,
+        CORRUPT, `Busy`.
+        """
         if source.archive is None or not source.archive.ranges(window):
             raise no_recordings()
         for blob in source.archive.blobs(window):
-            part = await self._part(source, blob, window)
+            part = await self._part(source, blob, window, keep)
             if part is not None:
                 await self._cpu.do(made.add, part)
         return await self._cpu.do(made.finish)
 
-    async def _part(self, source: Source, blob: Blob, window: Range) -> Part | None:
+    async def _part(self, source: Source, blob: Blob, window: Range, keep: bool) -> Part | None:
         assert source.archive is not None
-        table = await source.archive.table(blob)
+        table = await source.archive.table(blob, keep)
         if not blob.closed:
             table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
         first, stop = rows_around(table, window)
@@ -192,5 +195,5 @@ def _etag(body: Body) -> str:
         if isinstance(part, Extent):
             digest.update(f"{part.path.rpartition('/')[2]} {part.offset} {part.length}\n".encode())
         else:
-            digest.update(making.data(part) if isinstance(part, Made) else part)
+            digest.update(part if isinstance(part, bytes) else part.tag or making.data(part))
     return f'"{digest.hexdigest()[:32]}"'

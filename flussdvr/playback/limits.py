@@ -3,8 +3,8 @@
 What a viewer's request may cost.
 
 The work of a playlist or a file is reading indexes, so it is counted in bytes of these: about 2 MB for an hour of one
-camera, of which an MP4's head has 1.5 MB, and takes three times that while it is made. A window that would be more work
-is refused before anything is read, with the limit in the error.
+camera, which take some 0.1 s. An MP4's head has 1.5 MB of an hour, and is never in memory as a whole. A window that
+would be more work is refused before anything is read, with the limit in the error.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from flussdvr.archive.blob import Blob
     from flussdvr.archive.stream_archive import StreamArchive
 
-HEAD_BYTES = 48 << 20
-"""Of indexes, for one computed head: a day and a little more."""
+HEAD_BYTES = 144 << 20
+"""Of indexes, for one computed head: three days, which are read before the first byte can be sent."""
 WALK_BYTES = 400 << 20
 """Of indexes, where only their extents are used: a week."""
 SEGMENTS = 600_000

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flussdvr.archive.body import Body, Extent
+from flussdvr.archive.index_cache import read_table
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.mp4 import Mp4Builder, Piece
@@ -56,7 +58,9 @@ class Single:
         self._found = self._found or bool(tracks)
         self._paths.append(part.blob.path)
         with _corrupt():
-            self._builder.add(Piece(part.table, part.first, part.stop), {track.id for track in tracks})
+            again = partial(read_table, part.blob.index_path)
+            piece = Piece(part.table, part.first, part.stop, again=again, place=part.blob.path)
+            self._builder.add(piece, {track.id for track in tracks})
 
     def finish(self) -> Body:
         """Raises `DvrError` NOT_FOUND, CORRUPT."""

@@ -23,7 +23,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from flussdvr.archive.body import Body, Extent, Part
+from flussdvr.archive.body import Body, Extent, Part, place_of
 from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made, Making
 from flussdvr.playback.reading import DataGone, ReaderOf, read_extent
@@ -75,7 +75,8 @@ class Sender:
     ram: Worker
 
     def worker_of(self, part: Part) -> Worker:
-        return self.reader(part.path) if isinstance(part, Extent) else self.ram
+        place = place_of(part)
+        return self.reader(place) if place is not None else self.ram
 
     async def send(self, body: Body, request: Request, etag: str | None = None, ranges: bool = True) -> Sent:
         """

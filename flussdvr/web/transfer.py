@@ -31,7 +31,7 @@ from twisted.internet.interfaces import IWriteDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from flussdvr.archive.body import Extent, Part
+from flussdvr.archive.body import Extent, Part, place_of
 from flussdvr.descriptors import for_client
 from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made, Making
@@ -146,9 +146,9 @@ class Transfer:
             self._close()
 
     def _worker(self) -> Worker:
-        """That of the next extent, whose thread also writes the bytes in front of it."""
+        """That of the next part that lies on a disk, whose thread also writes the bytes in front of it."""
         rest = self._parts[self._index :] if self._index else self._parts
-        return self._worker_of(next((part for part in rest if isinstance(part, Extent)), rest[0]))
+        return self._worker_of(next((part for part in rest if place_of(part) is not None), rest[0]))
 
     # -- in a reader thread, one at a time ----------------------------------------------------------------------------
 
@@ -161,10 +161,11 @@ class Transfer:
         poll: select.poll | None = None
         while self._index < len(self._parts) and not self.stopped:
             part = self._parts[self._index]
-            if isinstance(part, Extent):
-                if path is not None and part.path != path:
+            place = place_of(part)
+            if place is not None:
+                if path is not None and place != path:
                     return False  # it may lie on another disk, which has its own thread
-                path = part.path
+                path = place
             try:
                 full = self._advance(part)
             except BlockingIOError:

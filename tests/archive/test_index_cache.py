@@ -11,6 +11,7 @@ from flussdvr.archive.blob import Blob
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.archive.stream_archive import StreamArchive
 from flussdvr.errors import DvrError
+from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.threads import MemoryWorker
 
 
@@ -44,6 +45,21 @@ def test_one_flight_for_all_who_ask(store: Store) -> None:
     assert all(table is tables[0] for table in tables) and len(tables[0]) == 4
     assert cancelled == [CancelledError]
     assert result(cache.table(blob)) is tables[0] and len(worker) == 0
+
+
+def test_who_looks_at_many_once_fills_no_cache(store: Store) -> None:
+    archive, camera = recorded(store, 4, blobs=2)
+    first, second = archive.blobs()
+    worker = MemoryWorker()
+    cache = IndexCache(lambda blob: worker)
+
+    def table(blob: Blob, keep: bool) -> Deferred[FragmentTable]:
+        return Deferred.fromCoroutine(cache.table(blob, keep))
+
+    passing = table(first, False)
+    assert worker.step() and len(result(passing)) == 4 and len(cache) == 0
+    kept = table(second, True)
+    assert worker.step() and result(table(second, False)) is result(kept) and len(worker) == 0
 
 
 def test_an_open_blob_is_extended_by_what_was_appended(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

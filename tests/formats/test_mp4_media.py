@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import pytest
 import recorded
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded import record
 
+from flussdvr.errors import DvrError
+from flussdvr.formats import mp4_media
 from flussdvr.formats.cut import Cut
 from flussdvr.formats.mp4_media import Media
 
@@ -31,20 +36,29 @@ def in_order(dts: list[int], pts: list[int]) -> list[int]:
     ),
     st.integers(-60, 90),
     st.integers(1, 90),
+    st.booleans(),
 )
-def test_pieces(pieces: list[list[Sample]], begin: int, length: int) -> None:
+def test_pieces(pieces: list[list[Sample]], begin: int, length: int, goes: bool) -> None:
+    """`goes`: all that can be read again is let go of."""
     media = Media(TRACK, 0)
     for number, piece in enumerate(pieces):
         dts = np.array([one[0] for one in piece], np.int64) + 30 * number
         pts = dts + np.array([one[1] for one in piece], np.int64)
         size = np.full(len(piece), 5, np.int64)
         cut = Cut(TRACK, dts, pts, size, size, np.arange(len(piece)) * 5, np.ones(len(piece), np.bool_))
-        media.add(number, b"entry", cut, dts, pts)
+        media.add(number, b"entry", cut, dts, pts, partial(tuple, (dts, pts, size)))
+    if goes:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mp4_media, "SMALL", -1)
+            for part in media.parts:
+                part.let_go()
+        assert [part.samples_nbytes for part in media.parts] == [0] * len(pieces)
+    assert [one.some_sizes().get().column().tolist() for one in media.parts] == [[5] * len(piece) for piece in pieces]
     dts = [one[0] + 30 * number for number, piece in enumerate(pieces) for one in piece]
     pts = [one[0] + one[1] + 30 * number for number, piece in enumerate(pieces) for one in piece]
     expected = in_order(dts, pts)
-    steps = [step for one in media.steps() for step in one.column().tolist()]
-    offsets = [offset for one in media.offsets() for offset in one.column().tolist()]
+    steps = [step for one in media.steps() for step in one.get().column().tolist()]
+    offsets = [offset + one.shift for one in media.offsets() for offset in one.get().column().tolist()]
     times = [media.dts + sum(steps[:number]) for number in range(len(steps))]
     assert times == expected
     assert [time + offset for time, offset in zip(times, offsets, strict=True)] == pts
@@ -71,6 +85,29 @@ def test_a_day_is_kept_in_few_bytes() -> None:
         (part,) = media.parts
         samples = (part.steps, part.offsets, part.sizes, part.sync)
         chunks = (part.chunks, part.begins, part.lengths, part.inserts)
-        held = sum(column.nbytes for column in samples) + sum(column.nbytes for column in chunks)
+        held = sum(column.nbytes for column in samples if column is not None)
+        held += sum(column.nbytes for column in chunks) + part.early.nbytes
         assert media.nbytes == held < 5 * count
-        assert part.sizes.column().tolist() == size.tolist() and part.pts().tolist() == pts.tolist()
+        assert part.sizes is not None and part.sizes.column().tolist() == size.tolist()
+
+
+def test_what_was_let_go_of_must_come_back_the_same() -> None:
+    dts = np.arange(30_000) * 3600
+    size = np.random.default_rng(1).integers(0, 60_000, len(dts))
+    cut = Cut(TRACK, dts, dts, size, size, np.cumsum(size) - size, np.ones(len(dts), np.bool_))
+    media = Media(TRACK, 0)
+    changed = size.copy()
+    for number in range(2):
+        media.add(number, b"entry", cut, dts + number * len(dts) * 3600, dts, lambda: (dts, dts, changed))
+    media.let_go()
+    first, last = media.parts
+    assert last.sizes is not None, "the latest may still change"
+    assert first.sizes is None and first.steps is not None, "little is held"
+    assert first.some_sizes().get().column().tolist() == size.tolist()
+    changed[7] += 1
+    with pytest.raises(DvrError, match="data_gone"):
+        first.some_sizes().get()
+    with pytest.raises(DvrError, match="corrupt_recording"):
+        media.parts.pop()
+        first.steps = None
+        media.add(1, b"entry", cut, dts, dts)

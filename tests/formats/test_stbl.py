@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from flussdvr.errors import FormatError
 from flussdvr.formats import stbl
 from flussdvr.formats.made import Made
 from flussdvr.formats.packed import Ascending, Packed
-from flussdvr.formats.stbl import Part, Runs
+from flussdvr.formats.stbl import Origin, Part, Runs, SomeRuns, SomeSizes
 
 
 def ints(*values: int) -> np.ndarray:
@@ -30,8 +31,15 @@ def joined(parts: list[Part]) -> bytes:
     return b"".join(part.data() if isinstance(part, Made) else part for part in parts)
 
 
-def runs(*pieces: list[int]) -> list[Runs]:
-    return [Runs.of(ints(*piece)) for piece in pieces]
+def runs(*pieces: list[int], shift: int = 0) -> list[SomeRuns]:
+    return [replace(SomeRuns.of(Runs.of(ints(*piece))), shift=shift) for piece in pieces]
+
+
+def sizes(*pieces: tuple[list[int], list[int], int]) -> list[SomeSizes]:
+    def one(some: list[int], who: list[int], more: int) -> SomeSizes:
+        return SomeSizes(lambda: packed(*some), len(some), numbers(*who), more)
+
+    return [one(*piece) for piece in pieces]
 
 
 @pytest.mark.parametrize(
@@ -41,8 +49,9 @@ def runs(*pieces: list[int]) -> list[Runs]:
         (stbl.stts(runs([9])), "stts 0 1 1 9"),
         (stbl.stts(runs([3, 3], [], [3], [3, 4])), "stts 0 2 4 3 1 4"),
         (stbl.ctts(runs([2, 0, 0], [0])), "ctts 0 2 1 2 3 0"),
+        (stbl.ctts(runs([0, -5], [-5], shift=5)), "ctts 0 2 1 5 2 0"),
         (stbl.stss([(numbers(0, 2), 3), (numbers(), 2), (numbers(1), 2)]), "stss 0 3 1 3 7"),
-        (stbl.stsz([(packed(7), numbers(), 0), (packed(8, 9), numbers(1), 5)]), "stsz 0 0 3 7 8 14"),
+        (stbl.stsz(sizes(([7], [], 0), ([8, 9], [1], 5))), "stsz 0 0 3 7 8 14"),
         (stbl.stsc([(Runs.of(ints(5, 5, 4)), 1), (Runs.of(ints(4)), 2)]), "stsc 0 3 1 5 1 3 4 1 4 4 2"),
         (stbl.stsc([(Runs.of(ints(5, 4)), 1), (Runs.of(ints(4, 4, 5)), 1)]), "stsc 0 3 1 5 1 2 4 1 5 5 1"),
     ],
@@ -78,7 +87,7 @@ columns = st.lists(st.lists(st.integers(0, 3) | st.integers(0, stbl.MAX_DELTA), 
 def test_any_pieces(pieces: list[list[int]]) -> None:
     """However a column comes in pieces: the same runs, none of them twice."""
     column = [value for piece in pieces for value in piece]
-    assert [one.column().tolist() for one in runs(*pieces)] == pieces
+    assert [one.get().column().tolist() for one in runs(*pieces)] == pieces
     data = joined(stbl.stts(runs(*pieces)))
     assert data == joined(stbl.stts(runs(column))), "as if it came in one"
     rows = np.frombuffer(data[16:], ">u4").reshape(-1, 2).tolist()
@@ -89,7 +98,7 @@ def test_any_pieces(pieces: list[list[int]]) -> None:
 @given(columns.filter(any), st.integers(1, 4), st.integers(0, 9))
 def test_rows_that_are_made_later_are_those_made_at_once(pieces: list[list[int]], rows: int, more: int) -> None:
     """Whatever the size of the pieces that a table is made in."""
-    sizes = [(packed(*piece), numbers(*range(0, len(piece), 2)), more) for piece in pieces]
+    some = sizes(*((piece, list(range(0, len(piece), 2)), more) for piece in pieces))
     chunks = [(Runs.of(ints(*piece)), 1) for piece in pieces if piece]
     sync = [(numbers(*range(0, len(piece), 3)), len(piece)) for piece in pieces]
 
@@ -97,7 +106,7 @@ def test_rows_that_are_made_later_are_those_made_at_once(pieces: list[list[int]]
         return [
             stbl.stts(runs(*pieces)),
             stbl.ctts(runs(*pieces)),
-            stbl.stsz(sizes),
+            stbl.stsz(some),
             stbl.stsc(chunks),
             stbl.stss(sync),
         ]
@@ -111,3 +120,27 @@ def test_rows_that_are_made_later_are_those_made_at_once(pieces: list[list[int]]
     assert all(int.from_bytes(one[0][:4]) == sum(map(len, one)) for one in later if one and isinstance(one[0], bytes))
     made = [part for part in (*later[0], *later[2]) if isinstance(part, Made)]
     assert all(len(part) <= 8 * rows for part in made)
+
+
+def test_what_is_not_held_is_read_when_it_is_wanted_and_told_apart_without() -> None:
+    reads: list[str] = []
+    column = Runs.of(ints(1, 2, 2))
+
+    def read() -> Runs:
+        reads.append("read")
+        return column
+
+    def table(*more: list[int], tag: bytes = b"a", shift: int = 0) -> tuple[bytes, list[Made]]:
+        some = replace(SomeRuns.of(column), get=read, origin=Origin("/a/disk", tag), shift=shift)
+        parts = stbl.stts([some, *runs(*more)])
+        made = [part for part in parts if isinstance(part, Made)]
+        assert not reads and [one.place for one in made] == ["/a/disk"] and made[0].slice(1, 2).place == "/a/disk"
+        data = joined(parts)
+        reads.clear()
+        return data, made
+
+    assert table()[0] == joined(stbl.stts(runs([1, 2, 2])))
+    assert table([2, 3])[0] == joined(stbl.stts(runs([1, 2, 2, 2, 3])))
+    made = [table(*args)[1][0] for args in ([], [[2]], [[3]])] + [table(tag=b"b")[1][0], table(shift=1)[1][0]]
+    tags = [one.tag for one in made]
+    assert tags[0] == tags[2] and len(set(tags)) == 4 and all(tags), "it says whatever the bytes depend on"

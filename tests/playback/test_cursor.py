@@ -67,7 +67,7 @@ class Indexes(IndexCache):
         self.tables: dict[Blob, Table] = {}
         self.looked_at: list[Blob] = []
 
-    async def table(self, blob: Blob) -> FragmentTable:
+    async def table(self, blob: Blob, keep: bool = True) -> FragmentTable:
         self.looked_at.append(blob)
         if blob not in self.tables:
             raise DvrError(Kind.NOT_FOUND, "blob_gone", "deleted")
