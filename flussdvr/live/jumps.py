@@ -56,6 +56,9 @@ class Stamps:
     def __init__(self, timescale: int, usual: int, tolerance: int | None = None) -> None:
         self.repaired = 0
         self._timescale = timescale
+        self._jump_min = timescale * JUMP_US // 1_000_000
+        self._offset_min = timescale * OFFSET_MIN_US // 1_000_000
+        """The bounds where the usual step is short: most samples keep within them."""
         self._usual = max(1, usual)
         self._tolerance = tolerance
         self._last: int | None = None
@@ -172,7 +175,7 @@ class Stamps:
 
     @property
     def _jump(self) -> int:
-        return max(self._timescale * JUMP_US // 1_000_000, SLOW_SAMPLES * self._usual)
+        return max(self._jump_min, SLOW_SAMPLES * self._usual)
 
     def _is_usual(self, step: int) -> bool:
         if self._tolerance is not None:
@@ -226,8 +229,10 @@ class Stamps:
         self._recent.append(dts)
         moved, sample.dts = sample.dts - dts, dts
         if self._tolerance is None:
-            if last is not None and 0 < dts - last <= self._jump and not moved:
-                self._usual = dts - last
+            if last is not None and not moved:
+                step = dts - last
+                if step > 0 and (step <= self._jump_min or step <= self._jump):
+                    self._usual = step
             sample.cto = self._offset(sample, moved)
         return sample
 
@@ -242,8 +247,9 @@ class Stamps:
             return self._sync(offset)
         if self._is_possible(offset):
             self._offsets.append(offset)
-        if self._is_possible(offset) or self._odd >= STUBBORN:
-            self._odd = 0 if self._is_possible(offset) else self._odd
+            self._odd = 0
+            return offset
+        if self._odd >= STUBBORN:
             return offset
         self._odd += 1
         self.repaired += 1
@@ -271,5 +277,6 @@ class Stamps:
         return usual and not self.stands_out(offset)
 
     def _is_possible(self, offset: int) -> bool:
-        most = max(self._timescale * OFFSET_MIN_US // 1_000_000, REORDER_MAX * self._usual)
-        return abs(offset) <= min(most, self._timescale * OFFSET_MAX_S)
+        if abs(offset) <= self._offset_min:
+            return True
+        return abs(offset) <= min(REORDER_MAX * self._usual, self._timescale * OFFSET_MAX_S)
