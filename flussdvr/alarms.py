@@ -396,7 +396,7 @@ def _of_catalog(state: CatalogState) -> Iterator[Finding]:
             f"The catalog can't be written: {state.refused}. Recording and playback go on, what must be kept is refused"
         )
         if state.unreadable:
-            title += "; jobs, links and sign-outs can't be read either, until the server is started again"
+            title += "; what the API has changed, jobs, links and sign-outs can't be read either, until it answers"
         yield Finding("catalog_failed", CRITICAL, title, hold_s=10)
     elif state.copy_refused is not None:
         title = f"What the API has changed has no copy beside the catalog: {state.copy_refused}"

@@ -311,6 +311,14 @@ class Server(MultiService):
             reload=self._reloads.ask,
         )
         await jobs.load()
+
+        async def catalog_back() -> None:
+            await self.administration.load()
+            await sign_ins.load()
+            await links.load()
+            await jobs.load()
+
+        self.archive.on_catalog_back = catalog_back
         metrics = metrics_resource(self.metrics, self.cpu, gate, self._reactor)
         files = await self.cpu.do(read_files, BUILT)
         session = session_resource(

@@ -134,6 +134,8 @@ class Archive(Service):
         self._configured = [os.path.abspath(path) for path in roots]
         self._ticks = 0
         self._restoring = False
+        self.on_catalog_back: Callable[[], Awaitable[None]] = _nothing
+        """Awaited when the catalog is there that did not answer at the start."""
         self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
         self.joining = Joining(self, self._event)
         self._watch = CatalogWatch(self.catalog, self._event)
@@ -640,14 +642,35 @@ class Archive(Service):
     def _tend_catalog(self) -> None:
         self._watch.look()
         state = self.catalog.state()
-        if self.catalog.broken and not self._restoring:
-            rows = [RootRow(uuid, path, path not in self.joining.unknown) for path, uuid in self._uuids.items()]
-            locks = {name: archive.locks for name, archive in self._streams.items()}
+        if self.catalog.answers and self.opened and not self._recovering:
+            self._behind(self._join_catalog())
+        elif self.catalog.broken and not self._restoring:
+            rows, locks = self._known_roots(), {name: archive.locks for name, archive in self._streams.items()}
             self._restoring = True
             restoring = self.catalog.restore(rows, list(self._all_blobs()), locks)
             self._behind(restoring.addBoth(self._restored))
         elif state.refused is not None or state.copy_refused is not None:
             self._behind(self.catalog.retry())
+
+    def _known_roots(self) -> list[RootRow]:
+        return [RootRow(uuid, path, path not in self.joining.unknown) for path, uuid in self._uuids.items()]
+
+    async def _join_catalog(self) -> None:
+        """The catalog that did not answer at the start does now: what it knows besides is listed."""
+        self.log.warn("the catalog answers: what the API has changed holds again")
+        locks = {name: archive.locks for name, archive in self._streams.items() if len(archive)}
+        found = await self.catalog.join(self._known_roots(), list(self._all_blobs()), locks)
+        for row in found.roots:
+            if row.path is not None and row.path not in self._uuids:
+                self._uuids[row.path] = row.uuid
+                self.root(row.path)
+                if not row.imported:
+                    self.joining.unknown.add(row.path)
+        self.load(found.blobs)
+        for name, lock in found.locks:
+            self.archive_of(name).locks.add(lock)
+        await self.range_deletions.load()
+        await self.on_catalog_back()
 
     def _restored(self, result: T) -> T:
         self._restoring = False
@@ -678,6 +701,10 @@ def differences(before: RangeSet, after: RangeSet) -> tuple[list[Range], list[Ra
     """What is only in one of them."""
     first, second = set(before), set(after)
     return sorted(first - second), sorted(second - first)
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _settled(work: Awaitable[Any]) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flussdvr.archive.blob import Blob, BlobState
@@ -37,6 +39,7 @@ from flussdvr.database import undo
 from flussdvr.database.aside import ASIDE_LIMIT, Aside, Key, sane_rows, set_row_aside
 from flussdvr.database.blob_rows import read_blobs
 from flussdvr.database.file import DatabaseFile
+from flussdvr.database.joined import INSERT_BLOB, UPDATE_BLOB, Joined, join_rows
 from flussdvr.database.overrides_text import OverridesText
 from flussdvr.database.rows import (
     LinkRow,
@@ -50,24 +53,17 @@ from flussdvr.database.rows import (
     read_stream_range,
 )
 from flussdvr.database.thread import DatabaseThread
-from flussdvr.errors import DvrError
+from flussdvr.errors import DvrError, Kind
 from flussdvr.patience import TooSlow, within
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range, RangeSet
 
-INSERT_BLOB = """
-INSERT INTO blob (id, root_id, stream, begin_ms, end_ms, size, index_size, state, segment_ms, sequence, after,
-                  discontinuity)
-VALUES (?, (SELECT id FROM root WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 DELETE_BLOBS_OF = "DELETE FROM blob WHERE root_id IN (SELECT id FROM root WHERE uuid = ? OR path = ?)"
+STAND_IN_IDS = 1 << 42
+"""Ids given without knowing those of the file begin anywhere from here to a thousand times as much."""
 MAX_ID = 1 << 53
 """The id of a row that is greater is damage."""
 INSERT_FOUND_BLOB = INSERT_BLOB.replace("INSERT", "INSERT OR IGNORE")
-UPDATE_BLOB = """
-UPDATE blob SET end_ms = ?, size = ?, index_size = ?, state = ?, holes = ?, freed = ?, segment_ms = ?, sequence = ?,
-after = ?, discontinuity = ? WHERE id = ?
-"""
 UPDATE_STATE = "UPDATE blob SET state = ? WHERE id = ?"
 DELETE_BLOB = "DELETE FROM blob WHERE id = ?"
 SELECT_LINKS = """
@@ -129,6 +125,15 @@ class Catalog(Protocol):
 
     def restore(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> Deferred[None]:
         """After it broke: what the archive knows, as it was."""
+        ...
+
+    @property
+    def answers(self) -> bool:
+        """Whether what did not answer at the start does now: `join` is to be called."""
+        ...
+
+    def join(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> Deferred[Joined]:
+        """What the archive knows; from now on the catalog is the one that answers. What it knows besides."""
         ...
 
     def set_aside(self, source: str, key: Sequence[object], reason: str) -> Deferred[None]:
@@ -260,6 +265,8 @@ class SqliteCatalog:
     `open` after `OPEN_S`, another thread, made by `spare`, goes on without what the file has.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         path: str,
@@ -272,6 +279,8 @@ class SqliteCatalog:
         self._clock = clock
         self._spare = spare
         self._next_id = 1
+        self._left: tuple[Worker, DatabaseFile] | None = None
+        """What did not answer at the start, and does now."""
         self.file = DatabaseFile(path)
         self._emptied = False
         """It broke while it was used, and is empty now."""
@@ -287,15 +296,56 @@ class SqliteCatalog:
         return Deferred.fromCoroutine(self._open_in_time(self._clock, self._spare))
 
     async def _open_in_time(self, clock: IReactorTime, spare: Callable[[], Worker]) -> None:
-        opening = self.thread.do(partial(self._open, self.file))
+        opening = self.thread.worker.do(self._open, self.file)  # however late, it is wanted
         try:
             await within(OPEN_S, opening, clock)
         except TooSlow:
-            opening.addErrback(lambda failure: None)  # nobody uses that file any more
-            reason = f"its disk has not answered for {OPEN_S:.0f} s"
-            self.file = DatabaseFile(self.path)
-            self.thread.replace(spare())
-            await self.thread.do(partial(self.file.stand_in, reason))
+            opening.addErrback(self._not_opened)
+            await self._stand_in(spare)
+
+    async def _stand_in(self, spare: Callable[[], Worker]) -> None:
+        """The disk hangs at the start: go on without what the file has, until it answers; see `join`."""
+        worker, file = self.thread.worker, self.file
+        reason = f"its disk has not answered for {OPEN_S:.0f} s"
+        self.file, self._spare = DatabaseFile(self.path), None
+        self._next_id = STAND_IN_IDS + secrets.randbelow(STAND_IN_IDS << 10)
+        self.thread.replace(spare())
+        worker.do(lambda: None).addCallback(lambda _: self._found(worker, file))
+        await self.thread.do(partial(self.file.stand_in, reason))
+
+    def _not_opened(self, failure: Failure) -> None:
+        error = failure.value
+        self.log.critical("{path} answers, and is not used: {error}", path=self.path, error=error)
+
+    def _found(self, worker: Worker, file: DatabaseFile) -> None:
+        if file.usable:
+            self._left = worker, file
+
+    @property
+    def answers(self) -> bool:
+        """Whether the file that did not answer at the start does now: `join` is to be called."""
+        return self._left is not None
+
+    def join(self, roots: Sequence[RootRow], blobs: Sequence[Blob], locks: dict[str, RangeSet]) -> Deferred[Joined]:
+        """Use the file that answers now, and bring it to what the archive knows: see `database.joined`."""
+        assert self._left is not None
+        rows = [(_row(blob), _updated(blob)) for blob in blobs]
+        stand_in = self.file
+        self.thread.do(stand_in.close).addErrback(lambda failure: None)
+        spare = self.thread.worker
+        worker, self.file = self._left
+        self._left = None
+        self.thread.replace(worker)
+        spare.stop()
+
+        def work() -> Joined:
+            self.run(lambda connection: self._text.load(connection, self.file.moved_aside is not None))
+            joined = self.run(lambda connection: join_rows(connection, roots, rows, locks))
+            self.run(lambda connection: self._set_all_aside(connection, "blob", joined.nonsense))
+            self._write_text()
+            return joined
+
+        return self.thread.do(work).addErrback(self._not_restored)
 
     def hold(self, f: Callable[[sqlite3.Connection], T], otherwise: T) -> Deferred[T]:
         """A transaction that is done later, and whose result is `otherwise`, where the disk does not answer."""
@@ -317,6 +367,9 @@ class SqliteCatalog:
                 check()
                 return result
 
+            if self.file.partial:
+                title = f"{self.path} can't be read: {self.file.refused}"
+                raise DvrError(Kind.UNAVAILABLE, "state_not_writable", title)
             return self.run(checked, durable)
 
         return self.thread.refused(work, lambda: self.run(before.put_back))
@@ -381,7 +434,6 @@ class SqliteCatalog:
     def _open(self, file: DatabaseFile) -> None:
         file.open()
         if self.file is not file:  # that took too long
-            file.close()
             return
         self.run(lambda connection: self._text.load(connection, self.file.moved_aside is not None))
         self._next_id = self.run(_next_id)
@@ -423,13 +475,35 @@ class SqliteCatalog:
 
         def work(connection: sqlite3.Connection) -> list[T]:
             found, nonsense = read_all(connection)
-            for key, reason in nonsense[:ASIDE_LIMIT]:
-                self._set_aside(connection, table, key, reason)
-            if nonsense and table in ("root", "blob"):
-                _forget_imports(connection)
+            self._set_all_aside(connection, table, nonsense)
             return found
 
-        return self.thread.do(partial(self.run, work))
+        reading = self.thread.do(partial(self.run, work))
+        if self._clock is None or self._spare is None:
+            return reading
+        return Deferred.fromCoroutine(self._read_in_time(reading, work, self._clock, self._spare))
+
+    async def _read_in_time(
+        self,
+        reading: Deferred[list[T]],
+        work: Callable[[sqlite3.Connection], list[T]],
+        clock: IReactorTime,
+        spare: Callable[[], Worker],
+    ) -> list[T]:
+        """At the start; later nothing is read. Where the disk hangs in between, what stands in is asked."""
+        try:
+            return await within(OPEN_S, reading, clock)
+        except TooSlow:
+            reading.addErrback(lambda failure: None)
+            if self._spare is not None:
+                await self._stand_in(spare)
+            return await self.thread.do(partial(self.run, work))
+
+    def _set_all_aside(self, connection: sqlite3.Connection, table: str, nonsense: Sequence[tuple[Key, str]]) -> None:
+        for key, reason in nonsense[:ASIDE_LIMIT]:
+            self._set_aside(connection, table, key, reason)
+        if nonsense and table in ("root", "blob"):
+            _forget_imports(connection)
 
     def _restore(
         self,
@@ -508,8 +582,15 @@ class SqliteCatalog:
         return self.hold(work, ids)
 
     def update_blobs(self, blobs: Sequence[Blob]) -> Deferred[None]:
-        rows = [_updated(blob) for blob in blobs]
-        return self.hold(lambda connection: _done(connection.executemany(UPDATE_BLOB, rows)), None)
+        rows = [(_row(blob), _updated(blob)) for blob in blobs]
+
+        def work(connection: sqlite3.Connection) -> None:
+            for new, whole in rows:
+                if not connection.execute(UPDATE_BLOB, whole).rowcount:  # as its row was lost on the way
+                    connection.execute(INSERT_FOUND_BLOB, new)
+                    connection.execute(UPDATE_BLOB, whole)
+
+        return self.hold(work, None)
 
     def mark(self, ids: Sequence[int], state: BlobState, held: bool = True) -> Deferred[None]:
         rows = [(state, id) for id in ids]
@@ -517,7 +598,7 @@ class SqliteCatalog:
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(UPDATE_STATE, rows)
 
-        return self.hold(work, None) if held else self.bounded(work)
+        return self.hold(work, None) if held else self.thread.refused(lambda check: self.run(work))
 
     @held
     def delete_blobs(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
@@ -678,10 +759,6 @@ def _next_id(connection: sqlite3.Connection) -> int:
     """Greater than those of all blobs, but for one that is absurd."""
     (greatest,) = connection.execute("SELECT max(id) FROM blob WHERE id < ?", (MAX_ID,)).fetchone()
     return int(greatest or 0) + 1
-
-
-def _done(result: object) -> None:
-    return None
 
 
 def _updated(blob: Blob) -> tuple[object, ...]:

@@ -92,6 +92,11 @@ class DatabaseFile:
         self._now = now
         self._connection: sqlite3.Connection | None = None
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is open, and what it has can be read."""
+        return self._connection is not None and not self.partial
+
     # -- opening ----------------------------------------------------------------------------------------------
 
     def open(self) -> None:

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.patience import in_time
+from flussdvr.patience import Withdrawn, in_time
 from flussdvr.repeated import Repeated
 from flussdvr.threads import Busy, Worker
 
@@ -65,7 +65,16 @@ class DatabaseThread:
         return f"its disk has not answered for {STORE_S:.0f} s{held}"
 
     def do(self, work: Callable[[], T]) -> Deferred[T]:
-        return self.worker.do(work)
+        """Fails with `Withdrawn` if the thread was replaced before it came to it."""
+        return self.worker.do(self._for(self.worker, work))
+
+    def _for(self, worker: Worker, work: Callable[[], T]) -> Callable[[], T]:
+        def job() -> T:
+            if worker is not self.worker:
+                raise Withdrawn
+            return work()
+
+        return job
 
     def refused(self, work: Callable[[Callable[[], None]], T], undo: Callable[[], object] | None = None) -> Deferred[T]:
         """
@@ -73,10 +82,15 @@ class DatabaseThread:
         while the disk is known not to answer. `undo()` is called in the thread where that was too late for `check`.
         """
         if self._clock is None:
-            return self.worker.do(work, lambda: None)
+            return self.do(lambda: work(lambda: None))
         if self._late:
             return fail(self._refusal())
-        return in_time(self.worker, work, STORE_S, self._clock, self._too_late, undo)
+        worker = self.worker
+
+        def job(check: Callable[[], None]) -> T:
+            return self._for(worker, lambda: work(check))()
+
+        return in_time(worker, job, STORE_S, self._clock, self._too_late, undo)
 
     def hold(self, work: Callable[[], T], otherwise: T) -> Deferred[T]:
         """
@@ -84,7 +98,8 @@ class DatabaseThread:
         then it is done later.
         """
         if self._clock is None:
-            return self.worker.do(work)
+            return self.do(work)
+        worker = self.worker
         mine: Deferred[T] = Deferred()
         timers: list[IDelayedCall] = []
         held = done = False
@@ -102,15 +117,15 @@ class DatabaseThread:
             for timer in timers:
                 if timer.active():
                     timer.cancel()
-            if held:
+            if held and worker is self.worker:
                 self.held -= 1
             full = isinstance(result, Failure) and result.check(Busy) is not None
-            if isinstance(result, Failure) and (held or full):
+            if isinstance(result, Failure) and (held or full) and worker is self.worker:
                 self._lose(result)
             if not mine.called:
                 mine.callback(otherwise if full else result)
 
-        self.worker.do(work).addBoth(ended)
+        self.do(work).addBoth(ended)
         if not done and self._late:
             wait_no_more()
         elif not done:
@@ -118,7 +133,7 @@ class DatabaseThread:
         return mine
 
     def replace(self, worker: Worker) -> None:
-        """The thread hangs: another does what comes from now on."""
+        """Another thread does what comes from now on; what the one before has not begun it never will."""
         self.worker, self._late, self.held = worker, False, 0
 
     def _refusal(self) -> DvrError:

@@ -104,8 +104,8 @@ def test_the_start_goes_on_with_what_the_disks_hold(lab: Lab) -> None:
     assert (new := lab.archive.stream("new")) is not None and new.ranges().duration_ms == 2000
 
 
-def test_the_disk_that_answers_after_that_changes_nothing(lab: Lab) -> None:
-    """The file is as it was, and is read by the next start."""
+def test_the_disk_that_answers_after_that_changes_nothing_by_itself(lab: Lab) -> None:
+    """The file is as it was, until the archive joins it (see `test_late_catalog`) or the next start reads it."""
     before = SqliteCatalog(str(lab.folder / "state" / "catalog.sqlite"), InlineWorker())
     result(before.open())
     result(before.replace_override("cam", '{"title": "kept"}'))

@@ -76,7 +76,7 @@ class SignIns:
 
     async def load(self) -> None:
         """Before anybody is let in. DvrError UNAVAILABLE without the catalog."""
-        self._ended = await self._catalog.signed_out(self._over_ms())
+        self._ended |= await self._catalog.signed_out(self._over_ms())
 
     def _over_ms(self) -> int:
         """What was ended until then may be forgotten. A wrong clock must not make a sign-in good again."""
