@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from flussdvr.formats.ilst import Metadata
     from flussdvr.threads import Worker
 
-CACHE_BYTES = 128 << 20
+CACHE_BYTES = 32 << 20
 PART_BYTES = 250
 """What a part of a body takes beside its bytes."""
 SETTLED_MS = 5000
@@ -64,7 +64,7 @@ class Exports:
         self._cpu = cpu
         self._now_ms = now_ms
         self._cache: Lru[object, Export] = Lru(CACHE_BYTES)
-        self._shared: Shared[object, Export] = Shared()
+        self._shared: Shared[object, Export] = Shared(ends=True)
         self.heads = Slots("large files", 1, 50, 3)
 
     async def mp4(
