@@ -138,7 +138,18 @@ def expected(what: str, value: Any) -> Misread:
 def text(value: Any) -> str:
     if not isinstance(value, str):
         raise expected("a text", value)
+    if not is_unicode(value):
+        raise expected("a text of valid Unicode", ascii(value))
     return value
+
+
+def is_unicode(value: str) -> bool:
+    """Whether it can be written at all: JSON can say half of a surrogate pair (RFC 8259 section 8.2)."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def boolean(value: Any) -> bool:
@@ -194,7 +205,7 @@ def each(read: Callable[[Any, int], Any]) -> Callable[[Any], tuple[Any, ...]]:
 def mapping(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise expected("an object", value)
-    return {key: one if isinstance(one, str) else _scalar(one) for key, one in value.items()}
+    return {text(key): text(one) if isinstance(one, str) else _scalar(one) for key, one in value.items()}
 
 
 def _scalar(value: Any) -> str:

@@ -46,8 +46,8 @@ class Reading:
 
     def path(self, text: str) -> str:
         """An absolute path; a relative one is under the working directory of the server."""
-        if not text or "\0" in text:
-            raise Misread("expected a path")
+        if not text or not text.isprintable():
+            raise Misread(f"expected a path of characters that can be seen, found {text[:60]!a}")
         return os.path.abspath(os.path.join(self.base, text))
 
 

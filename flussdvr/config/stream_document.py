@@ -82,8 +82,8 @@ def _copy(value: Any) -> str | None:
 
 
 def _root(value: Any) -> str:
-    if not text(value).startswith("/") or "\0" in value or ".." in value.split("/"):
-        raise expected("an absolute path", value)
+    if not text(value).startswith("/") or ".." in value.split("/") or not value.isprintable():
+        raise expected("an absolute path of characters that can be seen", ascii(value))
     return value.rstrip("/") or "/"
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.config import Config, parse_config, write_config
+from flussdvr.config import Config, ConfigErrors, parse_config, write_config
 from flussdvr.config.documents import merge, merge_patches
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.config.stream_document import configured, effective, mask_patch, read_stream
-from flussdvr.errors import DvrError
+from flussdvr.errors import DvrError, Kind
 
 FILE = """
 dvr main { root /storage; expiration 7d; disk_usage_limit 90%; }
@@ -175,3 +175,26 @@ def test_a_viewer_sees_no_secret_wherever_it_is() -> None:
     masked = mask_patch(patch)
     assert "s3cret" not in json.dumps(masked)
     assert masked["session_keys"] == ["name", "token"] and masked["on_play"]["extra"]["site"] == "5"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"title": "\ud800"},
+        {"labels": {"\ud800": "x"}},
+        {"labels": {"x": "\udfff"}},
+        {"dvr": {"root": "/\ud800"}},
+        {"dvr": {"root": "/r\u202ex"}},
+        {"dvr": {"root": "/r\0x"}},
+        {"dvr": {"root": "/r\nx"}},
+    ],
+)
+def test_texts_that_cannot_be_written_and_paths_that_cannot_be_seen(document: dict[str, Any]) -> None:
+    with pytest.raises(DvrError) as raised:
+        read_stream("cam", document, Config())
+    assert raised.value.kind is Kind.BAD_REQUEST and str(raised.value).encode()
+
+
+def test_paths_of_the_file_can_be_seen() -> None:
+    with pytest.raises(ConfigErrors, match="can be seen"):
+        parse_config('dvr main { root "/r\u202ex"; }')
