@@ -38,6 +38,9 @@ _SEPARATORS = re.compile(r"([?&;#])")
 _IN_PATH = re.compile(r"([/;&])")
 _SUBSCRIBER = re.compile(r"/((?:live|movie|series|timeshift)/)?[^/]+/[^/]+/(\d+(?:\.(?:ts|m3u8|mp4|mkv))?)")
 """`/USER/PASSWORD/1234.ts`: how many providers of television write what a subscriber may see."""
+_SECRET_PART = re.compile(
+    r".*(pass(word|wd)?|pwd|secret|token|key|sig(nature)?|hash|jwt|hmac|hdnt[sl]?|session(id)?)|pw|pin|st|sid|md5|otp"
+)
 _SECRET_NAME = re.compile(
     r".*(pass|pwd|secret|token|cred|auth(?!ors?\b)|cookie|sess|hash|hmac|signature|jwt|hdn|psk|private|bearer|nonce"
     r"|license|licence|cert).*|.*key|(.*[._-])?(pw|pin|sign?|sid|st|otp|code|ticket|md5|sha\d*|salt|seed|tok|id_?token)",
@@ -66,6 +69,8 @@ def redact_url(url: str) -> str:
     user = _user(credentials, kind) if at else ""
     if kind not in ("file", "publish") and (subscriber := _SUBSCRIBER.fullmatch(slash + path)):
         path = f"{subscriber[1] or ''}{MASK}/{MASK}/{subscriber[2]}"
+    elif kind not in ("file", "publish"):
+        path = _named_parts(path)
     return scheme[0] + user + host + _parameters(slash + path, _IN_PATH) + _parameters(query, _SEPARATORS)
 
 
@@ -95,6 +100,15 @@ def _split(text: str) -> tuple[str, str]:
     """A path, and what follows it from the first `?` or `#` on."""
     end = min((at for at in (text.find("?"), text.find("#")) if at >= 0), default=len(text))
     return text[:end], text[end:]
+
+
+def _named_parts(path: str) -> str:
+    """`token/SECRET/x`: a name and its value as parts of a path."""
+    parts = path.split("/")
+    for at in range(1, len(parts)):
+        if parts[at] and _SECRET_PART.fullmatch(_decoded(parts[at - 1]).lower()):
+            parts[at] = MASK
+    return "/".join(parts)
 
 
 def _user(credentials: str, kind: str) -> str:
