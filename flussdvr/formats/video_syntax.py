@@ -58,6 +58,8 @@ class H264Syntax:
         self.sps: dict[int, h264.Sps] = {}
         self.has_fields = False
         """Whether a picture may be a field: an SPS has said so."""
+        self._sets: dict[int, bytes] = {}
+        """The last SPS and PPS, by nal_unit_type."""
         self._pps: dict[int, h264_slice.Pps] = {}
         self._slices = h264_slice.SliceReader(self._pps, self.sps)
         self._order = h264_slice.PictureOrder()
@@ -94,7 +96,10 @@ class H264Syntax:
             if header is not None:
                 self._last = header
                 self._mbs.add(header.first_mb)
+        elif kind in (7, 8) and nal == self._sets.get(kind):
+            return  # each group of pictures brings the same again
         elif kind == 7:
+            self._sets[kind] = nal
             self._forget_headers()
             try:
                 sps = h264.parse_sps(nal)
@@ -103,6 +108,7 @@ class H264Syntax:
             self.sps[sps.id] = sps
             self.has_fields = self.has_fields or not sps.frame_mbs_only
         elif kind == 8:
+            self._sets[kind] = nal
             self._forget_headers()
             try:
                 pps = h264_slice.parse_pps(nal)
@@ -149,6 +155,8 @@ class H265Syntax:
 
     def __init__(self) -> None:
         self.sps: dict[int, h265.Sps] = {}
+        self._sets: dict[int, bytes] = {}
+        """The last SPS and PPS, by nal_unit_type."""
         self._pps: dict[int, h265_slice.Pps] = {}
         self._order = h265_slice.PictureOrder()
 
@@ -166,8 +174,9 @@ class H265Syntax:
 
     def accept(self, nal: bytes, role: Role) -> None:
         kind = nal[0] >> 1 & 63
-        if kind not in (33, 34) or role is not _OPENS:
+        if kind not in (33, 34) or role is not _OPENS or nal == self._sets.get(kind):
             return
+        self._sets[kind] = nal
         try:
             if kind == 33:
                 sps = h265.parse_sps(nal)
