@@ -26,6 +26,14 @@ _GENERAL_AUDIO = frozenset({1, 2, 3, 4, 6, 7})
 _SYNC_SBR, _SYNC_PS = 0x2B7, 0x548
 
 
+class UnsupportedObjectType(FormatError):
+    """Well-formed, and of a kind of MPEG-4 audio that is not recorded, such as AAC-LD (23) and AAC-ELD (39)."""
+
+    def __init__(self, object_type: int) -> None:
+        super().__init__(f"audio object type {object_type} is not supported")
+        self.object_type = object_type
+
+
 @dataclass(frozen=True, slots=True)
 class AudioSpecificConfig:
     """
@@ -76,7 +84,7 @@ def read_audio_specific_config(r: BitReader, bounded: bool) -> AudioSpecificConf
         sbr_rate = _read_rate(r)
         object_type = _read_object_type(r)
     if object_type not in _GENERAL_AUDIO:
-        raise FormatError(f"audio object type {object_type} is not supported")
+        raise UnsupportedObjectType(object_type)
     frame_length = 960 if r.flag() else SAMPLES_PER_FRAME
     if r.flag():
         r.skip(14)

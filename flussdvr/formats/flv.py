@@ -106,6 +106,9 @@ class FlvDemuxer:
             if isinstance(packet, VideoPacket):
                 return self._feed_video(timestamp, packet)
             return self._feed_audio(timestamp, packet)
+        except UnsupportedCodec as error:
+            error.track = packet.track
+            return self._unsupported(tag_type, timestamp, error)
         except FormatError as error:
             return [DataLost(str(error), 1)]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import ac3, mpegaudio, opus
-from flussdvr.formats.aac import parse_audio_specific_config
-from flussdvr.formats.flv_tag import AudioPacket
+from flussdvr.formats.aac import UnsupportedObjectType, parse_audio_specific_config
+from flussdvr.formats.flv_tag import AudioPacket, UnsupportedCodec
 from flussdvr.formats.flv_time import AudioClock
 from flussdvr.media import Codec, Sample, Track
 
@@ -31,11 +31,13 @@ class AudioTrack:
         self.track: Track | None = None
         self.id = track_id
         self._frame_length = 0
+        self._refused = False
+        """Whether its last configuration is of AAC that is not recorded."""
         self._shape: tuple[object, ...] = ()
         self._clock = AudioClock(1)
 
     def configure(self, codec: Codec, record: bytes) -> None:
-        """Take over an AudioSpecificConfig; other codecs need none. Raises `FormatError`."""
+        """Take over an AudioSpecificConfig; other codecs need none. Raises `FormatError`, `UnsupportedCodec`."""
         if codec is Codec.OPUS:
             self._use_opus(opus.dops_of_head(record))
             return
@@ -43,7 +45,14 @@ class AudioTrack:
             return
         if len(record) > MAX_CONFIG:
             raise FormatError(f"an AudioSpecificConfig of {len(record)} bytes")
-        config = parse_audio_specific_config(record)
+        try:
+            config = parse_audio_specific_config(record)
+        except UnsupportedObjectType as error:
+            self._refused = True
+            raise UnsupportedCodec(
+                f"MPEG-4 audio of object type {error.object_type}", "send AAC-LC or HE-AAC"
+            ) from None
+        self._refused = False
         self._frame_length = config.samples_per_frame
         self._use((codec, record), codec, config.sample_rate, config.channels, record)
 
@@ -55,6 +64,8 @@ class AudioTrack:
             return self._ac3_frames(packet.data, timestamp)
         if packet.codec is Codec.OPUS:
             return self._opus_packet(packet.data, timestamp)
+        if self._refused:
+            return []
         if self.track is None or self.track.codec is not Codec.AAC:
             raise FormatError("AAC frame before its configuration")
         if not packet.data:

@@ -281,6 +281,22 @@ def test_sound_that_is_not_recorded_is_said_once_and_not_awaited() -> None:
     assert [type(event) for event in events[1:]] == [TracksChanged, SamplesReceived]
 
 
+@pytest.mark.parametrize(("head", "name"), [(b"\xaf\0", ""), (b"\x95\0mp4a\x03", " in track 3")])
+@pytest.mark.parametrize(("config", "object_type"), [(b"\xb9\x90", 23), (b"\xf8\xe6\x30\0", 39)])
+def test_audio_of_a_kind_that_is_not_recorded_has_a_reason(
+    head: bytes, name: str, config: bytes, object_type: int
+) -> None:
+    demuxer = FlvDemuxer()
+    frame = (8, 40, b"\x95\x01mp4a\x03abc") if name else aac_frame(40)
+    items = [(8, 0, head + config), h264_config(), h264_frame(40), frame, h264_frame(40 + PROBE_MS)]
+    events = [event for item in items for event in demuxer.feed_tag(*item)]
+    what = f"MPEG-4 audio of object type {object_type}{name}"
+    assert events[0] == TracksLeftOut((LeftOut(what, "send AAC-LC or HE-AAC"),))
+    assert [track.codec for track in tracks_of(events)[-1]] == [Codec.H264]
+    assert len(samples_of(events)) == 2
+    assert not [event for event in events if isinstance(event, DataLost)]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
