@@ -191,6 +191,9 @@ class Alarms(Service):
         for name in self._streams.names():
             if (entry := self._streams.entry(name)) is not None:
                 yield from self._of_stream(name, entry, now_ms)
+        for archive in self._archive.streams_of():  # whether or not they run, or are configured still
+            if archive.misdated:
+                yield _of_misdated(archive.name, archive)
         for name, sink in self._events.sinks.items():
             if sink.error is not None:
                 url = redact_url(sink.settings.url)
@@ -232,8 +235,6 @@ class Alarms(Service):
                 return
         else:
             archive = self._archive.stream(name)
-            if archive is not None and archive.misdated:
-                yield _of_misdated(name, archive)
             recorded_ms = archive.end_ms if archive is not None else 0
             since_ms = max(stream.opened_at_ms, opened_ms, recorded_ms)
             age_ms, why = now_ms - since_ms, self._why_not_recorded(name, entry)
@@ -375,7 +376,8 @@ def _of_misdated(name: str, archive: StreamArchive) -> Finding:
     shift_ms = shifts.pop() if len(shifts) == 1 else None
     by = "" if shift_ms is None else f" by {span(abs(shift_ms))}"
     files = "1 file" if count == 1 else f"{count} files"
-    title = f"{files} of {name} ({span(seconds * 1000)}) are misdated{by}: see flussdvr redate"
+    verb = "is" if count == 1 else "are"
+    title = f"{files} of {name} ({span(seconds * 1000)}) {verb} misdated{by}: see flussdvr redate"
     return Finding("recordings_misdated", WARNING, title, media=name)
 
 

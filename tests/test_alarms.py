@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from flussdvr.alarms import Alarms, Finding, Hysteresis, size, span
+from flussdvr.archive.blob import Blob
 from flussdvr.archive.catalog import CatalogState
 from flussdvr.archive.forecast import Forecast
+from flussdvr.archive.misdated import Aside as Misdated
 from flussdvr.archive.retention import DiskUsage
 from flussdvr.config.model import DvrSettings, EventSinkSettings, InputSettings, StreamSettings
 from flussdvr.database.aside import Aside
@@ -51,7 +53,7 @@ class Situation:
             roots={"/storage": self.root},
             recorders={"cam7": self.recorder},
             stream=lambda name: self.recorded,
-            streams_of=lambda path: [self.recorded],
+            streams_of=lambda path=None: [self.recorded],
             retention=SimpleNamespace(policies={"cam7": settings.dvr}),
             catalog=SimpleNamespace(state=lambda: self.catalog),
             deletion=SimpleNamespace(
@@ -101,6 +103,16 @@ def test_what_the_source_has_and_is_not_recorded(there: Situation) -> None:
     assert there.after(9.9)[0][0] == "track_left_out"  # it is held for a moment
     there.recorded.end_ms = there.now_ms
     assert there.after(1) == []
+
+
+def test_misdated_recordings_are_told_of_streams_that_do_not_run_too(there: Situation) -> None:
+    blob = Blob("cam7", "/storage", there.now_ms + DAY * 1000, there.now_ms + DAY * 1000 + 60_000)
+    there.disk(500 * GB)
+    there.recorded.misdated = {blob: Misdated(-DAY * 1000)}
+    title = "1 file of cam7 (60 s) is misdated by 24 h: see flussdvr redate"
+    assert there.after(0) == [("recordings_misdated", title)]
+    there.entry = None
+    assert there.after(0) == [("recordings_misdated", title)]
 
 
 def test_a_root_that_joins(there: Situation) -> None:
