@@ -57,6 +57,10 @@ class Links:
         self._unwritten: set[str] = set()
         self._writing = False
 
+    def use_key(self, key: bytes) -> None:
+        """From now on: tokens by another are none any more."""
+        self._key = key
+
     async def load(self) -> None:
         """Before anybody is let in. DvrError UNAVAILABLE without the catalog."""
         self._links = {link.id: link for link in await self._catalog.links()}

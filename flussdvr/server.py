@@ -29,6 +29,7 @@ from flussdvr import __version__
 from flussdvr.administration import Administration
 from flussdvr.alarms import Alarms
 from flussdvr.archive.archive import Archive
+from flussdvr.archive.catalog import OPEN_S
 from flussdvr.archive.hold import Hold, hold_made
 from flussdvr.clock_watch import ClockWatch
 from flussdvr.config.errors import ConfigErrors
@@ -86,8 +87,10 @@ UPLOADS_END_S = 3.0
 """How long the end of the server waits for stores to take back what is half sent."""
 STOP_TIMEOUT_S = 20.0
 """A disk that hangs must not keep the process from ending; what is lost then is what a crash would lose."""
-STATE_S = 5.0
+STATE_S = 3.0
 """How long the start waits for each of the files in `state_dir` besides the catalog."""
+SILENT_S = 0.5
+"""How long it waits for more of them, and for the catalog, where the first has not been there in time."""
 
 
 class Server(MultiService):
@@ -103,6 +106,10 @@ class Server(MultiService):
         self.listeners = Listeners()
         self._starting: Deferred[None] | None = None
         self._held: Hold | None = None
+        self._passing = False
+        """Whether what is signed by this server is worth nothing after it."""
+        self._silent = False
+        """Whether `state_dir` has not answered at the start."""
         self._reloads = Reloads(self.reload)
         self._sessions: Sessions | None = None
         self.clock = UtcClock()
@@ -181,9 +188,11 @@ class Server(MultiService):
     async def _start(self) -> None:
         self._warn(self.config)
         self.events.emit({"event": "server_starting", "version": __version__})
+        holding = self._state.do(hold_made, self.config.state_dir, "a server")
+        until = self._reactor.seconds() + STATE_S
         await self.clock_watch.load()
-        await self._hold_state()
-        await self.archive.open()
+        await self._hold_state(holding, max(0.0, until - self._reactor.seconds()))
+        await self.archive.open(SILENT_S if self._silent else OPEN_S)
         await self.events.apply(self.config.told)
         await self.countries.apply(self.config.geoip)
         self.archive.startService()
@@ -201,23 +210,24 @@ class Server(MultiService):
         notify("READY=1")
         self._reloads.started()
 
-    async def _hold_state(self) -> None:
+    async def _hold_state(self, holding: Deferred[Hold], patience_s: float) -> None:
         """
         No other server uses the same `state_dir`. DvrError CONFLICT.
 
         Where it can't be held, because the disk is full or read-only or knows no locks, the server starts all the same;
         where the disk does not answer, too, and ends if that says later that another has it.
         """
-        holding = self._state.do(hold_made, self.config.state_dir, "a server")
         try:
-            self._holds_state(await within(STATE_S, holding, self._reactor))
+            self._holds_state(await within(patience_s, holding, self._reactor))
         except OSError as error:
             self._not_held(error)
         except TooSlow:
+            self._silent = True
             self._not_held(TooSlow(f"no answer for {STATE_S:.0f} s"))
             holding.addCallbacks(self._holds_state, self._not_held_later)
 
     def _holds_state(self, held: Hold) -> None:
+        self._silent = False
         self._held = held
         if not held.real:
             self.log.warn("{path} knows no locks: another server may use it too", path=self.config.state_dir)
@@ -313,6 +323,11 @@ class Server(MultiService):
         await jobs.load()
 
         async def catalog_back() -> None:
+            if self._passing:
+                kept = await self._secret()
+                sign_ins.use(kept)
+                links.use_key(kept.derive("links"))
+                link_pass.key = kept.derive("viewers of links")
             await self.administration.load()
             await sign_ins.load()
             await links.load()
@@ -330,11 +345,15 @@ class Server(MultiService):
 
     async def _secret(self) -> Secret:
         try:
-            return await within(STATE_S, self._state.do(Secret.load, self.config.state_dir), self._reactor)
+            loading = self._state.do(Secret.load, self.config.state_dir)
+            secret = await within(SILENT_S if self._silent else STATE_S, loading, self._reactor)
         except (OSError, TooSlow) as error:
-            why = f"no answer for {STATE_S:.0f} s" if isinstance(error, TooSlow) else error
+            why = "no answer" if isinstance(error, TooSlow) else error
             self.log.error("no secret can be read or kept: sign-ins and links end with this server: {error}", error=why)
+            self._passing = True
             return Secret.passing()
+        self._passing = False
+        return secret
 
     def _export_roots(self) -> list[Place | Bucket]:
         config = self.config

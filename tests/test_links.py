@@ -213,3 +213,14 @@ def test_links_that_are_over_keep_nobody_from_starting(world: World, monkeypatch
     refused = DvrError(Kind.UNAVAILABLE, "state_not_writable", "")
     monkeypatch.setattr(world.catalog, "delete_links", lambda ids: fail(refused))
     assert world.restarted().of("cam") == [link]
+
+
+def test_the_key_that_could_not_be_read_at_the_start(world: World) -> None:
+    """What it signed holds again, what was signed in its place does not any more."""
+    link = world.make()
+    kept = world.links.token(link)
+    links = world.restarted(b"p" * 32)
+    passing = links.token(link)
+    assert links.find(kept, "cam") is None and links.find(passing, "cam") is not None
+    links.use_key(b"k" * 32)
+    assert links.find(kept, "cam") == link and links.find(passing, "cam") is None

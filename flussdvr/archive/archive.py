@@ -29,7 +29,7 @@ from twisted.logger import Logger
 
 from flussdvr.archive.blob import Blob, BlobState
 from flussdvr.archive.body import Extent
-from flussdvr.archive.catalog import Catalog, RootRow, SqliteCatalog
+from flussdvr.archive.catalog import OPEN_S, Catalog, RootRow, SqliteCatalog
 from flussdvr.archive.catalog_watch import CatalogWatch
 from flussdvr.archive.deletion import Deletion
 from flussdvr.archive.files import FILES, Files
@@ -283,13 +283,15 @@ class Archive(Service):
 
     # -- start and stop ---------------------------------------------------------------------------------------
 
-    async def open(self) -> None:
+    async def open(self, patience_s: float = OPEN_S) -> None:
         """
         Load the catalog, identify the roots, recover what was left open; what takes long goes on behind.
 
+        `patience_s`: how long the catalog is waited for.
+
         DvrError UNAVAILABLE for a catalog of a newer flussdvr.
         """
-        await self.catalog.open()
+        await self.catalog.open(patience_s)
         self._watch.look()
         for row in await self.catalog.roots():
             if row.path is not None:

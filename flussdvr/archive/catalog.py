@@ -112,7 +112,7 @@ class Catalog(Protocol):
         """Whether it does not have all that it was told: `restore` is to be called."""
         ...
 
-    def open(self) -> Deferred[None]: ...
+    def open(self, patience_s: float = OPEN_S) -> Deferred[None]: ...
     def close(self) -> Deferred[None]: ...
 
     def state(self) -> CatalogState:
@@ -289,16 +289,16 @@ class SqliteCatalog:
         )
         self._aside: dict[str, Aside] = {}
 
-    def open(self) -> Deferred[None]:
+    def open(self, patience_s: float = OPEN_S) -> Deferred[None]:
         """Fails with UNAVAILABLE `catalog_too_new` only: whatever else is wrong, there is a catalog then."""
         if self._clock is None or self._spare is None:
             return self.thread.do(partial(self._open, self.file))
-        return Deferred.fromCoroutine(self._open_in_time(self._clock, self._spare))
+        return Deferred.fromCoroutine(self._open_in_time(patience_s, self._clock, self._spare))
 
-    async def _open_in_time(self, clock: IReactorTime, spare: Callable[[], Worker]) -> None:
+    async def _open_in_time(self, patience_s: float, clock: IReactorTime, spare: Callable[[], Worker]) -> None:
         opening = self.thread.worker.do(self._open, self.file)  # however late, it is wanted
         try:
-            await within(OPEN_S, opening, clock)
+            await within(patience_s, opening, clock)
         except TooSlow:
             opening.addErrback(self._not_opened)
             await self._stand_in(spare)
@@ -306,7 +306,7 @@ class SqliteCatalog:
     async def _stand_in(self, spare: Callable[[], Worker]) -> None:
         """The disk hangs at the start: go on without what the file has, until it answers; see `join`."""
         worker, file = self.thread.worker, self.file
-        reason = f"its disk has not answered for {OPEN_S:.0f} s"
+        reason = "its disk has not answered since the start"
         self.file, self._spare = DatabaseFile(self.path), None
         self._next_id = STAND_IN_IDS + secrets.randbelow(STAND_IN_IDS << 10)
         self.thread.replace(spare())

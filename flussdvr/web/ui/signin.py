@@ -70,6 +70,10 @@ class SignIns:
         self._now_ms = now_ms
         self._trusts_clock = trusts_clock
         self._ended: dict[str, int] = {}
+        self.use(secret)
+
+    def use(self, secret: Secret) -> None:
+        """From now on: sign-ins by another are none any more."""
         self._cookie_key, self._csrf_key, self._credentials_key = (
             secret.derive(purpose) for purpose in ("sign-in: cookie", "sign-in: csrf", "sign-in: credentials")
         )

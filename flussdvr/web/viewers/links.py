@@ -54,7 +54,7 @@ class LinkPass:
 
     def __init__(self, links: Links, key: bytes, config: Callable[[], Config]) -> None:
         self._links = links
-        self._key = key
+        self.key = key
         self._config = config
 
     async def grant(self, request: DvrRequest, parsed: MediaPath) -> Grant | None:
@@ -86,7 +86,7 @@ class LinkPass:
     def _viewer(self, request: DvrRequest) -> bytes:
         address = client_address(request, self._config().trusted_proxies)
         program = program_of((request.getHeader(b"user-agent") or b"").decode("utf-8", "replace"))
-        return hmac.digest(self._key, f"{household_of(address)}\0{program}".encode(), "sha256")[:16]
+        return hmac.digest(self.key, f"{household_of(address)}\0{program}".encode(), "sha256")[:16]
 
 
 def grant_key(id: str) -> str:

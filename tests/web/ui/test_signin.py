@@ -56,6 +56,13 @@ def test_another_servers_cookie_is_not_good(server: PageServer, browser: Browser
     assert other.ask("GET", SESSION, browser.cookie).status == 204
 
 
+def test_a_cookie_of_the_secret_that_could_not_be_read_at_the_start(server: PageServer, browser: Browser) -> None:
+    late = PageServer(secret=b"o" * 32)
+    assert browser.cookie is not None
+    late.sign_ins.use(server.secret)
+    assert late.ask("GET", SESSION, browser.cookie).status == 200
+
+
 GARBLED = PageServer()
 HEADERS = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=200)
 VALUES = st.from_regex(r"flussdvr_session=[A-Za-z0-9_.=;, -]*", fullmatch=True)
