@@ -515,7 +515,8 @@ def test_one_transport_stream_over_gaps_and_changes(recording: Recording, tracks
     answer = Answer(transport.value() + (b"0\r\n\r\n" if "timeshift" in form else b""))
     rules = rules_of(answer.body)
     assert rules.found == []
-    assert len(rules.programs) == {"": 3, "tracks-v1/": 1, "tracks-a1/": 1}[tracks]
+    # A file whose length is known announces from its beginning what comes later; what is read as it goes on can't.
+    assert len(rules.programs) == (3 if not tracks and "-60.ts" not in form else 1)
     assert len(decoded(answer.body, "audio" if tracks == "tracks-a1/" else "video")) >= (160 if "v1" in tracks else 100)
 
 
