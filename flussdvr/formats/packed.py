@@ -50,9 +50,13 @@ class Packed:
         if reach < 1 << 8:
             return cls(least, (column - least).astype(np.uint8))
         values = np.unique(column[:LOOKED_AT])
-        if len(values) <= FEW and len(values := np.unique(column)) <= FEW:
+        if len(values) <= FEW:
             which = np.searchsorted(values, column)
-            return cls(least, which.astype(np.uint8), None, values.astype(np.int64))
+            if which.max() == len(values) or (values[which] != column).any():  # there are others behind these
+                values = np.unique(column)
+                which = np.searchsorted(values, column)
+            if len(values) <= FEW:
+                return cls(least, which.astype(np.uint8), None, values.astype(np.int64))
         above = column - least
         if reach < 1 << 16:
             return cls(least, above.astype(np.uint16))

@@ -50,7 +50,8 @@ class Taken:
         if self.after_dts is not None and not self.target.is_video:
             # A frame of audio that would begin before the one in front of it: there is no room for both.
             later = dts > self.after_dts
-            cut, dts, pts = cut[later], dts[later], pts[later]
+            if not later.all():
+                cut, dts, pts = cut[later], dts[later], pts[later]
         return cut, dts, pts
 
     def again(self, table: FragmentTable, read: Callable[[], FragmentTable]) -> Callable[[], tuple[Ints, Ints, Ints]]:

@@ -42,6 +42,14 @@ def test_few_different_ones_take_a_byte_each() -> None:
     assert Packed.of(values).nbytes < 10_100
 
 
+@pytest.mark.parametrize(
+    "behind", [[-7], [1 << 50], [9000], list(range(10_000, 20_000, 3)), list(range(10_000, 20_000, 40))]
+)
+def test_others_come_behind_the_few_at_the_beginning(behind: list[int]) -> None:
+    values = [0, 3600, 7200] * 1000 + behind
+    assert Packed.of(np.array(values, np.int64)).column().tolist() == values
+
+
 def test_nothing() -> None:
     assert Packed.of(np.empty(0, np.int64)).column().tolist() == []
 
