@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transport import AUDIO_PID, VIDEO_PID, Packets, losses_of, samples_of
 
-from flussdvr.formats import access_unit, h264
+from flussdvr.formats import access_unit, h264, h264_slice
 from flussdvr.formats.aac import AudioSpecificConfig, adts_header
 from flussdvr.formats.elementary import Stream, open_stream
 from flussdvr.formats.fmp4 import DAMAGED, parse_fragment
@@ -311,3 +311,32 @@ def test_a_large_picture_in_many_packets_is_searched_once(monkeypatch: pytest.Mo
     read.clear()
     assert units(170) == whole
     assert sum(read) < 2 * len(picture)
+
+
+@given(st.lists(st.lists(st.sampled_from(GARBAGE), max_size=4).map(b"".join), max_size=12), st.booleans())
+def test_a_payload_with_the_head_of_the_next_is_read_as_one_after_the_other(payloads: list[bytes], lose: bool) -> None:
+    one, two = (access_unit.ByteStream(access_unit.Assembler(H264Syntax())) for _ in range(2))
+    for number, (payload, following) in enumerate(pairwise([*payloads, b""])):
+        head = following[:20]
+        apart = one.feed(payload, number, number) + one.peek(head)
+        assert two.feed(payload, number, number, head) == apart
+        assert two.pending == one.pending
+        if lose and number == 3:
+            one.lost()
+            two.lost()
+    assert two.flush() == one.flush()
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 20, 40, 1200]), st.integers(0, 9), st.integers(0, 5)), min_size=1))
+def test_a_slice_is_read_the_same_whatever_was_read_before(slices: list[tuple[int, int, int]]) -> None:
+    syntax = H264Syntax()
+    for nal in GARBAGE[1][3:], GARBAGE[2][3:]:
+        syntax.accept(nal, access_unit.Role.OPENS)
+    pps = {0: h264_slice.parse_pps(GARBAGE[2][3:])}
+    reader = h264_slice.SliceReader(pps, syntax.sps)
+    for first_mb, slice_type, rest in slices:
+        bits = "".join(f"{code + 1:b}".zfill(2 * (code + 1).bit_length() - 1) for code in (first_mb, slice_type, 0))
+        bits += f"{rest % 3:04b}{rest:016b}{'10' * 100}"
+        nal = b"\x41" + int(bits[:160], 2).to_bytes(20, "big")
+        assert reader.read(nal) == h264_slice.SliceReader(pps, syntax.sps).read(nal)
+        assert reader.read(nal).first_mb == first_mb
