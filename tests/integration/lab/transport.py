@@ -21,23 +21,34 @@ WIDTH, HEIGHT = 160, 90
 
 
 @lru_cache
-def broadcast(seconds: int, second: int = 1_700_000_000, offset_s: float = 0, bframes: int = 2) -> bytes:
-    """H.264 and AAC that show and sound `seconds` from `second` on, timestamps from `offset_s`; one GOP a second."""
+def broadcast(
+    seconds: int,
+    second: int = 1_700_000_000,
+    offset_s: float = 0,
+    bframes: int = 2,
+    codec: str = "libx264",
+    width: int = WIDTH,
+    layout: str = "mono",
+) -> bytes:
+    """H.26x and AAC that show and sound `seconds` from `second` on, timestamps from `offset_s`; one GOP a second."""
     out = io.BytesIO()
     with av.open(out, "w", "mpegts", options={"output_ts_offset": str(offset_s)}) as file:
         quiet = {"x264-params": "log-level=none:scenecut=0", "preset": "ultrafast", "bf": str(bframes)}
-        video = file.add_stream("libx264", rate=FPS, options=quiet)
-        video.width, video.height, video.pix_fmt, video.gop_size = WIDTH, HEIGHT, "yuv420p", FPS
-        audio = file.add_stream("aac", rate=RATE, layout="mono")
+        if codec == "libx265":
+            quiet = {"x265-params": f"log-level=none:scenecut=0:bframes={bframes}", "preset": "ultrafast"}
+        video = file.add_stream(codec, rate=FPS, options=quiet)
+        video.width, video.height, video.pix_fmt, video.gop_size = width, HEIGHT, "yuv420p", FPS
+        audio = file.add_stream("aac", rate=RATE, layout=layout)
+        channels = audio.codec_context.layout.nb_channels
         audio_done = 0
         for number in range(seconds * FPS):
-            luma = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
-            luma[:HEIGHT] = np.arange(WIDTH, dtype=np.uint8) + number
+            luma = np.full((HEIGHT * 3 // 2, width), 128, np.uint8)
+            luma[:HEIGHT] = (np.arange(width) + number).astype(np.uint8)
             write_stamp(luma[:HEIGHT], second + number // FPS, number % FPS)
             file.mux(video.encode(av.VideoFrame.from_ndarray(luma, "yuv420p")))
             while audio_done < (number + 1) * RATE // FPS:
                 pcm = tones(second * RATE + audio_done, 1024, RATE)
-                frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), "fltp", "mono")
+                frame = av.AudioFrame.from_ndarray(np.tile(pcm, (channels, 1)), "fltp", layout)
                 frame.sample_rate, frame.pts = RATE, audio_done
                 file.mux(audio.encode(frame))
                 audio_done += 1024
@@ -71,6 +82,18 @@ def heavy(seconds: int, frame_size: int, keys: set[int] | None = None) -> bytes:
 
 def packets_of(data: bytes) -> list[bytes]:
     return [data[at : at + PACKET] for at in range(0, len(data), PACKET)]
+
+
+def joined(*parts: bytes) -> bytes:
+    """Broadcasts one behind the other, with the counters of one stream (ISO/IEC 13818-1 §2.4.3.3)."""
+    counters: dict[int, int] = {}
+    packets = [bytearray(packet) for part in parts for packet in packets_of(part)]
+    for packet in packets:
+        pid = (packet[1] & 0x1F) << 8 | packet[2]
+        if packet[3] & 0x10:
+            counters[pid] = (counters.get(pid, -1) + 1) % 16
+        packet[3] = packet[3] & 0xF0 | counters.get(pid, 0)
+    return b"".join(packets)
 
 
 def lossy(data: bytes, rate: float, seed: int = 1) -> bytes:

@@ -23,10 +23,12 @@ class Seen:
     utc_s: float | None
 
 
-def pictures(url: str, fps: int = 25, options: dict[str, str] | None = None, seek_s: float = 0) -> Iterator[Seen]:
-    """Every picture that PyAV presents, in order of presentation; edit lists apply."""
+def pictures(
+    url: str, fps: int = 25, options: dict[str, str] | None = None, seek_s: float = 0, track: int = 0
+) -> Iterator[Seen]:
+    """Every picture that PyAV presents of a track, in order of presentation; edit lists apply."""
     with av.open(url, options=options or {}, timeout=30) as container:
-        stream = container.streams.video[0]
+        stream = container.streams.video[track]
         if seek_s:
             container.seek(int(seek_s * 1_000_000))
         for frame in container.decode(stream):
