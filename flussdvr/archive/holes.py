@@ -45,6 +45,14 @@ class Hole:
         return max(0, end // BLOCK - -(-begin // BLOCK)) * BLOCK
 
 
+def shifted_hole(head: bytes, shift_ms: int) -> bytes:
+    """A deleted span's header with `shift_ms` added to the times that it notes."""
+    if head[4:8] != b"skip" or len(head) != _SKIP.size:
+        return head
+    large, kind, size, from_ms, until_ms = _SKIP.unpack(head)
+    return _SKIP.pack(large, kind, size, max(0, from_ms + shift_ms), max(0, until_ms + shift_ms) if until_ms else 0)
+
+
 def holes_of(table: FragmentTable, within: Range) -> tuple[Range, ...]:
     """What of `within` is not in the table, where bytes are missing (a rounded millisecond is no hole)."""
     breaks = np.flatnonzero(table.offset[1:] != table.offset[:-1] + table.size[:-1]) + 1

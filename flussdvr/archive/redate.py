@@ -24,11 +24,12 @@ from datetime import UTC, datetime
 from flussdvr.archive.blob import SUFFIXES, Blob, blob_stem, delete_files, stream_directory
 from flussdvr.archive.files import sync_directory
 from flussdvr.archive.hold import StreamHolds
+from flussdvr.archive.holes import shifted_hole
 from flussdvr.archive.marker import check_marker, lock_marker
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Key, read_misdated, write_entries
 from flussdvr.archive.recovery import LONGEST_BLOB_MS, read_index
 from flussdvr.archive.scan import find_files
-from flussdvr.archive.walk import read_head, reader_of, walk_blob, walk_index
+from flussdvr.archive.walk import Entry, read_head, reader_of, walk_blob, walk_index
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.boxes import U32, U64, boxes, child, children, full_box_header, unpack
 from flussdvr.formats.fmp4 import parse_init
@@ -279,8 +280,7 @@ def _shift_video(fd: int, shift_ms: int) -> bytes:
         raise FormatError("it has no head")
     timescales = _timescales(head)
     for entry in walk_blob(read, len(head), os.fstat(fd).st_size):
-        if not entry.deleted:
-            os.pwrite(fd, shifted_fragment(entry.head, timescales, shift_ms), entry.offset)
+        os.pwrite(fd, _shifted(entry, timescales, shift_ms), entry.offset)
     return head
 
 
@@ -289,9 +289,14 @@ def _shifted_index(index: bytes, head: bytes, shift_ms: int) -> bytes:
         raise FormatError("its index is another's: repair it first (flussdvr fsck --repair)")
     timescales = _timescales(head)
     entries = walk_index(index, len(head))
-    return head + b"".join(
-        entry.head if entry.deleted else shifted_fragment(entry.head, timescales, shift_ms) for entry in entries
-    )
+    return head + b"".join(_shifted(entry, timescales, shift_ms) for entry in entries)
+
+
+def _shifted(entry: Entry, timescales: dict[int, int], shift_ms: int) -> bytes:
+    """What the index holds of a fragment, or of a deleted span, at its new time."""
+    if entry.deleted:
+        return shifted_hole(entry.head, shift_ms)
+    return shifted_fragment(entry.head, timescales, shift_ms)
 
 
 def _timescales(head: bytes) -> dict[int, int]:

@@ -111,6 +111,8 @@ class Redating:
         self._spare_bytes = spare_bytes
         self._one = DeferredLock()
         self._working: set[Blob] = set()
+        self._rows: dict[str, int] = {}
+        """Rows of copies that could not be listed yet, by path."""
         self._errors: WeakKeyDictionary[Blob, DvrError] = WeakKeyDictionary()
         self._written: WeakKeyDictionary[Blob, int] = WeakKeyDictionary()
 
@@ -301,8 +303,14 @@ class Redating:
             raise found
         if found is None:
             raise DvrError(Kind.CORRUPT, "blob_empty", f"{new.path}: nothing is in it")
+        # A row that says SUSPECT first: a crash before the next step has the blob looked into at the start.
+        [id] = await self._catalog.import_blobs(root.path, [new], {}, True)
+        new.id = self._rows[new.path] = id or self._rows.get(new.path, 0)
+        if not new.id:
+            raise DvrError(Kind.CONFLICT, "recorded_already", f"the catalog knows another recording as {new.path}")
         take_over(new, found)
-        [new.id] = await self._catalog.import_blobs(root.path, [new], {}, True)
+        await self._catalog.update_blobs([new])
+        del self._rows[new.path]
         archive.add(new)
 
     async def _move_locks(self, archive: StreamArchive, blob: Blob, shift_ms: int) -> None:

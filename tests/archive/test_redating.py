@@ -171,6 +171,22 @@ def test_a_catalog_that_refuses_the_row(store: Store) -> None:
     assert len(archive_of(store)) == 2 and len(files(store.folder)) == 2
 
 
+def test_a_row_that_cannot_be_finished_is_finished_by_the_next_call(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = found(store)
+
+    async def refuse(blobs: object) -> None:
+        raise OSError("no more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.catalog, "update_blobs", refuse)
+        assert one.id in result(store.archive.redating.redate("cam")).problems
+    assert len(archive_of(store)) == 1 and found(store)
+    assert result(store.archive.redating.redate("cam")).done
+    assert len(archive_of(store)) == 2 and all(blob.id for blob in archive_of(store).blobs())
+
+
 def test_what_was_locked_stays_locked(store: Store) -> None:
     (one,) = found(store)
     result(store.archive.lock("cam", Range(UTC_MS + DAY + 21_000, UTC_MS + DAY + 23_000)))
@@ -245,3 +261,19 @@ def test_want_of_space_takes_them_in_the_order_of_recording(store: Store) -> Non
         assert blob.begin_ms == wrong_ms
         archive.misdated[blob] = Aside()
         assert [one.begin_ms for _, one in archive.by_age()] == begins
+
+
+def test_what_was_deleted_of_it_stays_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path, now_ms=NOW + DAY).open()
+    store.archive.redating._spare_bytes = 0
+    record(store, UTC_MS + DAY, seconds=12)
+    result(store.archive.delete_range("cam", Range(UTC_MS + DAY + 4000, UTC_MS + DAY + 8000)))
+    left = [Range(begin - DAY, end - DAY) for begin, end in archive_of(store).ranges().pairs()]
+    assert len(left) == 2
+    store.now_ms = NOW
+    store.archive.clock_stepped(Step(NOW + DAY, NOW, UTC_MS + DAY), proven=True)
+    assert result(store.archive.redating.redate("cam")).done
+    assert list(archive_of(store).ranges()) == left
+    result(store.archive.close())
+    assert fsck(store.root()).ok
+    assert list(archive_of(Store(tmp_path, now_ms=NOW).open()).ranges()) == left
