@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import opus
+from flussdvr.formats import aac, opus
 from flussdvr.live.jumps import JUMP_US, REORDER_MAX, SLOW_SAMPLES, Stamps
 from flussdvr.media import Codec, Sample, Track
 
@@ -36,6 +36,16 @@ def _opus_duration(sample: Sample, usual: int) -> int:
         return opus.packet_duration(sample.data)
     except FormatError:
         return usual
+
+
+def _frame_samples(track: Track) -> int:
+    """Of a frame of sound, as its track says: AAC's have 960 or 1024."""
+    if track.codec is Codec.AAC and track.config:
+        try:
+            return aac.parse_audio_specific_config(track.config).samples_per_frame
+        except FormatError:
+            pass
+    return _FRAME_SAMPLES.get(track.codec, 1024)
 
 
 class Verdict(Enum):
@@ -65,7 +75,7 @@ class Lane:
             rate = track.frame_rate
             self.usual_duration = int(timescale / rate) if rate else timescale // 25
         else:
-            frame = _FRAME_SAMPLES.get(track.codec, 1024)
+            frame = _frame_samples(track)
             self.usual_duration = max(1, frame * timescale // (track.sample_rate or 48_000))
         self._tolerance = timescale * AUDIO_TOLERANCE_MS // 1000
         self.stamps = Stamps(timescale, self.usual_duration, None if track.is_video else self._tolerance)
