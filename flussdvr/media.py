@@ -26,6 +26,10 @@ class Codec(StrEnum):
     AV1 = "av1"
     VP9 = "vp9"
     OPUS = "opus"
+    DTS = "dts"
+    """A core alone."""
+    DTS_HD = "dts-hd"
+    """A core with extensions."""
 
     @property
     def is_video(self) -> bool:
@@ -40,7 +44,7 @@ class Track:
     """
     One elementary stream.
 
-    `config` is the payload of `avcC`, `hvcC`, `av1C`, `vpcC` (behind its version and flags), `dac3`, `dec3` or
+    `config` is the payload of `avcC`, `hvcC`, `av1C`, `vpcC` (behind its version and flags), `dac3`, `dec3`, `ddts` or
     `dOps`, the AudioSpecificConfig of AAC, the sequence header of MPEG-2 video, or empty for MPEG audio and MJPEG.
     `in_band`: the samples carry parameter sets that overrule it (`avc3`, `hev1`).
     Audio's timescale is its sample rate, video's is 90 000 unless the source says better.

@@ -17,6 +17,8 @@ _PLAIN = {
     Codec.EAC3: "ec-3",
     Codec.MJPEG: "mp4v.6C",
     Codec.OPUS: "opus",
+    Codec.DTS: "dtsc",
+    Codec.DTS_HD: "dtsh",
 }
 
 

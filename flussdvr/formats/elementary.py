@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, ac3, latm, mpegaudio
+from flussdvr.formats import aac, ac3, dts, latm, mpegaudio
 from flussdvr.formats.av1_stream import Av1Stream
 from flussdvr.formats.frame_count import FrameCount
 from flussdvr.formats.mpeg2video import MpegVideoStream
@@ -124,6 +124,8 @@ def open_stream(pid: int, framing: Framing, language: str, descriptors: tuple[De
         return LatmStream(pid, language)
     if framing is Framing.MPEG_AUDIO:
         return MpegAudioStream(pid, language)
+    if framing in (Framing.DTS, Framing.DTS_HD):
+        return DtsStream(pid, language, framing is Framing.DTS_HD)
     return Ac3Stream(pid, language)
 
 
@@ -290,3 +292,25 @@ class Ac3Stream(AudioStream):
             self._audio_track(codec, frame.sample_rate, ac3.sample_channels(sample), config)
             self._key = key
         return [sample], 6 * 256 if frame.is_eac3 else frame.samples
+
+
+class DtsStream(AudioStream):
+    """Cores of DTS, with the extensions that follow them. `extended`: the PMT says that some do."""
+
+    def __init__(self, pid: int, language: str, extended: bool) -> None:
+        super().__init__(pid, language)
+        self._extended = extended
+
+    def _split(self, data: bytes) -> tuple[list[tuple[int, int]], int]:
+        return dts.split_frames(data, self._extended)
+
+    def _frame(self, data: bytes, start: int, stop: int) -> tuple[list[bytes], int]:
+        core = dts.parse_core(data, start)
+        extended = stop - start > core.size
+        key = core.samples, core.amode, core.sample_rate, core.lfe, core.depth, extended
+        if key != self._key:
+            codec = Codec.DTS_HD if extended else Codec.DTS
+            self._extended = self._extended or extended
+            self._audio_track(codec, core.sample_rate, core.channels, dts.build_ddts(core, extended))
+            self._key = key
+        return [data[start:stop]], core.samples

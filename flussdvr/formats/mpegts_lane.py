@@ -48,6 +48,8 @@ _STREAM_TYPES = {
     Codec.AAC: 0x0F,
     Codec.AC3: 0x81,
     Codec.EAC3: 0x87,
+    Codec.DTS: 0x82,
+    Codec.DTS_HD: 0x85,
 }
 CARRIED = frozenset({*_STREAM_TYPES, Codec.MP2, Codec.MP3})
 """The codecs that MPEG-TS has a place for."""
@@ -189,7 +191,7 @@ def _open_output(track: Track, number: int) -> Output:
         header = aac.adts_header(aac.parse_audio_specific_config(track.config), 0)
         fixed = int.from_bytes(header, "big") - (ADTS_HEADER << 13)
         return Output(track, pid, AUDIO_ID + number % 32, adts=fixed)
-    if codec in (Codec.AC3, Codec.EAC3):
+    if codec in (Codec.AC3, Codec.EAC3, Codec.DTS, Codec.DTS_HD):
         return Output(track, pid, PRIVATE_ID)
     if codec in (Codec.MP2, Codec.MP3):
         return Output(track, pid, AUDIO_ID + number % 32)

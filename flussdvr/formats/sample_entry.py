@@ -7,12 +7,13 @@ Sample entries: what a track's samples are, in `stsd`.
     mp4a            AudioSampleEntry    esds          AAC 0x40, MPEG-2 layer II 0x69, MP3 0x6B
     ac-3 | ec-3     AudioSampleEntry    dac3 | dec3
     Opus            AudioSampleEntry    dOps
+    dtsc | dtsh     AudioSampleEntry    ddts          DTS: a core, a core with extensions
 
     esds: ES_Descriptor 3 > DecoderConfigDescriptor 4 > [DecoderSpecificInfo 5], SLConfigDescriptor 6
 
 ISO/IEC 14496-12 §8.5.2 and §12, 14496-15 §5.4 and §8.4 (NAL units), 14496-1 §7.2.6 (descriptors), 14496-14 §5.6,
-ETSI TS 102 366 annex F (AC-3), and the bindings of AV1, VP9 and Opus to ISO BMFF.  Read as others write them too:
-`jpeg`, `mjpg`, QuickTime's `mp4a` versions 1 and 2, `.mp3`.
+ETSI TS 102 366 annex F (AC-3), 102 114 annex E (DTS), and the bindings of AV1, VP9 and Opus to ISO BMFF.  Read as
+others write them too: `jpeg`, `mjpg`, QuickTime's `mp4a` versions 1 and 2, `.mp3`.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ VISUAL_CODECS = {
     b"av01": (Codec.AV1, b"av1C"),
     b"vp09": (Codec.VP9, b"vpcC"),
 }
+DTS_ENTRIES = {Codec.DTS: b"dtsc", Codec.DTS_HD: b"dtsh"}
 IN_BAND = (b"avc3", b"hev1")
 AUDIO_CODECS = {
     b"mp4a": (Codec.AAC, b"esds"),
@@ -60,6 +62,8 @@ AUDIO_CODECS = {
     b"ac-3": (Codec.AC3, b"dac3"),
     b"ec-3": (Codec.EAC3, b"dec3"),
     b"Opus": (Codec.OPUS, b"dOps"),
+    b"dtsc": (Codec.DTS, b"ddts"),
+    b"dtsh": (Codec.DTS_HD, b"ddts"),
 }
 
 
@@ -90,6 +94,8 @@ def _audio(track: Track) -> bytes:
         return box(b"ac-3", fields, box(b"dac3", track.config))
     if track.codec is Codec.EAC3:
         return box(b"ec-3", fields, box(b"dec3", track.config))
+    if track.codec in DTS_ENTRIES:
+        return box(DTS_ENTRIES[track.codec], fields, box(b"ddts", track.config))
     if track.codec is Codec.OPUS:
         return box(b"Opus", fields, box(b"dOps", track.config))
     return box(b"mp4a", fields, _esds(track, AUDIO_STREAM))

@@ -2,7 +2,7 @@
 What elementary streams of a transport stream are: those that are recorded, and the names of those that are not.
 
     stream_type, descriptors --framing_of--> Framing        recorded
-                             --name_of-----> "DTS"          not recorded, and said so
+                             --name_of-----> "AC-4"         not recorded, and said so
 
 ISO/IEC 13818-1 table 2-34; ETSI EN 300 468 §6.2 and annex D (descriptors of DVB), ETSI TS 101 154; SMPTE RA's list of
 format identifiers (registration descriptors); Blu-ray's and ATSC's private stream types; AV1 in MPEG-2 TS (AOMedia;
@@ -36,6 +36,8 @@ class Framing(Enum):
     EAC3 = "eac3"
     OPUS = "opus"
     AV1 = "av1"
+    DTS = "dts"
+    DTS_HD = "dts-hd"
 
     @property
     def is_video(self) -> bool:
@@ -54,6 +56,9 @@ _FRAMINGS = {
     0x03: Framing.MPEG_AUDIO,
     0x04: Framing.MPEG_AUDIO,
     0x81: Framing.AC3,
+    0x82: Framing.DTS,
+    0x8A: Framing.DTS,
+    0x85: Framing.DTS_HD,
     0x84: Framing.EAC3,
     0x87: Framing.EAC3,
     0xA1: Framing.EAC3,
@@ -64,8 +69,14 @@ _REGISTERED = {
     b"HEVC": Framing.H265,
     b"Opus": Framing.OPUS,
     b"AV01": Framing.AV1,
+    b"DTS1": Framing.DTS,
+    b"DTS2": Framing.DTS,
+    b"DTS3": Framing.DTS,
     b"AV1G": Framing.AV1,
 }
+_SPLICING, _BLU_RAY = b"CUEI", b"HDMV"
+_BLU_RAY_FRAMINGS = {0x86: Framing.DTS_HD}
+"""What elsewhere is something else: 0x86 is mostly splicing information."""
 _NAMES = {
     0x10: "MPEG-4 part 2 video",
     0x1C: "MPEG-4 audio without framing",
@@ -82,11 +93,8 @@ _NAMES = {
     0x36: "LC-EVC video",
     0x42: "AVS video",
     0x80: "LPCM sound",
-    0x82: "DTS sound",
     0x83: "Dolby TrueHD sound",
-    0x85: "DTS-HD sound",
     0x86: "DTS-HD Master Audio sound",
-    0x8A: "DTS sound",
     0xA2: "DTS Express sound",
     0xD1: "Dirac video",
     0xD2: "AVS2 video",
@@ -102,9 +110,6 @@ _REGISTERED_NAMES = {
     b"VP09": "VP9 video",
     b"AC-4": "AC-4 sound",
     b"BSSD": "LPCM sound (SMPTE 302M)",
-    b"DTS1": "DTS sound",
-    b"DTS2": "DTS sound",
-    b"DTS3": "DTS sound",
     b"fLaC": "FLAC sound",
     b"mlpa": "Dolby TrueHD sound",
 }
@@ -123,18 +128,23 @@ _DATA_NAMES = {
     0x91: "Blu-ray menus",
     0x92: "Blu-ray text subtitles",
 }
-_SPLICING = b"CUEI"
 
 
 def framing_of(stream_type: int, descriptors: Sequence[Descriptor]) -> Framing | None:
     """What is in an entry of a PMT, `None` when it is nothing that we record."""
+    if stream_type in _BLU_RAY_FRAMINGS and (REGISTRATION, _BLU_RAY) in [(tag, data[:4]) for tag, data in descriptors]:
+        return _BLU_RAY_FRAMINGS[stream_type]
     if stream_type != PRIVATE_DATA:
         return _FRAMINGS.get(stream_type) or (_by_registration(descriptors) if stream_type >= 0x80 else None)
-    for tag, _ in descriptors:
+    for tag, payload in descriptors:
         if tag == AC3_DESCRIPTOR:
             return Framing.AC3
         if tag == EAC3_DESCRIPTOR:
             return Framing.EAC3
+        if tag == DTS_DESCRIPTOR:
+            return Framing.DTS
+        if tag == EXTENSION and payload[:1] == bytes((EXTENSION_DTS_HD,)):
+            return Framing.DTS_HD
     return _by_registration(descriptors)
 
 
@@ -157,10 +167,8 @@ def name_of(stream_type: int, descriptors: Sequence[Descriptor]) -> tuple[str, b
             return "teletext", False
         if tag == SUBTITLES:
             return "DVB subtitles", False
-        if tag == DTS_DESCRIPTOR:
-            return "DTS sound", True
         if tag == EXTENSION and payload[:1]:
-            name = {EXTENSION_AC4: "AC-4 sound", EXTENSION_DTS_HD: "DTS-HD sound", EXTENSION_DTS_UHD: "DTS-UHD sound"}
+            name = {EXTENSION_AC4: "AC-4 sound", EXTENSION_DTS_UHD: "DTS-UHD sound"}
             if payload[0] in name:
                 return name[payload[0]], True
     if stream_type in _NAMES:

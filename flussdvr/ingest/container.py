@@ -16,7 +16,7 @@ from typing import Any
 import av
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, ac3, av1, h264, h265, mpeg2video, opus, vp9
+from flussdvr.formats import aac, ac3, av1, dts, h264, h265, mpeg2video, opus, vp9
 from flussdvr.formats.nal import split_lengths
 from flussdvr.media import (
     NOT_STORED,
@@ -39,6 +39,7 @@ CODECS = {
     "ac3": Codec.AC3,
     "eac3": Codec.EAC3,
     "opus": Codec.OPUS,
+    "dts": Codec.DTS,
     "mpeg2video": Codec.MPEG2,
     "av1": Codec.AV1,
     "vp9": Codec.VP9,
@@ -153,6 +154,8 @@ class _Reader:
             return self._adts
         if codec in (Codec.AC3, Codec.EAC3):
             return self._ac3
+        if codec is Codec.DTS:
+            return self._dts
         if codec is Codec.OPUS:
             self._timescale = opus.RATE
             self._scale = self._stream.time_base * opus.RATE
@@ -185,6 +188,14 @@ class _Reader:
         if self.track is None:
             frame = ac3.parse_syncframe(data)
             self._describe(ac3.build_dec3(data) if frame.is_eac3 else ac3.build_dac3(frame))
+        return data
+
+    def _dts(self, data: bytes) -> bytes:
+        if self.track is None:
+            core = dts.parse_core(data)
+            extended = len(data) > core.size
+            self._codec = Codec.DTS_HD if extended else Codec.DTS
+            self._describe(dts.build_ddts(core, extended))
         return data
 
     def _describe(self, config: bytes) -> None:

@@ -201,7 +201,7 @@ def test_everything_that_is_not_recorded_has_its_name() -> None:
     streams = (
         H264,
         ADTS,
-        ElementaryStream(0x110, 0x82),
+        ElementaryStream(0x110, 0x83),
         ElementaryStream(0x111, 0x06, ((REGISTRATION, b"BSSD"),)),
         ElementaryStream(0x112, 0x06, ((SUBTITLES, b"deu\x10\0\1\0\1"),)),
         ElementaryStream(0x113, 0x86, ((REGISTRATION, b"CUEI"),)),
@@ -213,7 +213,7 @@ def test_everything_that_is_not_recorded_has_its_name() -> None:
     events = read(data, demuxer) + demuxer.flush()
     assert pictures(events) == 25
     assert {one.what: one.serious for one in left_out(events)} == {
-        "DTS sound on PID 272": True,
+        "Dolby TrueHD sound on PID 272": True,
         "LPCM sound (SMPTE 302M) on PID 273": True,
         "DVB subtitles on PID 274": False,
         "splicing information (SCTE 35) on PID 275": False,

@@ -40,7 +40,7 @@ PMT = ProgramMap(
         ((b"CUEI",), 0x86, (), ("splicing information (SCTE 35)", False)),
         ((b"GA94", b"CUEI"), 0x86, (), ("splicing information (SCTE 35)", False)),
         ((b"HDMV",), 0x86, (), ("DTS-HD Master Audio sound", True)),
-        ((b"CUEI",), 0x86, (b"DTS1",), ("DTS sound", True)),
+        ((b"CUEI",), 0x86, (b"AC-4",), ("AC-4 sound", True)),
         ((b"CUEI",), 0x83, (), ("Dolby TrueHD sound", True)),
         ((), 0x86, (), ("DTS-HD Master Audio sound", True)),
     ],
