@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, opus
+from flussdvr.formats import aac, dts, opus
 from flussdvr.live.jumps import JUMP_US, REORDER_MAX, SLOW_SAMPLES, Stamps
 from flussdvr.media import Codec, Sample, Track
 
@@ -27,13 +27,20 @@ SLOW_GAP_FRAMES = SLOW_SAMPLES
 APART_US = 60_000_000
 """Tracks of one source whose media times differ by more than this at one arrival have no common time."""
 
-_FRAME_SAMPLES = {Codec.AAC: 1024, Codec.MP3: 1152, Codec.MP2: 1152, Codec.AC3: 1536, Codec.EAC3: 1536, Codec.OPUS: 960}
+_FRAME_SAMPLES = {
+    Codec.AAC: 1024,
+    Codec.MP3: 1152,
+    Codec.MP2: 1152,
+    Codec.AC3: 1536,
+    Codec.EAC3: 1536,
+    Codec.OPUS: 960,
+} | dict.fromkeys((Codec.DTS, Codec.DTS_HD), 512)
 
 
-def _opus_duration(sample: Sample, usual: int) -> int:
-    """Packets of Opus say themselves how long they last."""
+def _stated_duration(codec: Codec, sample: Sample, usual: int) -> int:
+    """Packets of Opus and frames of DTS say themselves how long they last."""
     try:
-        return opus.packet_duration(sample.data)
+        return opus.packet_duration(sample.data) if codec is Codec.OPUS else dts.parse_core(sample.data).samples
     except FormatError:
         return usual
 
@@ -46,6 +53,9 @@ def _frame_samples(track: Track) -> int:
         except FormatError:
             pass
     return _FRAME_SAMPLES.get(track.codec, 1024)
+
+
+_STATING = (Codec.OPUS, Codec.DTS, Codec.DTS_HD)
 
 
 class Verdict(Enum):
@@ -127,8 +137,8 @@ class Lane:
                 self.usual_duration = step
                 self.paced = True
         self._last_dts = sample.dts
-        if self.track.codec is Codec.OPUS:
-            self.usual_duration = _opus_duration(sample, self.usual_duration)
+        if self.track.codec in _STATING:
+            self.usual_duration = _stated_duration(self.track.codec, sample, self.usual_duration)
         self.pending.append(sample)
         self.pending_bytes += len(sample.data)
         return Verdict.TAKEN

@@ -37,6 +37,7 @@ KINDS: dict[str, tuple[str, list[str], str]] = {
     "mp2": ("25", [*X264, "-c:a", "mp2", "-b:a", "128k"], "avc1.,mp4a.40.33"),
     "mp3": ("25", [*X264, "-c:a", "libmp3lame", "-b:a", "128k"], "avc1.,mp4a.40.34"),
     "ac3": ("25", [*X264, "-c:a", "ac3", "-b:a", "192k"], "avc1.,ac-3"),
+    "dts": ("25", [*X264, "-c:a", "dca", "-strict", "-2", "-ac", "2", "-b:a", "384k"], "avc1.,dtsc"),
     "latm": ("25", [*X264, *AAC, "-mpegts_flags", "+latm"], "avc1.,mp4a.40.2"),
     "languages": (
         "25",

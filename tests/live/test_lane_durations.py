@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flussdvr.formats import dts
 from flussdvr.formats.aac import AudioSpecificConfig, build_audio_specific_config
 from flussdvr.live.lane import Lane, Verdict
 from flussdvr.media import Codec, Sample, Track
@@ -30,3 +31,15 @@ def test_frames_of_aac(length: int, rate: int) -> None:
 def test_a_config_that_cannot_be_read() -> None:
     lane = Lane(Track(1, Codec.AAC, 48_000, b"\xff", channels=2, sample_rate=48_000))
     assert steps(lane, [Sample(1024 * number, b"x") for number in range(10)]) == {1024}
+
+
+def dts_frame(samples: int) -> bytes:
+    """The header of a frame: 2 channels, 48 kHz."""
+    bits = "1" + "11111" + "0" + f"{samples // 32 - 1:07b}{999:014b}{2:06b}{13:04b}"
+    return dts.CORE + int(bits.ljust(128, "0"), 2).to_bytes(16, "big")
+
+
+@pytest.mark.parametrize("samples", [512, 1024, 2048])
+def test_frames_of_dts(samples: int) -> None:
+    lane = Lane(Track(1, Codec.DTS, 48_000, channels=2, sample_rate=48_000))
+    assert steps(lane, [Sample(samples * number, dts_frame(samples)) for number in range(20)]) == {samples}
