@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 from recordings import SEGMENT_MS, Media, Recording, T, decoded, media
 from test_cursor import result
 
+from flussdvr.archive.blob import Blob
 from flussdvr.archive.body import Body, Extent
 from flussdvr.archive.index_cache import IndexCache
 from flussdvr.errors import DvrError, Kind
@@ -133,10 +135,10 @@ def test_what_cannot_be_read_before_keeps_nothing_back(tmp_path: Path, monkeypat
     first = recording.archive.blobs()[0]
     table = IndexCache.table
 
-    async def away(indexes: IndexCache, blob: object) -> FragmentTable:
+    async def away(indexes: IndexCache, blob: Blob, *further: Any) -> FragmentTable:
         if blob is first:
             raise DvrError(Kind.UNAVAILABLE, "disk_busy", "the disk is away")
-        return await table(indexes, blob)  # type: ignore[arg-type]
+        return await table(indexes, blob, *further)
 
     kept = segments()
     monkeypatch.setattr(IndexCache, "table", away)
