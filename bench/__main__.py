@@ -5,11 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration"))
-
-from bench.measure import FOLDER, HEADER, Result  # noqa: E402  the path must be there first
+from bench.measure import FOLDER, HEADER, Result
 
 NAMES = (
     "record",

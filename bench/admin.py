@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import Result, median
-from lab.server import Server
+from tests.integration.lab.server import Server
 
 STREAMS = 300
 LISTS = ("", "?limit=300", "?q=t17", "?sort=-name&limit=50", "?stats.alive=false&select=name,stats&limit=300")

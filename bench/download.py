@@ -15,7 +15,7 @@ from bench.client import get
 from bench.measure import Result, cpu_s, median
 from bench.recordings import T0_MS, film
 from bench.served import pid_of, served
-from lab.server import free_port
+from tests.integration.lab.server import free_port
 
 ROUNDS = 5
 LIMITED_BYTES = 1 << 30

@@ -18,10 +18,10 @@ from bench.measure import FOLDER, Result, median, rss_bytes, wall
 from bench.media import load_ts
 from bench.recordings import SEGMENT_MS, T0_MS, Archive, film
 from bench.served import pid_of, served
-from flussdvr.archive.blob import Blob, BlobWriter
+from flussdvr.archive.disk.blob import Blob, BlobWriter
 from flussdvr.archive.thumbs import Thumbnail, ThumbsBlob
-from flussdvr.formats.fmp4 import BlobInfo, blob_info_box, write_init
-from lab.server import Server, free_port
+from flussdvr.formats.mp4.fmp4 import BlobInfo, blob_info_box, write_init
+from tests.integration.lab.server import Server, free_port
 
 ROUNDS = 15
 MEDIAN_OF = 200

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.measure import FOLDER, Result, cpu_s, median, rss_bytes, tree_cpu_s
 from bench.media import MUX_RATE, load_ts
-from lab.server import Server, free_port
+from tests.integration.lab.server import Server, free_port
 
 STREAMS = 20
 WARM_UP_S = 12

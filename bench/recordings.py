@@ -17,11 +17,11 @@ from pathlib import Path
 
 from bench.measure import FOLDER
 from bench.media import load_ts
-from flussdvr.archive.blob import Blob, BlobState, BlobWriter
-from flussdvr.archive.catalog import SqliteCatalog
-from flussdvr.archive.marker import make_marker
-from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
-from flussdvr.formats.mpegts import TsDemuxer
+from flussdvr.archive.disk.blob import Blob, BlobState, BlobWriter
+from flussdvr.archive.disk.marker import make_marker
+from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.stream import Stream
 from flussdvr.media import Codec, Sample, SamplesReceived, Track, TracksChanged

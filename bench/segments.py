@@ -10,7 +10,7 @@ from bench.client import Connection, get
 from bench.measure import FOLDER, Result, cpu_s, median
 from bench.recordings import T0_MS, film
 from bench.served import pid_of, served
-from lab.server import Server
+from tests.integration.lab.server import Server
 
 ROUNDS = 5
 SECONDS = 600

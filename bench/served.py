@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.recordings import Archive
-from lab.server import Server
+from tests.integration.lab.server import Server
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import tracemalloc
 from twisted.internet.task import Clock
 
 from bench.measure import Result
+from flussdvr.access.authority import Authority
+from flussdvr.access.sessions import IDLE_S, Held, Session, Sessions
+from flussdvr.access.verdict import Verdict
 from flussdvr.config.model import AuthSettings
-from flussdvr.web.viewers.authority import Authority
-from flussdvr.web.viewers.sessions import IDLE_S, Held, Session, Sessions
-from flussdvr.web.viewers.verdict import Verdict
 
 VIEWERS = 50_000
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"

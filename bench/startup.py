@@ -9,7 +9,7 @@ from bench.client import get
 from bench.measure import Result, median, rss_bytes
 from bench.recordings import DAYS, STREAMS, T0_MS, TAIL_S, month
 from bench.served import pid_of
-from lab.server import Server, free_port
+from tests.integration.lab.server import Server, free_port
 
 ROUNDS = 3
 

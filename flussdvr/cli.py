@@ -24,13 +24,13 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from flussdvr import __version__
+from flussdvr.commands.running_server import RunningServer
 from flussdvr.config import ConfigErrors, load_config, write_config
 from flussdvr.config.errors import Misread
 from flussdvr.config.names import stream_name_problem
 from flussdvr.config.overrides import check_neighbours
 from flussdvr.config.values import read_duration
 from flussdvr.errors import DvrError, FormatError
-from flussdvr.running_server import RunningServer
 from flussdvr.timeline import MILLISECOND_DIGITS
 
 DEFAULT_CONFIG = "/etc/flussdvr/flussdvr.conf"
@@ -244,7 +244,7 @@ def _redate(arguments: argparse.Namespace) -> int:
         return _fail("--begin needs STREAM", 2)
     if arguments.at_ms is not None and (arguments.begin_ms is None or arguments.by_ms is not None):
         return _fail("--at needs --begin, and no --shift", 2)
-    redating, remote = import_module("flussdvr.archive.redate"), import_module("flussdvr.redate_remotely")
+    redating, remote = import_module("flussdvr.archive.redate"), import_module("flussdvr.commands.redate_remotely")
     what = arguments.stream, arguments.by_ms, arguments.begin_ms, arguments.at_ms
     if arguments.list and arguments.server is None:
         print(redating.list_misdated(os.path.abspath(root)))

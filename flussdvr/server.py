@@ -26,55 +26,55 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flussdvr import __version__
-from flussdvr.administration import Administration
-from flussdvr.alarms import Alarms
+from flussdvr.access.backend import HttpBackend
+from flussdvr.access.geoip import Countries
+from flussdvr.access.links import Links
+from flussdvr.access.publishers import PublishersGate
+from flussdvr.access.sessions import Sessions
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.catalog import OPEN_S
-from flussdvr.archive.hold import Hold, hold_made
-from flussdvr.clock_watch import ClockWatch
+from flussdvr.archive.disk.hold import Hold, hold_made
+from flussdvr.clock.utc import Step, UtcClock
+from flussdvr.clock.watch import ClockWatch
 from flussdvr.config.errors import ConfigErrors
 from flussdvr.config.load import load_config
 from flussdvr.config.model import Bucket, Config, Listener
+from flussdvr.control.administration import Administration
+from flussdvr.control.reloads import Reloads
+from flussdvr.control.streams import Streams
+from flussdvr.database.catalog import OPEN_S
 from flussdvr.errors import DvrError
 from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
-from flussdvr.export import Exporter
-from flussdvr.export_file import ArchiveRoot, Place, PrivateRoot
-from flussdvr.ingest.rtmp import PublisherFactory
-from flussdvr.links import Links
-from flussdvr.memory import TRIM_INTERVAL_S, settle, trim
-from flussdvr.metrics import Metrics
-from flussdvr.patience import TooSlow, within
+from flussdvr.export.exporter import Exporter
+from flussdvr.export.file import ArchiveRoot, Place, PrivateRoot
+from flussdvr.ingest.rtmp.listener import PublisherFactory
+from flussdvr.monitoring.alarms import Alarms
+from flussdvr.monitoring.metrics import Metrics
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
-from flussdvr.reloads import Reloads
-from flussdvr.secret import Secret
-from flussdvr.streams import Streams
-from flussdvr.systemd import notify, watchdog_interval_s
+from flussdvr.process.memory import TRIM_INTERVAL_S, settle, trim
+from flussdvr.process.patience import TooSlow, within
+from flussdvr.process.secret import Secret
+from flussdvr.process.systemd import notify, watchdog_interval_s
 from flussdvr.threads import Pool, ThreadWorker
 from flussdvr.timeline import Range
-from flussdvr.utc_clock import Step, UtcClock
 from flussdvr.web.api.site import make_api
-from flussdvr.web.auth import Gate, password_worker
-from flussdvr.web.listeners import BACKLOG, Listeners
-from flussdvr.web.media import MediaSite
+from flussdvr.web.http.auth import Gate, password_worker
+from flussdvr.web.http.listeners import BACKLOG, Listeners
+from flussdvr.web.http.sender import Sender
+from flussdvr.web.http.site import Site
+from flussdvr.web.media.gate import ViewersGate
+from flussdvr.web.media.link_passes import LinkPass
+from flussdvr.web.media.pictures import PictureSite
+from flussdvr.web.media.publishing import HttpPublishers
+from flussdvr.web.media.routes import MediaSite
+from flussdvr.web.media.usage import WebRequests
 from flussdvr.web.metrics import metrics_resource, openmetrics
-from flussdvr.web.pictures import PictureSite
-from flussdvr.web.publishing import HttpPublishers
 from flussdvr.web.root import Root
-from flussdvr.web.sender import Sender
-from flussdvr.web.site import Site
 from flussdvr.web.ui.files import BUILT, read_files
 from flussdvr.web.ui.pages import Pages
 from flussdvr.web.ui.session import session_resource
 from flussdvr.web.ui.signin import SignedIn, SignIns
-from flussdvr.web.usage import WebRequests
-from flussdvr.web.viewers.backend import HttpBackend
-from flussdvr.web.viewers.gate import ViewersGate
-from flussdvr.web.viewers.geoip import Countries
-from flussdvr.web.viewers.links import LinkPass
-from flussdvr.web.viewers.publishing import PublishersGate
-from flussdvr.web.viewers.sessions import Sessions
 
 CPU_THREADS = max(1, (os.cpu_count() or 2) // 2)
 SENDERS = 4

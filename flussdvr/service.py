@@ -16,7 +16,7 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver, textFileLogObserver
 from twisted.python import usage
 
-from flussdvr.journal import is_journal, observing
+from flussdvr.logs.journal import is_journal, observing
 
 DEFAULT_CONFIG = "/etc/flussdvr/flussdvr.conf"
 
@@ -36,11 +36,11 @@ def makeService(options: Options) -> IService:
     """The server; ends the process with every error of the configuration, if it has any."""
     from twisted.internet import reactor
 
+    from flussdvr.clock.reactor import use_monotonic_time
     from flussdvr.config.errors import ConfigErrors
     from flussdvr.config.load import load_config
-    from flussdvr.descriptors import raise_limit
-    from flussdvr.memory import bound
-    from flussdvr.monotonic_reactor import use_monotonic_time
+    from flussdvr.process.descriptors import raise_limit
+    from flussdvr.process.memory import bound
     from flussdvr.server import Server
 
     path = str(options["config"])

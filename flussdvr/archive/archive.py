@@ -27,34 +27,34 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.logger import Logger
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.body import Extent
-from flussdvr.archive.catalog import OPEN_S, Catalog, RootRow, SqliteCatalog
-from flussdvr.archive.catalog_watch import CatalogWatch
 from flussdvr.archive.deletion import Deletion
-from flussdvr.archive.files import FILES, Files
-from flussdvr.archive.index_cache import IndexCache
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.disk.locks import Kept, write_locks
+from flussdvr.archive.disk.marker import MARKER
+from flussdvr.archive.disk.placement import place
+from flussdvr.archive.disk.recovery import Recovered, is_none_of_ours, recover_some, take_over
+from flussdvr.archive.disk.root import OnEvent, Root, RootWorkers, as_error, root_threads
+from flussdvr.archive.disk.scan import Skipped
 from flussdvr.archive.joining import Joining
-from flussdvr.archive.locks import Kept, write_locks
-from flussdvr.archive.marker import MARKER
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated, read_misdated, write_misdated
-from flussdvr.archive.placement import place
 from flussdvr.archive.range_deletion import RangeDeletions, Report
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.recovery import Recovered, is_none_of_ours, recover_some, take_over
 from flussdvr.archive.redating import Redating
 from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
-from flussdvr.archive.root import OnEvent, Root, RootWorkers, as_error, root_threads
-from flussdvr.archive.scan import Skipped
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.callbacks import Periodic
+from flussdvr.archive.streams.index_cache import IndexCache
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.body.body import Extent
+from flussdvr.body.files import FILES, Files
+from flussdvr.clock.utc import Step
+from flussdvr.database.catalog import OPEN_S, Catalog, RootRow, SqliteCatalog
+from flussdvr.database.watch import CatalogWatch
 from flussdvr.errors import DvrError, Kind
-from flussdvr.memory import filling
-from flussdvr.patience import TooSlow, begun, within
-from flussdvr.repeated import Repeated, RepeatedBy, where
+from flussdvr.logs.repeated import Repeated, RepeatedBy, where
+from flussdvr.process.callbacks import Periodic
+from flussdvr.process.memory import filling
+from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.threads import ThreadWorker, Worker
 from flussdvr.timeline import Range, RangeSet
-from flussdvr.utc_clock import Step
 
 __all__ = ["Archive", "StreamArchive"]
 

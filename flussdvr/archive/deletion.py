@@ -31,18 +31,18 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.catalog import Catalog
-from flussdvr.archive.recovery import read_index
-from flussdvr.archive.removal import Left, Removal, remove_blobs
-from flussdvr.archive.root import OnEvent, Root, as_error
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.trim import Cut, Trimmed
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.disk.recovery import read_index
+from flussdvr.archive.disk.removal import Left, Removal, remove_blobs
+from flussdvr.archive.disk.root import OnEvent, Root, as_error
+from flussdvr.archive.disk.trim import Cut, Trimmed
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.trim_thumbs import trim_held
+from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.repeated import Repeated, RepeatedBy
-from flussdvr.repeated import where as raised_at
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.logs.repeated import Repeated, RepeatedBy
+from flussdvr.logs.repeated import where as raised_at
 from flussdvr.timeline import Range, RangeSet
 
 BATCH = 50

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from flussdvr.archive.disk.root import Root
 from flussdvr.archive.retention import DiskUsage, disk_usage
-from flussdvr.archive.root import Root
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.timeline import HOUR_MS, Range
 
 PATIENCE_S = 2.0

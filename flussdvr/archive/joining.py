@@ -17,14 +17,14 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.catalog import Catalog
 from flussdvr.archive.deletion import is_closed
-from flussdvr.archive.marker import check_marker
-from flussdvr.archive.root import OnEvent, Root
-from flussdvr.archive.scan import Scanned, Skipped, scan
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.survey import Surveyed, newest, survey
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.disk.marker import check_marker
+from flussdvr.archive.disk.root import OnEvent, Root
+from flussdvr.archive.disk.scan import Scanned, Skipped, scan
+from flussdvr.archive.disk.survey import Surveyed, newest, survey
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.database.catalog import Catalog
 from flussdvr.timeline import RangeSet
 
 SHOWN = 20

@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.files import FILES, Files
-from flussdvr.archive.marker import check_marker
-from flussdvr.archive.recovery import replace_index
-from flussdvr.utc_clock import EARLIEST_MS
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.disk.marker import check_marker
+from flussdvr.archive.disk.recovery import replace_index
+from flussdvr.body.files import FILES, Files
+from flussdvr.clock.utc import EARLIEST_MS
 
 NAME = ".flussdvr-misdated"
 FUTURE_MS = 20_000

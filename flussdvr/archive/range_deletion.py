@@ -22,14 +22,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.catalog import Catalog
 from flussdvr.archive.deletion import RETRY_MAX_S, RETRY_S, Deletion, all_of, is_closed, is_locked
-from flussdvr.archive.root import Root
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.trim import Cut, Reach
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.disk.root import Root
+from flussdvr.archive.disk.trim import Cut, Reach
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, Kind
-from flussdvr.patience import TooSlow, begun, within
+from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 ANSWER_S = 10.0

@@ -25,14 +25,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob, BlobFailed, BlobState, BlobWriter, delete_files, stream_directory
-from flussdvr.archive.catalog import Catalog
-from flussdvr.archive.numbering import first_discontinuity
-from flussdvr.archive.root import OnEvent, Root, as_error
-from flussdvr.archive.stream_archive import JOIN_MS, StreamArchive
+from flussdvr.archive.disk.blob import Blob, BlobFailed, BlobState, BlobWriter, delete_files, stream_directory
+from flussdvr.archive.disk.root import OnEvent, Root, as_error
+from flussdvr.archive.streams.numbering import first_discontinuity
+from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
+from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError
-from flussdvr.formats.fmp4 import BlobInfo, blob_info_box
-from flussdvr.repeated import Repeated, where
+from flussdvr.formats.mp4.fmp4 import BlobInfo, blob_info_box
+from flussdvr.logs.repeated import Repeated, where
 from flussdvr.timeline import HOUR_MS
 
 ROTATE_S = 4

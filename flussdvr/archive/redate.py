@@ -21,21 +21,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flussdvr.archive.blob import SUFFIXES, Blob, blob_stem, delete_files, stream_directory
-from flussdvr.archive.files import sync_directory
-from flussdvr.archive.hold import StreamHolds
-from flussdvr.archive.holes import shifted_hole
-from flussdvr.archive.marker import check_marker, lock_marker
+from flussdvr.archive.disk.blob import SUFFIXES, Blob, blob_stem, delete_files, stream_directory
+from flussdvr.archive.disk.hold import StreamHolds
+from flussdvr.archive.disk.holes import shifted_hole
+from flussdvr.archive.disk.marker import check_marker, lock_marker
+from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS, read_index
+from flussdvr.archive.disk.scan import find_files
+from flussdvr.archive.disk.walk import Entry, read_head, reader_of, walk_blob, walk_index
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Key, read_misdated, write_entries
-from flussdvr.archive.recovery import LONGEST_BLOB_MS, read_index
-from flussdvr.archive.scan import find_files
-from flussdvr.archive.walk import Entry, read_head, reader_of, walk_blob, walk_index
+from flussdvr.body.files import sync_directory
+from flussdvr.clock.utc import EARLIEST_MS
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats.boxes import U32, U64, boxes, child, children, full_box_header, unpack
-from flussdvr.formats.fmp4 import parse_init
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.boxes import U32, U64, boxes, child, children, full_box_header, unpack
+from flussdvr.formats.mp4.fmp4 import parse_init
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import Range
-from flussdvr.utc_clock import EARLIEST_MS
 
 DRAFT = ".new"
 LATEST_MS = 1 << 50

@@ -22,18 +22,18 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.catalog import Catalog
 from flussdvr.archive.deletion import Deletion, is_closed, is_locked, recorded
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.disk.recovery import recover_some, take_over
+from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated
-from flussdvr.archive.recovery import recover_some, take_over
 from flussdvr.archive.redate import copy_anew
-from flussdvr.archive.root import Root, as_error
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.clock.utc import EARLIEST_MS
+from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.patience import TooSlow, begun, within
+from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.timeline import Range, RangeSet
-from flussdvr.utc_clock import EARLIEST_MS
 
 ANSWER_S = 10.0
 """Who asks waits no longer for the answer."""

@@ -19,13 +19,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from flussdvr.archive.blob import stream_directory
-from flussdvr.archive.catalog import SqliteCatalog
-from flussdvr.archive.durable import make_directories
-from flussdvr.archive.files import FILES, Files, sync_directory
-from flussdvr.archive.hold import StreamHolds, hold
-from flussdvr.archive.locks import NAME
-from flussdvr.archive.marker import read_marker
+from flussdvr.archive.disk.blob import stream_directory
+from flussdvr.archive.disk.hold import StreamHolds, hold
+from flussdvr.archive.disk.locks import NAME
+from flussdvr.archive.disk.marker import read_marker
+from flussdvr.body.durable import make_directories
+from flussdvr.body.files import FILES, Files, sync_directory
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker, result_of
 

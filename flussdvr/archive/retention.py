@@ -26,13 +26,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob
 from flussdvr.archive.deletion import Deletion, Outcome, all_of, is_closed, is_locked, recorded
-from flussdvr.archive.root import Root, as_error
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.trim import Cut
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.disk.root import Root, as_error
+from flussdvr.archive.disk.trim import Cut
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError
-from flussdvr.repeated import RepeatedBy
+from flussdvr.logs.repeated import RepeatedBy
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 RESERVE_BYTES = 1 << 30

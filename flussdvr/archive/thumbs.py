@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from flussdvr.archive.blob import Blob, BlobFailed, BlobWriter, blob_stem
-from flussdvr.archive.root import Root
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.disk.blob import Blob, BlobFailed, BlobWriter, blob_stem
+from flussdvr.archive.disk.root import Root
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError
-from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
+from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
+from flussdvr.logs.repeated import Repeated, where
 from flussdvr.media import Codec, Sample, Track
-from flussdvr.repeated import Repeated, where
 from flussdvr.timeline import Range
 
 TIMESCALE = 1000

@@ -19,20 +19,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from flussdvr.archive.blob import Blob, BlobState, blob_stem, stream_directory
-from flussdvr.archive.body import Body, Extent
-from flussdvr.archive.catalog import SqliteCatalog
-from flussdvr.archive.copying import write_body
-from flussdvr.archive.hold import StreamHolds, hold
-from flussdvr.archive.holes import holes_of
-from flussdvr.archive.marker import lock_marker, make_marker, read_marker
-from flussdvr.archive.recovery import LONGEST_BLOB_MS, ROUNDING_MS, Examined, examine, read_index, recover
-from flussdvr.archive.scan import Scanned, Skipped, find_files, find_locks, printable
-from flussdvr.archive.trim import freed_by
-from flussdvr.archive.walk import reader_of, walk_index
+from flussdvr.archive.disk.blob import Blob, BlobState, blob_stem, stream_directory
+from flussdvr.archive.disk.hold import StreamHolds, hold
+from flussdvr.archive.disk.holes import holes_of
+from flussdvr.archive.disk.marker import lock_marker, make_marker, read_marker
+from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS, ROUNDING_MS, Examined, examine, read_index, recover
+from flussdvr.archive.disk.scan import Scanned, Skipped, find_files, find_locks, printable
+from flussdvr.archive.disk.trim import freed_by
+from flussdvr.archive.disk.walk import reader_of, walk_index
+from flussdvr.body.body import Body, Extent
+from flussdvr.body.copying import write_body
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.formats.mp4 import Piece, head
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.formats.mp4.progressive import Piece, head
 from flussdvr.threads import InlineWorker, result_of
 from flussdvr.timeline import HOUR_MS, Range
 

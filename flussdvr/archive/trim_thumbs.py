@@ -15,17 +15,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.files import FILES, Files
-from flussdvr.archive.hold import StreamHolds
-from flussdvr.archive.punch import punch
-from flussdvr.archive.recovery import read_index, replace_index
-from flussdvr.archive.removal import held
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.disk.hold import StreamHolds
+from flussdvr.archive.disk.punch import punch
+from flussdvr.archive.disk.recovery import read_index, replace_index
+from flussdvr.archive.disk.removal import held
+from flussdvr.archive.disk.trim import Cut, Trimmed, trim, without
+from flussdvr.archive.disk.walk import read_head, walk_index
 from flussdvr.archive.thumbs import thumbs_paths
-from flussdvr.archive.trim import Cut, Trimmed, trim, without
-from flussdvr.archive.walk import read_head, walk_index
+from flussdvr.body.files import FILES, Files
 from flussdvr.errors import FormatError
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import Range
 
 

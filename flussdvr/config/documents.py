@@ -18,7 +18,7 @@ from flussdvr.config.errors import Misread, nearest
 from flussdvr.config.values import Kind
 from flussdvr.errors import DvrError
 from flussdvr.errors import Kind as ErrorKind
-from flussdvr.redaction import MASK
+from flussdvr.logs.redaction import MASK
 
 Document = dict[str, Any]
 RESET = "$reset"

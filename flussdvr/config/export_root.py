@@ -18,7 +18,7 @@ from flussdvr.config.model import Bucket
 from flussdvr.config.parser import Directive
 from flussdvr.config.reading import Reading, Rule, Writing, line, read_fields, simple, surplus
 from flussdvr.config.values import Kind
-from flussdvr.redaction import redact_url
+from flussdvr.logs.redaction import redact_url
 
 SCHEMES = {"s3": 80, "s3s": 443}
 REGION = Bucket("", "", "", "").region

@@ -18,7 +18,7 @@ from flussdvr.config.lexer import Word, is_key, quote, quote_value
 from flussdvr.config.model import AuthBackendSettings, DvrSettings
 from flussdvr.config.parser import Directive
 from flussdvr.config.values import BOOLEAN, TEXT, Kind, is_off, split
-from flussdvr.redaction import MASK, is_harmless, is_secret_name, redact_text
+from flussdvr.logs.redaction import MASK, is_harmless, is_secret_name, redact_text
 
 
 @dataclass(slots=True)

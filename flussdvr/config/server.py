@@ -47,7 +47,7 @@ from flussdvr.config.reading import (
 )
 from flussdvr.config.urls import read_scheme
 from flussdvr.config.values import ADDRESS, DURATION, HTTP_URL, NETWORK, SIZE, Kind, choice, duration, integer, split
-from flussdvr.redaction import redact_url
+from flussdvr.logs.redaction import redact_url
 
 PORT = integer(0, 65535)
 

@@ -47,7 +47,7 @@ from flussdvr.config.model import (
 from flussdvr.config.stream import INPUT_OPTIONS, PROTOCOLS
 from flussdvr.config.urls import read_input_url, read_scheme
 from flussdvr.config.values import DIMENSIONS, HTTP_URL, Kind, choice, read_interval
-from flussdvr.redaction import MASK, is_harmless, is_secret_name, redact_text, redact_url
+from flussdvr.logs.redaction import MASK, is_harmless, is_secret_name, redact_text, redact_url
 
 MAX_BYTES = (1 << 63) - 1
 MAX_SECONDS = 100 * 366 * 86_400

@@ -13,8 +13,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.recovery import LONGEST_BLOB_MS
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS
 from flussdvr.database.aside import Key
 from flussdvr.database.rows import (
     MAX_REASON,

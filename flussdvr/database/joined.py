@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flussdvr.archive.blob import Blob
+from flussdvr.archive.disk.blob import Blob
 from flussdvr.database.aside import Key, sane_rows
 from flussdvr.database.blob_rows import read_blobs
 from flussdvr.database.rows import RootRow, read_root, read_stream_range

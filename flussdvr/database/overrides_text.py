@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from twisted.logger import Logger
 
-from flussdvr.archive.durable import read_bounded, replace_file
+from flussdvr.body.durable import read_bounded, replace_file
 from flussdvr.json_text import parse_json
 
 LIMIT = 64 << 20

@@ -16,8 +16,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flussdvr.archive.blob import Blob, BlobState, stream_directory
-from flussdvr.archive.recovery import LONGEST_BLOB_MS
+from flussdvr.archive.disk.blob import Blob, BlobState, stream_directory
+from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS
 from flussdvr.errors import DvrError
 from flussdvr.json_text import parse_json
 from flussdvr.timeline import MAX_MS, Range

@@ -24,8 +24,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.patience import Withdrawn, in_time
-from flussdvr.repeated import Repeated
+from flussdvr.logs.repeated import Repeated
+from flussdvr.process.patience import Withdrawn, in_time
 from flussdvr.threads import Busy, Worker
 
 STORE_S = 10.0

@@ -26,12 +26,12 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from flussdvr import __version__
-from flussdvr.callbacks import background
 from flussdvr.config.model import EventSinkSettings
 from flussdvr.errors import DvrError
 from flussdvr.events.filter import may_want, wanted
 from flussdvr.events.queue import Queue
-from flussdvr.redaction import redact_url
+from flussdvr.logs.redaction import redact_url
+from flussdvr.process.callbacks import background
 
 BATCH = 100
 BATCH_BYTES = 1 << 20

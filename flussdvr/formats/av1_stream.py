@@ -11,9 +11,9 @@ follows shows that a unit was whole, so one is held back.
 from __future__ import annotations
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import av1
-from flussdvr.formats.mpegts_packet import TICKS
-from flussdvr.formats.video_stream import Batch
+from flussdvr.formats.codecs import av1
+from flussdvr.formats.mpegts.packet import TICKS
+from flussdvr.formats.mpegts.video_stream import Batch
 from flussdvr.media import Codec, PictureTrouble, Sample, Track
 
 __all__ = ["Av1Stream"]

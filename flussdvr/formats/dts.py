@@ -18,7 +18,7 @@ import struct
 from dataclasses import dataclass
 
 from flussdvr.errors import FormatError
-from flussdvr.formats.bits import BitReader
+from flussdvr.formats.codecs.bits import BitReader
 
 CORE, EXTENSION = b"\x7f\xfe\x80\x01", b"\x64\x58\x20\x25"
 EXTENSION_MAX = 4

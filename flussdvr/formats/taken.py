@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.cut import Cut, cut_audio, cut_video
-from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.formats.sample_table import Ints
+from flussdvr.formats.mp4.cut import Cut, cut_audio, cut_video
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.formats.mp4.sample_table import Ints
 from flussdvr.media import Track
 from flussdvr.timeline import to_ticks
 

@@ -20,12 +20,12 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from flussdvr.ingest.fake import FakeInput
-from flussdvr.ingest.file import FileInput
-from flussdvr.ingest.publish_input import PublishInput
+from flussdvr.ingest.fake.input import FakeInput
+from flussdvr.ingest.file.input import FileInput
+from flussdvr.ingest.http.input import TsHttpInput
+from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
-from flussdvr.ingest.tshttp import TsHttpInput
-from flussdvr.ingest.udp import UdpInput
+from flussdvr.ingest.udp.input import UdpInput
 from flussdvr.media import LeftOut, Sample, Track
 
 STEADY_S = 10.0

@@ -29,6 +29,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from flussdvr.logs.redaction import redact_url
+from flussdvr.logs.repeated import Repeated
 from flussdvr.media import (
     DataLost,
     LeftOut,
@@ -40,8 +42,6 @@ from flussdvr.media import (
     TracksChanged,
     TracksLeftOut,
 )
-from flussdvr.redaction import redact_url
-from flussdvr.repeated import Repeated
 
 DEFAULT_TIMEOUT_S = 10.0
 """Without media for this long an input is lost."""

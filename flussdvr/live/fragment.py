@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from enum import Enum
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import aac, dts, opus
+from flussdvr.formats import dts
+from flussdvr.formats.codecs import aac, opus
 from flussdvr.live.jumps import JUMP_US, REORDER_MAX, SLOW_SAMPLES, Stamps
 from flussdvr.media import Codec, Sample, Track
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from flussdvr.formats.fmp4 import Run, write_fragment
+from flussdvr.formats.mp4.fmp4 import Run, write_fragment
 from flussdvr.live.anchor import Anchor
 from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
 from flussdvr.live.fragment import LiveFragment

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from twisted.logger import Logger, LogLevel
 
-from flussdvr.formats.fmp4 import write_init
+from flussdvr.formats.mp4.fmp4 import write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.live.window import LiveWindow
+from flussdvr.logs.repeated import Repeated
 from flussdvr.media import LeftOut, PictureTrouble, Sample, Track
-from flussdvr.rate import Rate
-from flussdvr.repeated import Repeated
+from flussdvr.process.rate import Rate
 
 KEPT = 3
 """Segments that a stream which is not recorded keeps beyond its playlist."""

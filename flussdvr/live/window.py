@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flussdvr.errors import FormatError
-from flussdvr.formats.fmp4 import track_ids
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fmp4 import track_ids
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.media import Track
 from flussdvr.timeline import Range

@@ -20,14 +20,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, FormatError
-from flussdvr.formats.in_band import in_band_sets
-from flussdvr.playback.lru import Lru
+from flussdvr.formats.mp4.in_band import in_band_sets
 from flussdvr.playback.sources import Source
 
 if TYPE_CHECKING:
-    from flussdvr.archive.blob import Blob
-    from flussdvr.archive.stream_archive import StreamArchive
+    from flussdvr.archive.disk.blob import Blob
+    from flussdvr.archive.streams.stream_archive import StreamArchive
     from flussdvr.live.window import LiveWindow
     from flussdvr.media import Track
 

@@ -23,8 +23,8 @@ from flussdvr.playback.fragments import SegmentIndex, Span, segment_span, span_o
 from flussdvr.playback.sources import Source
 
 if TYPE_CHECKING:
-    from flussdvr.archive.blob import Blob
-    from flussdvr.formats.fragment_table import FragmentTable, Segments
+    from flussdvr.archive.disk.blob import Blob
+    from flussdvr.formats.mp4.fragment_table import FragmentTable, Segments
 
 GAP_MS = 200
 """Segments further apart than this do not continue each other; one that begins this much too early still does."""

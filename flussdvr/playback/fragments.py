@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.body.body import Body, Extent
+from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.fragment_table import FragmentTable, Segments
-from flussdvr.playback.lru import Lru
+from flussdvr.formats.mp4.fragment_table import FragmentTable, Segments
 from flussdvr.playback.sources import Source
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.blob import Blob
+    from flussdvr.archive.disk.blob import Blob
     from flussdvr.live.fragment import LiveFragment
     from flussdvr.live.window import LiveSegment
 

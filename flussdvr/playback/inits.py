@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from flussdvr.archive.body import Extent
-from flussdvr.callbacks import background
+from flussdvr.body.body import Extent
+from flussdvr.body.reading import ReaderOf, read_extent
+from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats.fmp4 import parse_init, write_init
+from flussdvr.formats.mp4.fmp4 import parse_init, write_init
 from flussdvr.media import Track
-from flussdvr.playback.lru import Lru
-from flussdvr.playback.reading import ReaderOf, read_extent
 from flussdvr.playback.selection import Selection, selected, silent
 from flussdvr.playback.sources import Source
+from flussdvr.process.callbacks import background
 
 if TYPE_CHECKING:
-    from flussdvr.archive.stream_archive import StreamArchive
+    from flussdvr.archive.streams.stream_archive import StreamArchive
 
 CACHE_BYTES = 16 << 20
 STREAMS = 1000

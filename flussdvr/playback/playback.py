@@ -8,19 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flussdvr.playback.blocks import Blocks
+from flussdvr.body.reading import ReaderOf
 from flussdvr.playback.changes import Changes
 from flussdvr.playback.deletions import Deletions
-from flussdvr.playback.discontinuities import Discontinuities
-from flussdvr.playback.exports import Exports
+from flussdvr.playback.files.windows import Exports
 from flussdvr.playback.fragments import SegmentIndex
-from flussdvr.playback.hls import Hls
+from flussdvr.playback.hls.blocks import Blocks
+from flussdvr.playback.hls.discontinuities import Discontinuities
+from flussdvr.playback.hls.windows import Hls
 from flussdvr.playback.inits import Inits
-from flussdvr.playback.reading import ReaderOf
 from flussdvr.playback.segments import Segments
-from flussdvr.playback.ts_exports import TsExports
-from flussdvr.playback.ts_segments import TsSegments
-from flussdvr.playback.ts_streams import TsStreams
+from flussdvr.playback.ts.exports import TsExports
+from flussdvr.playback.ts.segments import TsSegments
+from flussdvr.playback.ts.streams import TsStreams
 from flussdvr.threads import Worker
 
 

@@ -11,16 +11,16 @@ The same bytes whether they come from RAM or from the disk, from this server or 
 
 from __future__ import annotations
 
-from flussdvr.archive.body import Body
+from flussdvr.body.body import Body
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats.demuxed import demuxed
-from flussdvr.formats.fmp4 import write_fragment
+from flussdvr.formats.mp4.demuxed import demuxed
+from flussdvr.formats.mp4.fmp4 import write_fragment
 from flussdvr.playback.changes import NO_SETS, Changes, Sets
 from flussdvr.playback.fragments import SegmentIndex, Span, live_segment, segment_span
 from flussdvr.playback.selection import selected
 from flussdvr.playback.silence import silent_runs
 from flussdvr.playback.sources import Source
-from flussdvr.playback.ts_segments import TsSegments
+from flussdvr.playback.ts.segments import TsSegments
 from flussdvr.playback.view import View
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.silence import silent_track
+from flussdvr.formats.codecs.silence import silent_track
 from flussdvr.media import Track
 
 Selection = tuple[tuple[str, int], ...]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flussdvr.formats.fmp4 import Run
-from flussdvr.formats.silence import can_be_silent, silent_run
+from flussdvr.formats.codecs.silence import can_be_silent, silent_run
+from flussdvr.formats.mp4.fmp4 import Run
 from flussdvr.media import Track
 from flussdvr.playback.fragments import Span
 from flussdvr.playback.selection import Selection, silent

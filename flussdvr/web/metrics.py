@@ -12,10 +12,10 @@ from prometheus_client.exposition import choose_encoder
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 
-from flussdvr.metrics import Metrics
+from flussdvr.monitoring.metrics import Metrics
 from flussdvr.threads import Worker
 from flussdvr.web.api.router import Call, Exposition, Router, Text
-from flussdvr.web.auth import Gate
+from flussdvr.web.http.auth import Gate
 
 METRICS = b"/metrics"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

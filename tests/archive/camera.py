@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flussdvr.formats.fmp4 import Run, write_fragment, write_init
+from flussdvr.formats.mp4.fmp4 import Run, write_fragment, write_init
 from flussdvr.media import Codec, Sample, Track
 
 UTC_MS = 1_795_194_000_000

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from camera import Camera, Taken
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.archive.disk.root import RootWorkers
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.root import RootWorkers
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import HOUR_MS
+from tests.archive.camera import Camera, Taken
 
 T = TypeVar("T")
 SEGMENT_MS = 2000

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from camera import UTC_MS, Camera
-from store import SEGMENT_MS, Dvr, Store, files, result, write
 
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.body import Extent
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.body.body import Extent
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import SEGMENT_MS, Dvr, Store, files, result, write
 
 
 def test_what_is_recorded_is_listed_and_reads_back(tmp_path: Path) -> None:

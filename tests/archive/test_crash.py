@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from camera import UTC_MS, Camera, Taken
-from store import Fate, Store, result, write
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.body import Extent
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.tools import fsck
+from flussdvr.body.body import Extent
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera, Taken
+from tests.archive.store import Fate, Store, result, write
 
 BEGIN_MS = UTC_MS + HOUR_MS - 3000
 DELETED = Range(BEGIN_MS, BEGIN_MS + 3000)
@@ -148,8 +148,8 @@ PROCESS = """
 import sys
 sys.path.insert(0, {here!r})
 from twisted.internet import reactor, task
-from camera import Camera
-from store import SEGMENT_MS, Dvr
+from tests.archive.camera import Camera
+from tests.archive.store import SEGMENT_MS, Dvr
 from flussdvr.archive.archive import Archive
 
 async def main():
@@ -169,7 +169,7 @@ reactor.run()
 
 
 def test_a_real_process_is_killed(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[2])
     program = PROCESS.format(here=here, state=str(tmp_path / "state"), disk=str(tmp_path / "disk"))
     for lines in (40, 300):
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from store import Fate, Store, files, result
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.blob import SUFFIXES, BlobState
 from flussdvr.archive.deletion import RETRY_MAX_S
-from flussdvr.archive.hold import Hold
-from flussdvr.archive.hold import hold as take
-from flussdvr.archive.holes import Hole
-from flussdvr.archive.punch import punch
+from flussdvr.archive.disk.blob import SUFFIXES, BlobState
+from flussdvr.archive.disk.hold import Hold
+from flussdvr.archive.disk.hold import hold as take
+from flussdvr.archive.disk.holes import Hole
+from flussdvr.archive.disk.punch import punch
+from flussdvr.archive.disk.trim import Cut, Reach
 from flussdvr.archive.retention import ROOM_BYTES, DiskUsage
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.archive.trim import Cut, Reach
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import HOUR_MS, Range
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Fate, Store, files, result
 
 NO_CATALOG = DvrError(Kind.UNAVAILABLE, "catalog_failed", "database or disk is full")
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
@@ -341,7 +341,7 @@ def test_a_cut_that_fails_is_listed_as_the_index_says(store: Store, step: str) -
 
 
 def test_where_the_file_system_has_no_holes_zeros_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flussdvr.archive.punch._punch", lambda fd, offset, length: False)
+    monkeypatch.setattr("flussdvr.archive.disk.punch._punch", lambda fd, offset, length: False)
     path = tmp_path / "x.mp4"
     path.write_bytes(b"x" * 1_000_000)
     hole = Hole(1000, 700_000, UTC_MS, UTC_MS + 1)
@@ -412,7 +412,7 @@ def test_a_full_disk_that_takes_no_lock_file_can_be_emptied(store: Store, monkey
     def refuse(path: str) -> int:
         raise full
 
-    monkeypatch.setattr("flussdvr.archive.hold._open", refuse)
+    monkeypatch.setattr("flussdvr.archive.disk.hold._open", refuse)
     too_full(store, 1 << 40)
     sweep(store)
     assert len(archive) == 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from camera import Camera
-from store import Store, result
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flussdvr.archive.forecast import Forecast, forecast, recorded_on
 from flussdvr.archive.retention import DiskUsage
+from tests.archive.camera import Camera
+from tests.archive.store import Store, result
 
 
 def test_the_rate_is_of_what_was_recorded_in_the_last_hour(tmp_path: Path) -> None:

@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Dvr, Store, result, write
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.blob import BlobState
-from flussdvr.archive.catalog import OPEN_S, SqliteCatalog
-from flussdvr.archive.root import RootWorkers
-from flussdvr.archive.trim import Cut
+from flussdvr.archive.disk.blob import BlobState
+from flussdvr.archive.disk.root import RootWorkers
+from flussdvr.archive.disk.trim import Cut
 from flussdvr.config.load import load_config
+from flussdvr.control.administration import Administration
+from flussdvr.control.streams import Streams
+from flussdvr.database.catalog import OPEN_S, SqliteCatalog
 from flussdvr.database.rows import LinkRow
 from flussdvr.database.thread import ROW_S, STORE_S
 from flussdvr.errors import DvrError
-from flussdvr.streams import Streams
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Dvr, Store, result, write
 
 
 class Lab:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import Camera
-from store import Store, result, write
 from twisted.internet.defer import Deferred
 
-from flussdvr.administration import Administration
 from flussdvr.archive.archive import LOCK_S
 from flussdvr.config.load import load_config
-from flussdvr.streams import STOP_S, Streams
+from flussdvr.control.administration import Administration
+from flussdvr.control.streams import STOP_S, Streams
+from tests.archive.camera import Camera
+from tests.archive.store import Store, result, write
 
 
 class Lab:

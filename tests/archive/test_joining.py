@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Fate, Killed, Store, files, result
 
-from flussdvr.archive.blob import blob_stem
-from flussdvr.archive.marker import MARKER, read_marker
-from flussdvr.archive.scan import scan
-from flussdvr.archive.survey import newest, survey
+from flussdvr.archive.disk.blob import blob_stem
+from flussdvr.archive.disk.marker import MARKER, read_marker
+from flussdvr.archive.disk.scan import scan
+from flussdvr.archive.disk.survey import newest, survey
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Fate, Killed, Store, files, result
 
 WHOLE = RangeSet([Range(UTC_MS, UTC_MS + 4000)])
 LOCK = RangeSet([Range(UTC_MS, UTC_MS + 1000)])
@@ -295,7 +295,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = [sys.argv[1]]
-from store import Store
+from tests.archive.store import Store
 from flussdvr.archive import joining
 real = joining.scan
 def scan(root):
@@ -312,7 +312,7 @@ store.open()
 
 def test_a_process_that_is_killed_in_an_import(recorded: Path) -> None:
     lose_catalog(recorded)
-    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(recorded)]
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[2]), str(recorded)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"scanned\n"
     process.kill()

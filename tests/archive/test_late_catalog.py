@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Dvr, Store, result, write
-from test_hung_catalog import Lab
 
 from flussdvr.archive.archive import CATALOG_RETRY_S
-from flussdvr.archive.catalog import OPEN_S, SqliteCatalog
+from flussdvr.database.catalog import OPEN_S, SqliteCatalog
 from flussdvr.database.rows import LinkRow
 from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Dvr, Store, result, write
+from tests.archive.test_hung_catalog import Lab
 
 LINK = LinkRow("0" * 16, "cam", 1, 2, ("hls",), UTC_MS, 1, 0, None, "admin", 1)
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
 from hypothesis import given
 from hypothesis import strategies as st
-from store import Store, files, result
 
 from flussdvr.archive.misdated import NAME, Aside, read_misdated, write_entries
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.clock.utc import Step
 from flussdvr.timeline import HOUR_MS
-from flussdvr.utc_clock import Step
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Store, files, result
 
 DAY = 24 * HOUR_MS
 

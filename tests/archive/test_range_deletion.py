@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from store import Store, result, write
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.body import Extent
 from flussdvr.archive.range_deletion import ANSWER_S, ROTATE_S
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.body.body import Extent
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Store, result, write
 
 
 def at(begin_s: float, end_s: float) -> Range:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
-from store import SEGMENT_MS, Store, files, result, write
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
-from flussdvr.archive.blob import BlobState
-from flussdvr.archive.numbering import first_discontinuity
+from flussdvr.archive.disk.blob import BlobState
 from flussdvr.archive.recorder import RETRY_S, Recorder
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.archive.streams.numbering import first_discontinuity
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import SEGMENT_MS, Store, files, result, write
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 BROKEN = OSError(errno.EIO, "Input/output error")

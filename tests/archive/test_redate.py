@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Store, files, result
 
 from flussdvr.archive import redate as redating
 from flussdvr.archive.misdated import Aside, read_misdated, write_entries
@@ -15,6 +13,8 @@ from flussdvr.archive.redate import list_misdated, redate
 from flussdvr.archive.tools import fsck
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Store, files, result
 
 DAY = 24 * HOUR_MS
 NOW = UTC_MS + 60_000

@@ -6,17 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Store, files, result
 
 from flussdvr.archive import redate as redate_module
 from flussdvr.archive.misdated import Aside, read_misdated
 from flussdvr.archive.redating import ANSWER_S, LOOK_S, Found, id_of
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.tools import fsck
+from flussdvr.clock.utc import Step
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range
-from flussdvr.utc_clock import Step
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Store, files, result
 
 DAY = 24 * HOUR_MS
 NOW = UTC_MS + 60_000

@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Fate, Killed, Store, result
 
-from flussdvr.archive.hold import hold
+from flussdvr.archive.disk.hold import hold
 from flussdvr.archive.renaming import rename_stream
 from flussdvr.errors import DvrError
 from flussdvr.timeline import Range, RangeSet
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Fate, Killed, Store, result
 
 WHOLE = RangeSet([Range(UTC_MS, UTC_MS + 4000)])
 LOCK = Range(UTC_MS, UTC_MS + 1000)

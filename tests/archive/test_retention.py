@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Dvr, Store, files, result
 
 from flussdvr.archive.retention import DiskUsage
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.timeline import HOUR_MS, Range
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Dvr, Store, files, result
 
 
 def month(store: Store, stream: str = "cam", hours: int = 10, **settings: Any) -> StreamArchive:

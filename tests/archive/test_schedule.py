@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from camera import UTC_MS, Camera
-from store import SEGMENT_MS, Store
 
 from flussdvr.archive.schedule import DAY_MS, ScheduledRecorder, is_scheduled, scheduled_since
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import SEGMENT_MS, Store
 
 MIDNIGHT_MS = UTC_MS // DAY_MS * DAY_MS
 

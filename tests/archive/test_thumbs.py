@@ -6,15 +6,15 @@ from pathlib import Path
 
 import av
 import pytest
-from camera import UTC_MS, Camera
-from store import Store, files, result
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.thumbs import PATIENCE_MS, WAITING, Thumbnail, ThumbsRecorder, thumbs_paths
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Store, files, result
 
 
 def jpeg(number: int = 0) -> bytes:
@@ -181,7 +181,7 @@ def test_closing_waits_for_what_is_being_written(tmp_path: Path) -> None:
 
 
 def test_a_reindexed_root_does_not_take_them_for_recordings(store: Store, recorder: Recorder) -> None:
-    from flussdvr.archive.scan import find_blobs
+    from flussdvr.archive.disk.scan import find_blobs
 
     archive = store.archive.stream("cam")
     assert archive is not None

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import av
 import pytest
-from camera import UTC_MS, Camera
-from store import Store, files, result
 
 from flussdvr.archive import tools
-from flussdvr.archive.catalog import LinkRow
+from flussdvr.database.catalog import LinkRow
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Store, files, result
 
 
 @pytest.fixture

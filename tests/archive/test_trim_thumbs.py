@@ -3,17 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from camera import UTC_MS, Camera
-from store import Fate, Killed, Store, result
-from test_thumbs import jpeg, thumbnail
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.disk.trim import Cut
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder, thumbs_paths
-from flussdvr.archive.trim import Cut
 from flussdvr.archive.trim_thumbs import trim_thumbs
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import Range
+from tests.archive.camera import UTC_MS, Camera
+from tests.archive.store import Fate, Killed, Store, result
+from tests.archive.test_thumbs import jpeg, thumbnail
 
 HOLES = (Range(UTC_MS + 4000, UTC_MS + 8000), Range(UTC_MS + 12_000, UTC_MS + 14_000))
 

@@ -6,7 +6,7 @@ import pytest
 
 from flussdvr.config import ConfigErrors, parse_config
 from flussdvr.config.doubts import OWN_OPTIONS, known_events, known_fields
-from flussdvr.ingest.fake import _READERS
+from flussdvr.ingest.fake.input import _READERS
 
 
 def warnings(text: str) -> list[str]:

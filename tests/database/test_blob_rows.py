@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.recovery import LONGEST_BLOB_MS
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS
 from flussdvr.database.blob_rows import BATCH, _read, read_blobs
 from flussdvr.database.rows import MAX_SEQUENCE, MAX_SIZE
 from flussdvr.database.schema import upgrade

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nonsense import GOOD, insert
-from store import result
 
-from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.database import file as file_module
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.database.schema import SCHEMA_VERSION
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
+from tests.archive.store import result
+from tests.database.nonsense import GOOD, insert
 
 
 def opened(folder: Path) -> SqliteCatalog:

@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from nonsense import GOOD, cases, insert, lawless
-from store import Store, result
 
-from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.errors import DvrError
 from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
+from tests.archive.store import Store, result
+from tests.database.nonsense import GOOD, cases, insert, lawless
 
 OTHERS: dict[str, dict[str, object]] = {
     "blob": {"id": 8, "begin_ms": 5, "end_ms": 9, "holes": None},

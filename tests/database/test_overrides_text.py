@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store import result
 
-from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.database.overrides_text import Overrides, parse_overrides
 from flussdvr.threads import InlineWorker
+from tests.archive.store import result
 
 
 def opened(folder: Path) -> SqliteCatalog:

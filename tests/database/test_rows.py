@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.archive.blob import BlobState
-from flussdvr.archive.recovery import LONGEST_BLOB_MS
+from flussdvr.archive.disk.blob import BlobState
+from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS
 from flussdvr.database.rows import (
     Nonsense,
     read_blob,

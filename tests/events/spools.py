@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from spools import make_spool, now
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from flussdvr.archive.catalog import SqliteCatalog
 from flussdvr.config.model import EventSinkSettings
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
+from tests.events.spools import make_spool, now
 
 
 class Receivers:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from spools import now
 from twisted.internet.task import Clock
 
 from flussdvr.config.model import EventSinkSettings
 from flussdvr.events.log_file import FileSink
 from flussdvr.threads import InlineWorker, MemoryWorker
+from tests.events.spools import now
 
 
 def make(url: str, clock: Clock, worker: Any = None, **options: Any) -> FileSink:

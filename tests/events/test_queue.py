@@ -6,12 +6,12 @@ import random
 from typing import Any
 
 import pytest
-from spools import make_spool, now
 from twisted.internet.defer import fail
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.events import queue as module
 from flussdvr.events.queue import Queue
+from tests.events.spools import make_spool, now
 
 
 def test_what_is_taken_soon_is_never_written() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from spools import make_spool, now
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
@@ -13,6 +12,7 @@ from flussdvr.config.model import EventSinkSettings
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import BATCH, HttpSink
 from flussdvr.events.spool import Spool
+from tests.events.spools import make_spool, now
 
 
 class Receiver:

@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from transport import VIDEO_PID, Packets
 
-from flussdvr.formats.fmp4 import write_init
-from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.nal import split_annexb
-from flussdvr.formats.psi import ElementaryStream
+from flussdvr.formats.codecs.nal import split_annexb
+from flussdvr.formats.mp4.fmp4 import write_init
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
+from flussdvr.formats.mpegts.psi import ElementaryStream
 from flussdvr.formats.stamp import read_stamp, write_stamp
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.media import MediaEvent, SamplesReceived, Track, TracksChanged
+from tests.formats.transport import VIDEO_PID, Packets
 
 WIDTH, HEIGHT, FPS = 160, 64, 25
 SECOND = 1_700_000_000

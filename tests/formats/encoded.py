@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
-from flussdvr.formats.fmp4 import Run, write_fragment, write_init
+from flussdvr.formats.mp4.fmp4 import Run, write_fragment, write_init
 from flussdvr.media import Sample, Track
 
 OPTIONS: dict[str, dict[str, str]] = {

@@ -11,10 +11,10 @@ from typing import Any
 import av
 import numpy as np
 
-from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
-from flussdvr.formats.fragment_table import FragmentTable
 from flussdvr.formats.made import Made
-from flussdvr.formats.mp4 import Mp4Head
+from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.formats.mp4.progressive import Mp4Head
 from flussdvr.media import Codec, Sample, Track
 
 WIDTH, HEIGHT = 160, 64

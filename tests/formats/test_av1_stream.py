@@ -7,18 +7,18 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from encoded import decoded, encoded, packets_of, recorded, same_pictures
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import AUDIO_PID, VIDEO_PID, Packets, losses_of, samples_of, tracks_of
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import av1
 from flussdvr.formats.av1_stream import Av1Stream, obus_of
-from flussdvr.formats.codec_string import codec_string
-from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.psi import ElementaryStream
+from flussdvr.formats.codecs import av1
+from flussdvr.formats.mp4.codec_string import codec_string
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
+from flussdvr.formats.mpegts.psi import ElementaryStream
 from flussdvr.media import Codec, MediaEvent, PictureTrouble
+from tests.formats.encoded import decoded, encoded, packets_of, recorded, same_pictures
+from tests.formats.transport import AUDIO_PID, VIDEO_PID, Packets, losses_of, samples_of, tracks_of
 
 CODE = b"\0\0\1"
 Form = Callable[[bytes], bytes]

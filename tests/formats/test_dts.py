@@ -7,20 +7,20 @@ from base64 import b64decode
 
 import av
 import pytest
-from encoded import decoded, recorded
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import AUDIO_PID, Packets, samples_of, tracks_of
 
 from flussdvr.errors import FormatError
 from flussdvr.formats import dts
-from flussdvr.formats.codec_string import codec_string
-from flussdvr.formats.elementary import DtsStream
-from flussdvr.formats.fmp4 import Run, parse_init, write_init
-from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
-from flussdvr.formats.psi import ElementaryStream
+from flussdvr.formats.mp4.codec_string import codec_string
+from flussdvr.formats.mp4.fmp4 import Run, parse_init, write_init
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
+from flussdvr.formats.mpegts.elementary import DtsStream
+from flussdvr.formats.mpegts.mux import TsMuxer, TsRun
+from flussdvr.formats.mpegts.psi import ElementaryStream
 from flussdvr.media import Codec, MediaEvent, Sample
+from tests.formats.encoded import decoded, recorded
+from tests.formats.transport import AUDIO_PID, Packets, samples_of, tracks_of
 
 # Two frames of a sine, mono, 48 kHz.
 FRAMES = b64decode(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from clocked import FRAME, Piece, demux, pack
-from transport import VIDEO_PID, losses_of, samples_of
-
-from flussdvr.formats.h264 import parse_sps
-from flussdvr.formats.nal import escape
+from flussdvr.formats.codecs.h264 import parse_sps
+from flussdvr.formats.codecs.nal import escape
+from tests.formats.clocked import FRAME, Piece, demux, pack
+from tests.formats.transport import VIDEO_PID, losses_of, samples_of
 
 CODE = b"\0\0\0\1"
 

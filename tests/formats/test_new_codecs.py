@@ -8,21 +8,21 @@ from typing import Any
 
 import av
 import pytest
-from encoded import decoded, encoded, packets_of, recorded, same_pictures
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import losses_of, samples_of, tracks_of
 
 from flussdvr.errors import FormatError
-from flussdvr.formats import av1, mpeg2video, opus, vp9
-from flussdvr.formats.codec_string import codec_string
-from flussdvr.formats.flv import FlvDemuxer
-from flussdvr.formats.fmp4 import Run
-from flussdvr.formats.mpeg2video import MpegVideoStream
-from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.mpegts_mux import TsMuxer, TsRun
+from flussdvr.formats.codecs import av1, mpeg2video, opus, vp9
+from flussdvr.formats.codecs.mpeg2video import MpegVideoStream
+from flussdvr.formats.flv.demuxer import FlvDemuxer
+from flussdvr.formats.mp4.codec_string import codec_string
+from flussdvr.formats.mp4.fmp4 import Run
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
+from flussdvr.formats.mpegts.mux import TsMuxer, TsRun
 from flussdvr.media import Codec, MediaEvent, PictureTrouble, Sample, Track
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
+from tests.formats.encoded import decoded, encoded, packets_of, recorded, same_pictures
+from tests.formats.transport import losses_of, samples_of, tracks_of
 
 
 def from_ts(data: bytes, piece: int = 1316) -> tuple[tuple[Track, ...], dict[int, list[Sample]]]:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
-from clocked import FRAME, H264, H265, Piece, Unit, demux, encode, numbers, pack, record, shown, spread_ms
-from transport import VIDEO_PID, losses_of, samples_of, tracks_of
 
-from flussdvr.formats.fmp4 import parse_init, write_init
+from flussdvr.formats.mp4.fmp4 import parse_init, write_init
 from flussdvr.media import PictureTrouble
+from tests.formats.clocked import FRAME, H264, H265, Piece, Unit, demux, encode, numbers, pack, record, shown, spread_ms
+from tests.formats.transport import VIDEO_PID, losses_of, samples_of, tracks_of
 
 CLOSED = "keyint=10:min-keyint=10:scenecut=0"
 B2 = f"{CLOSED}:bframes=2:b-adapt=0"

@@ -9,7 +9,7 @@ from functools import lru_cache
 import av
 import numpy as np
 
-from flussdvr.formats.psi import ElementaryStream, ProgramAssociation, ProgramMap, build_pat, build_pmt
+from flussdvr.formats.mpegts.psi import ElementaryStream, ProgramAssociation, ProgramMap, build_pat, build_pmt
 from flussdvr.media import DataLost, MediaEvent, Sample, SamplesReceived, Track, TracksChanged
 
 PMT_PID, VIDEO_PID, AUDIO_PID = 0x1000, 0x100, 0x101

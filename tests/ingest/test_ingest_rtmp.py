@@ -12,10 +12,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from flussdvr.formats import amf0
-from flussdvr.formats.rtmp_chunks import ChunkReader, ChunkWriter, Message, MessageType
-from flussdvr.ingest.publish import PublishPoint, PublishPoints
-from flussdvr.ingest.rtmp import ADMISSION_S, Publisher, PublisherFactory, password_of, stream_names
+from flussdvr.formats.flv import amf0
+from flussdvr.formats.rtmp.chunks import ChunkReader, ChunkWriter, Message, MessageType
+from flussdvr.ingest.publish.publications import PublishPoint, PublishPoints
+from flussdvr.ingest.rtmp.listener import ADMISSION_S, Publisher, PublisherFactory, password_of, stream_names
 from flussdvr.media import Codec, LeftOut, Sample, Track
 
 AAC_CONFIG = bytes.fromhex("1190")  # LC, 48 kHz, stereo

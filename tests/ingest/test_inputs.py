@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sinks import VIDEO, RecordingSink
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flussdvr.ingest.inputs import STEADY_S, Inputs, make_input
-from flussdvr.ingest.publish import PublishPoint, PublishPoints
-from flussdvr.ingest.publish_input import PublishInput
+from flussdvr.ingest.publish.input import PublishInput
+from flussdvr.ingest.publish.publications import PublishPoint, PublishPoints
 from flussdvr.ingest.source import Input, State, UtcReceived
 from flussdvr.media import DataLost, Sample, SamplesReceived, TracksChanged
+from tests.ingest.sinks import VIDEO, RecordingSink
 
 
 @dataclass

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sinks import VIDEO, RecordingSink, media
-from test_ingest_rtmp import Listener
-from test_mpegts_push import Push
-from test_tshttp import Answer, Pull
-from test_udp import Line
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flussdvr.ingest.source import CALM_S, LONGEST_CRASH_WAIT_S, TOLD_S, Input, State
 from flussdvr.live.stream import Stream
 from flussdvr.media import MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from tests.ingest.http.test_mpegts_push import Push
+from tests.ingest.http.test_tshttp import Answer, Pull
+from tests.ingest.sinks import VIDEO, RecordingSink, media
+from tests.ingest.test_ingest_rtmp import Listener
+from tests.ingest.udp.test_udp import Line
 
 BUG = KeyError("a bug")
 

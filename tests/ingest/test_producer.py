@@ -8,13 +8,13 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from sinks import VIDEO, RecordingSink
 from twisted.internet.task import Clock
 
 from flussdvr.ingest import producer
 from flussdvr.ingest.producer import Pace, ProducedInput
 from flussdvr.ingest.source import State
 from flussdvr.media import Sample, SamplesReceived, TracksChanged
+from tests.ingest.sinks import VIDEO, RecordingSink
 
 BATCH = [SamplesReceived(1, [Sample(0, b"x")])]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from flussdvr.ingest.publish import PublishedInput, PublishPoint, PublishPoints, PublishRefused
+from flussdvr.ingest.publish.publications import PublishedInput, PublishPoint, PublishPoints, PublishRefused
 from flussdvr.media import Codec, Sample, Track
 
 TRACK = Track(1, Codec.AAC, 48_000)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sinks import VIDEO, RecordingSink
 from twisted.internet.task import Clock
 
 from flussdvr.ingest.source import Input, State, UtcReceived
 from flussdvr.media import DataLost, Sample, SamplesReceived, TracksChanged
+from tests.ingest.sinks import VIDEO, RecordingSink
 
 SAMPLES = SamplesReceived(1, [Sample(0, b"a"), Sample(3600, b"b", sync=False)])
 

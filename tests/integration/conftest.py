@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.server import Server
-from lab.source import Source
-
-# The rules of what we send are also those of the unit tests.
-sys.path.insert(0, str(Path(__file__).parent.parent / "formats"))
+from tests.integration.lab.server import Server
+from tests.integration.lab.source import Source
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import av
 import pytest
 
-from lab.curl import Answer, Api, curl
-from lab.server import Server
-from lab.source import Source
-from lab.wait import until
+from tests.integration.lab.curl import Answer, Api, curl
+from tests.integration.lab.server import Server
+from tests.integration.lab.source import Source
+from tests.integration.lab.wait import until
 
 FAKE = "fake://?size=160x120&fps=10"
 

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.playlist import segments, uninterrupted
-from lab.server import Server, free_port
-from lab.transport import WRAP_S, broadcast, heavy, lossy, reordered, torn
-from lab.wait import TIMEOUT_S
-from lab.watch import ffmpeg_complaints, pictures
+from tests.integration.lab.playlist import segments, uninterrupted
+from tests.integration.lab.server import Server, free_port
+from tests.integration.lab.transport import WRAP_S, broadcast, heavy, lossy, reordered, torn
+from tests.integration.lab.wait import TIMEOUT_S
+from tests.integration.lab.watch import ffmpeg_complaints, pictures
 
 pytestmark = pytest.mark.alone
 

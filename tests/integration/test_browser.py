@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from lab import browser
-from lab.server import Server
+from tests.integration.lab import browser
+from tests.integration.lab.server import Server
 
 pytestmark = [pytest.mark.players, pytest.mark.alone]
 

@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 
 from flussdvr.formats.stamp import read_stamp
-from lab import browser
-from lab.server import Server
-from lab.transport import FPS, HEIGHT, WIDTH, broadcast, joined
-from lab.wait import TIMEOUT_S
-from lab.watch import picture_file, pictures
+from tests.integration.lab import browser
+from tests.integration.lab.server import Server
+from tests.integration.lab.transport import FPS, HEIGHT, WIDTH, broadcast, joined
+from tests.integration.lab.wait import TIMEOUT_S
+from tests.integration.lab.watch import picture_file, pictures
 
 pytestmark = [pytest.mark.players, pytest.mark.alone]
 

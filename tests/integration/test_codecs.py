@@ -8,11 +8,11 @@ from pathlib import Path
 
 import av
 import pytest
-from ts_rules import faults
 
-from lab.server import Server
-from lab.wait import TIMEOUT_S
-from lab.watch import ffmpeg_complaints
+from tests.formats.ts_rules import faults
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import TIMEOUT_S
+from tests.integration.lab.watch import ffmpeg_complaints
 
 pytestmark = pytest.mark.alone
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lab.curl import Answer, Api, curl
-from lab.server import Server
-from lab.wait import until
+from tests.integration.lab.curl import Answer, Api, curl
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import until
 
 FAKE = "fake://?size=160x120&fps=10&gop=10"
 SECONDS = "segment_duration 1; segment_count 12"

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from lab.curl import Api
-from lab.server import Server, free_port
-from lab.wait import until
+from tests.integration.lab.curl import Api
+from tests.integration.lab.server import Server, free_port
+from tests.integration.lab.wait import until
 
 pytestmark = pytest.mark.long
 

@@ -19,11 +19,11 @@ from statistics import median
 
 import pytest
 
-from lab.playlist import Listed, segments, uninterrupted
-from lab.server import Server, free_port
-from lab.source import Source
-from lab.wait import until
-from lab.watch import ffmpeg_complaints, pictures
+from tests.integration.lab.playlist import Listed, segments, uninterrupted
+from tests.integration.lab.server import Server, free_port
+from tests.integration.lab.source import Source
+from tests.integration.lab.wait import until
+from tests.integration.lab.watch import ffmpeg_complaints, pictures
 
 pytestmark = pytest.mark.long
 

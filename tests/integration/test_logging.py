@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.server import Server
-from lab.wait import until
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import until
 
 pytestmark = pytest.mark.long
 
@@ -33,7 +33,7 @@ class Journaled(Server):
 
     def launch(self) -> None:
         code = (
-            f"import sys; from flussdvr import journal; journal.SOCKET = {str(self.journal_path)!r};"
+            f"import sys; from flussdvr.logs import journal; journal.SOCKET = {str(self.journal_path)!r};"
             f"arguments = ['flussdvr', '--config', {str(self.config)!r}]; {self.runner}"
         )
         with self.log.open("ab") as log:

@@ -15,8 +15,8 @@ import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from lab.server import Server
-from lab.wait import until
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import until
 
 ETC = Path(__file__).parents[2] / "etc"
 LOOK = {"Authorization": "Basic " + base64.b64encode(b"viewer:look").decode()}

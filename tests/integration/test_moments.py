@@ -17,9 +17,9 @@ from statistics import median
 
 import pytest
 
-from lab.server import Server, free_port
-from lab.source import Source
-from lab.watch import ffmpeg_complaints, first_picture, pictures, seconds_heard
+from tests.integration.lab.server import Server, free_port
+from tests.integration.lab.source import Source
+from tests.integration.lab.watch import ffmpeg_complaints, first_picture, pictures, seconds_heard
 
 pytestmark = pytest.mark.long
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.body.body import Body, Extent
 from flussdvr.config.export_root import read_bucket
 from flussdvr.errors import DvrError
-from flussdvr.export import Canceled
-from flussdvr.object_store import ObjectStore
-from lab.curl import Api, curl
-from lab.server import Server
-from lab.store import KEY, SECRET, Store
-from lab.wait import until
-from lab.watch import pictures
+from flussdvr.export.exporter import Canceled
+from flussdvr.objects.s3 import ObjectStore
+from tests.integration.lab.curl import Api, curl
+from tests.integration.lab.server import Server
+from tests.integration.lab.store import KEY, SECRET, Store
+from tests.integration.lab.wait import until
+from tests.integration.lab.watch import pictures
 
 FPS = 10
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.server import Server
+from tests.integration.lab.server import Server
 
 STREAM = "stream cam { input fake://?size=160x96&fps=10; dvr @main; segment_duration 1; }"
 

@@ -21,13 +21,13 @@ from typing import Any
 
 import pytest
 
-from flussdvr.ingest.fake_encoder import FakeSettings
-from lab import browser
-from lab.backend import Backend
-from lab.past import record
-from lab.server import Server
-from lab.source import Source
-from lab.watch import ffmpeg_complaints, pictures
+from flussdvr.ingest.fake.encoder import FakeSettings
+from tests.integration.lab import browser
+from tests.integration.lab.backend import Backend
+from tests.integration.lab.past import record
+from tests.integration.lab.server import Server
+from tests.integration.lab.source import Source
+from tests.integration.lab.watch import ffmpeg_complaints, pictures
 
 pytestmark = [pytest.mark.players, pytest.mark.alone]
 

@@ -28,7 +28,7 @@ import pytest
 from PIL import Image
 
 from flussdvr.formats.stamp import read_stamp
-from lab.server import Server
+from tests.integration.lab.server import Server
 
 pytestmark = pytest.mark.alone
 

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from flussdvr.formats.stamp import read_stamp, read_tone
-from lab.server import Server
-from lab.wait import TIMEOUT_S
-from lab.watch import picture_file
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import TIMEOUT_S
+from tests.integration.lab.watch import picture_file
 
 pytestmark = [pytest.mark.players, pytest.mark.alone]
 

@@ -16,7 +16,7 @@ RUNNABLE = JOURNALD.exists() and shutil.which("journalctl") and shutil.which("un
 SEND = """
 import sys
 from twisted.logger import Logger
-from flussdvr import journal
+from flussdvr.logs import journal
 log = Logger(observer=journal.JournalObserver(journal.JournalWriter(journal.SOCKET), sys.exit), namespace="probe")
 log.error("{stream} is not recorded:\\nbecause of {error}", stream="cam/7", error="Grüße", root="/storage")
 log.info("large {stream} " + "x" * 300_000, stream="big")

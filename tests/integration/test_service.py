@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.server import Server, free_port
-from lab.wait import TIMEOUT_S, until
+from tests.integration.lab.server import Server, free_port
+from tests.integration.lab.wait import TIMEOUT_S, until
 
 pytestmark = pytest.mark.long
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from lab.curl import Api, curl
-from lab.server import Server
-from lab.transport import heavy
-from lab.wait import TIMEOUT_S, until
+from tests.integration.lab.curl import Api, curl
+from tests.integration.lab.server import Server
+from tests.integration.lab.transport import heavy
+from tests.integration.lab.wait import TIMEOUT_S, until
 
 pytestmark = pytest.mark.alone
 

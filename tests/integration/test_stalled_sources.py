@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.server import Server, free_port
-from lab.source import Source
-from lab.wait import until
-from lab.watch import pictures
+from tests.integration.lab.server import Server, free_port
+from tests.integration.lab.source import Source
+from tests.integration.lab.wait import until
+from tests.integration.lab.watch import pictures
 
 pytestmark = pytest.mark.long
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_browser import node
-from test_players import need
 
 from flussdvr.formats.stamp import read_stamp
-from flussdvr.ingest.fake_encoder import FakeSettings
-from lab.past import SEGMENT_MS, record
-from lab.server import Server
-from lab.wait import TIMEOUT_S
-from lab.watch import first_picture, picture_file
+from flussdvr.ingest.fake.encoder import FakeSettings
+from tests.integration.lab.past import SEGMENT_MS, record
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import TIMEOUT_S
+from tests.integration.lab.watch import first_picture, picture_file
+from tests.integration.test_browser import node
+from tests.integration.test_players import need
 
 pytestmark = [pytest.mark.players, pytest.mark.alone]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import av
 import pytest
 
-from lab.server import Server
-from lab.watch import first_picture, pictures
+from tests.integration.lab.server import Server
+from tests.integration.lab.watch import first_picture, pictures
 
 pytestmark = pytest.mark.alone
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from lab.server import Server
-from lab.wait import until
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import until
 
 pytestmark = pytest.mark.alone
 

@@ -22,8 +22,8 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from lab.server import Server
-from lab.wait import TIMEOUT_S, until
+from tests.integration.lab.server import Server
+from tests.integration.lab.wait import TIMEOUT_S, until
 
 pytestmark = pytest.mark.alone
 

@@ -9,14 +9,14 @@ from functools import lru_cache
 
 import av
 import numpy as np
-from transport import AUDIO_PID, VIDEO_PID, program
 
-from flussdvr.formats.flv import FlvDemuxer
-from flussdvr.formats.fmp4 import parse_fragment
-from flussdvr.formats.mpegts import TsDemuxer
+from flussdvr.formats.flv.demuxer import FlvDemuxer
+from flussdvr.formats.mp4.fmp4 import parse_fragment
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.media import MediaEvent, SamplesReceived, TracksChanged
+from tests.formats.transport import AUDIO_PID, VIDEO_PID, program
 
 NOW_MS = 1_795_194_000_000
 FRAMES = 100

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from damaged import PICTURE_MS, Recorded, flip_ts, flv, record_flv, record_ts, ts, ts_stamps
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from tests.live.damaged import PICTURE_MS, Recorded, flip_ts, flv, record_flv, record_ts, ts, ts_stamps
 
 STREAMS = [
     ("libx264", "aac", 0, 0.0),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from test_window import INIT, START_MS, fragment, play, window
 
 from flussdvr.live.window import Deleted, LiveWindow, News
 from flussdvr.timeline import Range
+from tests.live.test_window import INIT, START_MS, fragment, play, window
 
 
 def seconds(begin: float, end: float) -> Range:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flussdvr.formats import dts
-from flussdvr.formats.aac import AudioSpecificConfig, build_audio_specific_config
+from flussdvr.formats.codecs.aac import AudioSpecificConfig, build_audio_specific_config
 from flussdvr.live.lane import Lane, Verdict
 from flussdvr.media import Codec, Sample, Track
 

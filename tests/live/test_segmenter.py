@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flussdvr.formats.fmp4 import parse_fragment
+from flussdvr.formats.mp4.fmp4 import parse_fragment
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import PENDING_BYTES, Segmenter
 from flussdvr.media import Codec, Sample, Track

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from test_segmenter import AUDIO, VIDEO, Rig
 
 from flussdvr.media import Sample
+from tests.live.test_segmenter import AUDIO, VIDEO, Rig
 
 
 def play(rig: Rig, seconds: float, pictures: list[float], gop: int = 1) -> None:

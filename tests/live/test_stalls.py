@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flussdvr.formats.fmp4 import parse_fragment
+from flussdvr.formats.mp4.fmp4 import parse_fragment
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.media import Codec, Sample, Track

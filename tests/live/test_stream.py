@@ -5,7 +5,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from flussdvr.live.stream import Stream
 from flussdvr.media import Codec, Track
-from flussdvr.rate import Rate
+from flussdvr.process.rate import Rate
 
 
 def test_what_is_lost_is_forgotten_when_nothing_more_is() -> None:

@@ -12,14 +12,14 @@ from functools import cache
 import av
 import numpy as np
 import pytest
-from test_segmenter import AUDIO, START_MS, VIDEO, Rig, tile
-from transport import AUDIO_PID, VIDEO_PID, Packets
 
-from flussdvr.formats.fmp4 import parse_fragment, write_init
-from flussdvr.formats.mpegts import TsDemuxer
-from flussdvr.formats.psi import ElementaryStream
+from flussdvr.formats.mp4.fmp4 import parse_fragment, write_init
+from flussdvr.formats.mpegts.demuxer import TsDemuxer
+from flussdvr.formats.mpegts.psi import ElementaryStream
 from flussdvr.live.track_change import GONE_US, HELD_BYTES, OFTEN, TOLD_US, WAIT_US
 from flussdvr.media import Codec, Sample, SamplesReceived, Track, TracksChanged
+from tests.formats.transport import AUDIO_PID, VIDEO_PID, Packets
+from tests.live.test_segmenter import AUDIO, START_MS, VIDEO, Rig, tile
 
 MONO = replace(AUDIO, channels=1, config=b"\x11\x88")
 SECOND = Track(3, Codec.AAC, 48_000, b"\x11\x90", "eng", channels=2, sample_rate=48_000)

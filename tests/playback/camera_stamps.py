@@ -14,16 +14,16 @@ from typing import Any
 import av
 import numpy as np
 from PIL import Image
-from recordings import Recording, T, read
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.formats.fmp4 import BlobInfo, blob_info_box, write_init
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.formats.mp4.fmp4 import BlobInfo, blob_info_box, write_init
 from flussdvr.formats.stamp import read_stamp, write_stamp
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.media import Codec, Sample, Track
+from tests.playback.recordings import Recording, T, read
 
 __all__ = ["FPS", "KINDS", "T", "Recording", "Shot", "lay_down", "read", "result", "seen", "seen_in_mp4", "shoot"]
 

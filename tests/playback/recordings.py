@@ -15,15 +15,15 @@ from typing import Any
 import av
 import numpy as np
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.body import Extent
-from flussdvr.archive.index_cache import IndexCache
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.formats.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.streams.index_cache import IndexCache
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.body.body import Extent
+from flussdvr.body.reading import read_extent
+from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import LiveWindow
 from flussdvr.media import Codec, Sample, Track
-from flussdvr.playback.reading import read_extent
 from flussdvr.threads import InlineWorker
 
 T = 1_795_194_000_000  # 2026-11-20T17:00:00Z

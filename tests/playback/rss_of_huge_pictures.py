@@ -15,8 +15,8 @@ from typing import Any
 import av
 
 from flussdvr.media import Codec, Track
-from flussdvr.memory import bound, trim
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
+from flussdvr.process.memory import bound, trim
 
 WIDTH, HEIGHT = 7680, 4320
 THREADS, ROUNDS = 2, 4

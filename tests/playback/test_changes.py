@@ -9,25 +9,25 @@ from typing import Any
 
 import av
 import pytest
-from recordings import SEGMENT_MS, Media, Recording, T, decoded, media
-from test_cursor import result
 
-from flussdvr.archive.blob import Blob
-from flussdvr.archive.body import Body, Extent
-from flussdvr.archive.index_cache import IndexCache
+from flussdvr.archive.disk.blob import Blob
+from flussdvr.archive.streams.index_cache import IndexCache
+from flussdvr.body.body import Body, Extent
+from flussdvr.body.reading import read_extent
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.fmp4 import write_init
-from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.formats.in_band import in_band_sets
+from flussdvr.formats.mp4.fmp4 import write_init
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.formats.mp4.in_band import in_band_sets
 from flussdvr.playback.changes import Changes
 from flussdvr.playback.fragments import SegmentIndex
-from flussdvr.playback.reading import read_extent
 from flussdvr.playback.segments import Segments
 from flussdvr.playback.selection import parse_selection
 from flussdvr.playback.sources import Source
-from flussdvr.playback.ts_segments import TsSegments
+from flussdvr.playback.ts.segments import TsSegments
 from flussdvr.playback.view import View
 from flussdvr.threads import InlineWorker
+from tests.playback.recordings import SEGMENT_MS, Media, Recording, T, decoded, media
+from tests.playback.test_cursor import result
 
 SMALL, LARGE = media(), media(width=96)
 SMALL_265, LARGE_265 = media(encoder="libx265"), media(encoder="libx265", width=96)

@@ -10,15 +10,14 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recordings import Recording, T, decoded, media, read
 from twisted.internet.task import Clock
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.index_cache import IndexCache
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.streams.index_cache import IndexCache
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.fmp4 import Run, write_fragment
-from flussdvr.formats.fragment_table import FragmentTable, Segments
+from flussdvr.formats.mp4.fmp4 import Run, write_fragment
+from flussdvr.formats.mp4.fragment_table import FragmentTable, Segments
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import LiveSegment, LiveWindow
 from flussdvr.playback.cursor import GAP_MS, Cursor
@@ -26,6 +25,7 @@ from flussdvr.playback.fragments import SegmentIndex
 from flussdvr.playback.playback import make_playback
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
+from tests.playback.recordings import Recording, T, decoded, media, read
 
 R = TypeVar("R")
 Bounds = list[tuple[int, int]]

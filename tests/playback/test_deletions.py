@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from recordings import Recording, T, decoded
-from test_cursor import result
 from twisted.internet.task import Clock
 
 from flussdvr.errors import DvrError, Kind
@@ -15,9 +13,11 @@ from flussdvr.playback.deletions import MOST, Deletions
 from flussdvr.playback.fragments import SegmentIndex
 from flussdvr.playback.playback import Playback, make_playback
 from flussdvr.playback.sources import Source
-from flussdvr.playback.ts_exports import MEASURED_MS
+from flussdvr.playback.ts.exports import MEASURED_MS
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
+from tests.playback.recordings import Recording, T, decoded
+from tests.playback.test_cursor import result
 
 HIDDEN = (Range(T + 4000, T + 6000),)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from recordings import Recording, T, media
 from twisted.internet.defer import Deferred
 
 from flussdvr.errors import DvrError
-from flussdvr.formats.fmp4 import write_init
+from flussdvr.formats.mp4.fmp4 import write_init
 from flussdvr.playback.inits import Inits, digest_of
 from flussdvr.playback.selection import parse_selection
 from flussdvr.playback.sources import Source
 from flussdvr.threads import MemoryWorker
+from tests.playback.recordings import Recording, T, media
 
 R = TypeVar("R")
 UNKNOWN = "0123456789abcdef"

@@ -6,10 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from camera_stamps import FPS, KINDS, Recording, T, lay_down, read, result, seen, seen_in_mp4, shoot
-from recordings import media
 
-from flussdvr.archive.body import Body
+from flussdvr.body.body import Body
 from flussdvr.errors import DvrError
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.key_frame import (
@@ -25,6 +23,8 @@ from flussdvr.playback.pictures.moment import moment_at
 from flussdvr.playback.pictures.previews import Previews
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
+from tests.playback.camera_stamps import FPS, KINDS, Recording, T, lay_down, read, result, seen, seen_in_mp4, shoot
+from tests.playback.recordings import media
 
 FULL = Box(4000, 4000)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from flussdvr.archive.blob import Blob, BlobState
-from flussdvr.archive.index_cache import IndexCache
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.streams.index_cache import IndexCache
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.playback.exports import Exports
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.playback.files.windows import Exports
 from flussdvr.playback.limits import HEAD_BYTES, SEGMENTS, index_bytes, segment_count
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.previews import Previews

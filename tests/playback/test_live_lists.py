@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hls_rules import Watch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cursor import result
 
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import Deleted, LiveWindow
-from flussdvr.playback.blocks import Blocks
-from flussdvr.playback.discontinuities import Discontinuities
-from flussdvr.playback.hls import Hls
+from flussdvr.playback.hls.blocks import Blocks
+from flussdvr.playback.hls.discontinuities import Discontinuities
+from flussdvr.playback.hls.windows import Hls
 from flussdvr.playback.inits import Inits
 from flussdvr.playback.sources import Source
 from flussdvr.playback.view import View
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
+from tests.playback.hls_rules import Watch
+from tests.playback.test_cursor import result
 
 BEGIN = 1_795_194_000_000
 

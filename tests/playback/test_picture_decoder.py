@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from camera_stamps import T, shoot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from flussdvr.errors import DvrError
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.media import Codec, Track
 from flussdvr.playback.fragments import live_span
 from flussdvr.playback.pictures import decoder
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg, moment_jpeg
 from flussdvr.playback.pictures.key_frame import KeyFrame
+from tests.playback.camera_stamps import T, shoot
 
 FULL = Box(4000, 4000)
 

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera_stamps import Recording, T, lay_down, result, shoot
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from flussdvr.archive.body import Extent
+from flussdvr.body.body import Extent
 from flussdvr.errors import DvrError
 from flussdvr.playback.pictures import previews
 from flussdvr.playback.pictures.decoder import Box
@@ -16,6 +15,7 @@ from flussdvr.playback.pictures.key_frame import KeyFrame, key_frame_for
 from flussdvr.playback.pictures.previews import CACHE_BYTES, Previews
 from flussdvr.playback.sources import Source
 from flussdvr.threads import Busy, InlineWorker, MemoryWorker
+from tests.playback.camera_stamps import Recording, T, lay_down, result, shoot
 
 BOX = Box(320, 9999)
 

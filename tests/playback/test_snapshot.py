@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from camera_stamps import Recording, T, result
 from PIL import Image
-from thumbs import root_of
 from twisted.internet import reactor as real_reactor
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.internet.task import Clock, deferLater
@@ -24,6 +22,8 @@ from flussdvr.errors import DvrError
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import MAX_WAIT_S, SnapshotPoller, checked_jpeg, fetch_jpeg, without_password
 from flussdvr.threads import InlineWorker
+from tests.playback.camera_stamps import Recording, T, result
+from tests.playback.thumbs import root_of
 
 BOX = Box(320, 9999)
 reactor: Any = real_reactor

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camera_stamps import Recording, T, lay_down, result, shoot
 from PIL import Image
-from thumbs import jpeg, store_thumbs
 
-from flussdvr.archive.body import Extent
+from flussdvr.body.body import Extent
 from flussdvr.errors import DvrError
 from flussdvr.formats.stamp import read_stamp
 from flussdvr.playback.pictures.decoder import Box
@@ -20,6 +18,8 @@ from flussdvr.playback.pictures.stored import StoredPictures, Thumb
 from flussdvr.playback.sources import Source
 from flussdvr.threads import Busy, InlineWorker
 from flussdvr.timeline import Range
+from tests.playback.camera_stamps import Recording, T, lay_down, result, shoot
+from tests.playback.thumbs import jpeg, store_thumbs
 
 
 @pytest.fixture

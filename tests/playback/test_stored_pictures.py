@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
-from camera_stamps import Recording, T, result
 from hypothesis import given
 from hypothesis import strategies as st
-from thumbs import jpeg, store_thumbs
 
-from flussdvr.archive.body import Extent
 from flussdvr.archive.thumbs import thumbs_paths
+from flussdvr.body.body import Extent
 from flussdvr.playback.pictures.stored import FINAL_MS, StoredPictures, Thumb, nearest, parse_thumbs
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
+from tests.playback.camera_stamps import Recording, T, result
+from tests.playback.thumbs import jpeg, store_thumbs
 
 ALL = Range(0, T * 2)
 

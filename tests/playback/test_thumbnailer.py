@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera_stamps import Recording, Shot, T, lay_down, result, seen, shoot
-from recordings import media
-from thumbs import root_of
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.thumbs import ThumbsRecorder
-from flussdvr.formats.fmp4 import write_init
+from flussdvr.formats.mp4.fmp4 import write_init
 from flussdvr.live.window import LiveWindow
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.stored import StoredPictures
@@ -19,6 +16,9 @@ from flussdvr.playback.pictures.thumbnailer import UNDER_WAY, Thumbnailer
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
+from tests.playback.camera_stamps import Recording, Shot, T, lay_down, result, seen, shoot
+from tests.playback.recordings import media
+from tests.playback.thumbs import root_of
 
 BOX = Box(320, 9999)
 

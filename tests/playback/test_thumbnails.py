@@ -5,8 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from camera_stamps import Recording, T, lay_down, shoot
-from thumbs import root_of
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -17,6 +15,8 @@ from flussdvr.playback.pictures.snapshot import SnapshotPoller
 from flussdvr.playback.pictures.thumbnailer import Thumbnailer
 from flussdvr.playback.pictures.thumbnails import Thumbnails, default_box
 from flussdvr.threads import InlineWorker
+from tests.playback.camera_stamps import Recording, T, lay_down, shoot
+from tests.playback.thumbs import root_of
 
 
 class House:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from camera_stamps import Recording, result
 from PIL import Image
 
-from flussdvr.archive.root import Root, RootWorkers
+from flussdvr.archive.disk.root import Root, RootWorkers
 from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
 from flussdvr.threads import InlineWorker
+from tests.playback.camera_stamps import Recording, result
 
 
 @cache

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import Recording
-from test_media import S, Server
 
-from flussdvr.web.channel import origin_form
+from flussdvr.web.http.channel import origin_form
+from tests.playback.recordings import Recording
+from tests.web.media.test_media import S, Server
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from flussdvr.web.sender import write_chunks
-from flussdvr.web.site import Site
+from flussdvr.web.http.sender import write_chunks
+from flussdvr.web.http.site import Site
 
 
 class Endless(Resource):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from recordings import Recording, T, decoded, media
-from test_cursor import result
-from test_media import Server
 from twisted.internet.defer import Deferred
 
-from flussdvr.formats.fmp4 import write_init
+from flussdvr.formats.mp4.fmp4 import write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import Deleted, LiveWindow
 from flussdvr.playback.pictures.moment import moment_at
 from flussdvr.playback.sources import Source
-from flussdvr.playback.ts_live import WAITING_BYTES, LiveQueue
+from flussdvr.playback.ts.live import WAITING_BYTES, LiveQueue
 from flussdvr.timeline import Range
+from tests.playback.recordings import Recording, T, decoded, media
+from tests.playback.test_cursor import result
+from tests.web.media.test_media import Server
 
 HIDDEN = Deleted((Range(T + 4000, T + 6000),))
 FOLDER = "/ort/2026/11/20/17/00/"

@@ -10,11 +10,11 @@ from urllib.parse import urljoin
 
 import av
 import pytest
-from recordings import Media, Recording, T, media
-from test_media import S, Server
-from ts_rules import faults, rules_of
 
-from flussdvr.formats.fmp4 import parse_init
+from flussdvr.formats.mp4.fmp4 import parse_init
+from tests.formats.ts_rules import faults, rules_of
+from tests.playback.recordings import Media, Recording, T, media
+from tests.web.media.test_media import S, Server
 
 SOUND = media(b_frames=2)
 MUTE = Media(SOUND.tracks[:1], {1: SOUND.samples[1]})

@@ -11,20 +11,20 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from camera_stamps import T, lay_down, seen, seen_in_mp4, shoot
 from PIL import Image
-from recordings import Recording
-from test_media import Answer, Server
-from thumbs import jpeg, root_of, store_thumbs
 
+from flussdvr.access.auth_request import asked
+from flussdvr.access.verdict import Verdict
 from flussdvr.config.model import ThumbnailSettings
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
-from flussdvr.web.paths import parse
-from flussdvr.web.pictures import PictureSite
-from flussdvr.web.viewers.asked import asked
-from flussdvr.web.viewers.verdict import Verdict
+from flussdvr.urls.paths import parse
+from flussdvr.web.media.pictures import PictureSite
+from tests.playback.camera_stamps import T, lay_down, seen, seen_in_mp4, shoot
+from tests.playback.recordings import Recording
+from tests.playback.thumbs import jpeg, root_of, store_thumbs
+from tests.web.media.test_media import Answer, Server
 
 S = T // 1000
 ON_DEMAND = ThumbnailSettings("ondemand")

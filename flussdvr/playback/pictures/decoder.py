@@ -24,7 +24,7 @@ from PIL import Image
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.media import Codec, Track
-from flussdvr.memory import trim
+from flussdvr.process.memory import trim
 
 MAX_PIXELS = 36_000_000
 HUGE_PIXELS = 3840 * 2160

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flussdvr.archive.body import Body
+from flussdvr.body.body import Body
 from flussdvr.errors import DvrError, FormatError, Kind
-from flussdvr.formats import mp4
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4 import progressive as mp4
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.media import Track
 from flussdvr.playback.fragments import Span, live_span, span_of
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.blob import Blob
-    from flussdvr.archive.stream_archive import StreamArchive
+    from flussdvr.archive.disk.blob import Blob
+    from flussdvr.archive.streams.stream_archive import StreamArchive
     from flussdvr.live.fragment import LiveFragment
     from flussdvr.live.window import LiveSegment
 

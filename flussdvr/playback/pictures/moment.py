@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flussdvr.archive.body import Body
+from flussdvr.body.body import Body
 from flussdvr.media import Track
 from flussdvr.playback.fragments import Span, live_span, span_of
 from flussdvr.playback.pictures.key_frame import corrupt, last_sync, table_of

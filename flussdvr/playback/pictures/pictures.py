@@ -13,13 +13,13 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.root import Root
+from flussdvr.archive.disk.root import Root
+from flussdvr.body.reading import ReaderOf
 from flussdvr.playback.pictures.previews import UNDER_WAY, Previews
 from flussdvr.playback.pictures.sprite import Sprites
 from flussdvr.playback.pictures.stored import StoredPictures
 from flussdvr.playback.pictures.thumbnailer import OnEvent
 from flussdvr.playback.pictures.thumbnails import RunningStreams, Thumbnails
-from flussdvr.playback.reading import ReaderOf
 from flussdvr.threads import Pool, ThreadWorker, Worker
 
 CODEC_THREADS = max(1, (os.cpu_count() or 2) // 2)

@@ -20,16 +20,16 @@ import av
 import PIL
 from twisted.logger import Logger
 
-from flussdvr.archive.body import Body, Extent
+from flussdvr.body.body import Body, Extent
+from flussdvr.body.reading import ReaderOf, read_extent
+from flussdvr.caching.lru import Lru
+from flussdvr.caching.single_flight import Shared
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.made import Made
-from flussdvr.playback.lru import Lru
+from flussdvr.logs.repeated import Repeated
 from flussdvr.playback.pictures.decoder import VERSION, Box, key_frame_jpeg, moment_jpeg, undecodable
 from flussdvr.playback.pictures.key_frame import KeyFrame
 from flussdvr.playback.pictures.moment import Moment
-from flussdvr.playback.reading import ReaderOf, read_extent
-from flussdvr.playback.shared import Shared
-from flussdvr.repeated import Repeated
 from flussdvr.threads import Busy, Worker
 
 CACHE_BYTES = 32 << 20

@@ -24,14 +24,14 @@ from hashlib import sha256
 
 from PIL import Image
 
+from flussdvr.caching.lru import Lru
+from flussdvr.caching.single_flight import Shared
 from flussdvr.errors import DvrError
-from flussdvr.playback.lru import Lru
 from flussdvr.playback.pictures.decoder import QUALITY, VERSION, Box, be_nice
 from flussdvr.playback.pictures.key_frame import KeyFrame, key_frame_after, key_frame_before
 from flussdvr.playback.pictures.previews import Previews
 from flussdvr.playback.pictures.snapshot import DAMAGED
 from flussdvr.playback.pictures.stored import LOOKED_AT, StoredPictures, Thumb
-from flussdvr.playback.shared import Shared
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.threads import Busy, Worker
 from flussdvr.timeline import Range

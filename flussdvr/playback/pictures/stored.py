@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flussdvr.archive.body import Extent
 from flussdvr.archive.thumbs import thumbs_paths
+from flussdvr.body.body import Extent
+from flussdvr.body.reading import DataGone, ReaderOf, read_extent
+from flussdvr.caching.lru import Lru
+from flussdvr.caching.single_flight import Shared
 from flussdvr.errors import FormatError
-from flussdvr.formats.fragment_table import FragmentTable
-from flussdvr.formats.sample_table import Ints
-from flussdvr.playback.lru import Lru
-from flussdvr.playback.reading import DataGone, ReaderOf, read_extent
-from flussdvr.playback.shared import Shared
+from flussdvr.formats.mp4.fragment_table import FragmentTable
+from flussdvr.formats.mp4.sample_table import Ints
 from flussdvr.playback.sources import Source
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.blob import Blob
-    from flussdvr.archive.stream_archive import StreamArchive
+    from flussdvr.archive.disk.blob import Blob
+    from flussdvr.archive.streams.stream_archive import StreamArchive
 
 CACHE_BYTES = 16 << 20
 MAX_INDEX = 8 << 20

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from flussdvr.archive.body import Body
 from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
+from flussdvr.body.body import Body
 from flussdvr.errors import DvrError
+from flussdvr.logs.repeated import Repeated, where
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
 from flussdvr.playback.pictures.key_frame import live_key_frame
-from flussdvr.repeated import Repeated, where
 from flussdvr.threads import Busy, Worker
 
 if TYPE_CHECKING:

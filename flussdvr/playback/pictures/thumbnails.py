@@ -18,13 +18,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from flussdvr.archive.root import Root
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.disk.root import Root
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder
-from flussdvr.callbacks import Periodic
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import SnapshotPoller
 from flussdvr.playback.pictures.thumbnailer import OnEvent, Thumbnailer
+from flussdvr.process.callbacks import Periodic
 from flussdvr.threads import Worker
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flussdvr.utc_clock import UtcClock
+from flussdvr.clock.utc import UtcClock
 from flussdvr.web.api.router import Call, Router
 
 

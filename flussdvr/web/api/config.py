@@ -12,18 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 from flussdvr import __version__
-from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config, write_config
 from flussdvr.config.model import Bucket, Config, EventSinkSettings
 from flussdvr.config.stream_document import effective, write_dvr
+from flussdvr.control.administration import Administration
+from flussdvr.control.streams import Streams
 from flussdvr.errors import DvrError, Kind
-from flussdvr.redaction import MASK, redact_url
-from flussdvr.streams import Streams
+from flussdvr.logs.redaction import MASK, redact_url
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Call, Exposition, Router, Text
 from flussdvr.web.api.stats import Clients, bitrate
-from flussdvr.web.listeners import Listeners
+from flussdvr.web.http.listeners import Listeners
 
 Document = dict[str, Any]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.blob import Blob
+from flussdvr.archive.disk.blob import Blob
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Call, Router

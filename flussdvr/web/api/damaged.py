@@ -1,8 +1,8 @@
 """
 /streams/{name}/dvr/damaged: where what is recorded refers to pictures that were lost on the way.
 
-The marks are in the fragments (`formats/fmp4.py`, DAMAGED), so this reads the indexes of the blobs in the window, one
-after the other. A fragment, about a second, is the unit.
+The marks are in the fragments (`formats/mp4/fmp4.py`, DAMAGED), so this reads the indexes of the blobs in the window,
+one after the other. A fragment, about a second, is the unit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.api.moments import documents, window

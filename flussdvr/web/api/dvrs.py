@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.retention import DiskUsage, disk_usage
 from flussdvr.config.model import DvrSettings
 from flussdvr.config.stream_document import write_dvr
+from flussdvr.control.administration import Administration
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Answer, Call, Router

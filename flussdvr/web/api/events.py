@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flussdvr.alarms import Alarms
 from flussdvr.events.events import Events
+from flussdvr.monitoring.alarms import Alarms
 from flussdvr.web.api.listing import read_limit
 from flussdvr.web.api.router import Call, Router
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flussdvr.export import Exporter, Order
-from flussdvr.export_jobs import ExportJobs, Job
+from flussdvr.control.streams import Streams
+from flussdvr.export.exporter import Exporter, Order
+from flussdvr.export.jobs import ExportJobs, Job
 from flussdvr.playback.sources import source_of
-from flussdvr.streams import Streams
 from flussdvr.timeline import MILLISECOND_DIGITS
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.moments import window

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flussdvr.administration import Administration
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config
 from flussdvr.config.documents import RESET
 from flussdvr.config.model import DvrSettings
 from flussdvr.config.stream_document import configured, write_dvr
+from flussdvr.control.administration import Administration
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.sources import source_of
 from flussdvr.playback.status import newest_tracks, seconds

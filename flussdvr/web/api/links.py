@@ -1,5 +1,5 @@
 """
-/streams/{name}/dvr/links: URLs that let whoever has one see a span of a stream (`flussdvr.links`).
+/streams/{name}/dvr/links: URLs that let whoever has one see a span of a stream (`flussdvr.access.links`).
 
 Who may only look sees the links, but nothing that opens them.
 """
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from flussdvr.archive.catalog import LinkRow
+from flussdvr.access.links import Links
+from flussdvr.database.catalog import LinkRow
 from flussdvr.errors import DvrError, Kind
-from flussdvr.links import Links
 from flussdvr.timeline import MILLISECOND_DIGITS
+from flussdvr.urls.paths import spell
 from flussdvr.web.api.moments import window
 from flussdvr.web.api.router import Call, Router
 from flussdvr.web.api.streams import StreamDocuments
-from flussdvr.web.paths import spell
-from flussdvr.web.viewers.gate import ViewersGate
-from flussdvr.web.viewers.links import FORMATS, PARAMETER, grant_key
+from flussdvr.web.media.gate import ViewersGate
+from flussdvr.web.media.link_passes import FORMATS, PARAMETER, grant_key
 
 Document = dict[str, Any]
 EXPIRES_IN_S = 7 * 86_400

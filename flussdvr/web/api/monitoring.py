@@ -19,7 +19,7 @@ from flussdvr import __version__
 from flussdvr.archive.archive import Archive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.router import Call, Router, Text
-from flussdvr.web.site import EVERY_PAGE
+from flussdvr.web.http.site import EVERY_PAGE
 
 STYLE = """body{font:15px/1.4 sans-serif;margin:2em auto;max-width:60em}code{background:#eee;padding:.1em .3em}
 h3{margin-bottom:.2em}"""

@@ -26,12 +26,12 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.redaction import redact_request
-from flussdvr.repeated import Repeated, where
+from flussdvr.logs.redaction import redact_request
+from flussdvr.logs.repeated import Repeated, where
 from flussdvr.threads import Worker
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Account, Gate
-from flussdvr.web.site import PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.http.auth import Account, Gate
+from flussdvr.web.http.site import PREFLIGHT, DvrRequest, write_error
 
 GZIP_FROM = 1400
 LARGE = 8 << 10

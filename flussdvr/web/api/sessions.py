@@ -12,7 +12,7 @@ from typing import Any
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Call, Router
-from flussdvr.web.viewers.gate import ViewersGate
+from flussdvr.web.media.gate import ViewersGate
 
 Document = dict[str, Any]
 MANY = 2000

@@ -16,14 +16,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
-from flussdvr.administration import Administration
-from flussdvr.alarms import Alarms
+from flussdvr.access.links import Links
 from flussdvr.archive.archive import Archive
+from flussdvr.clock.utc import UtcClock
+from flussdvr.control.administration import Administration
 from flussdvr.events.events import Events
-from flussdvr.export import Exporter
-from flussdvr.export_jobs import ExportJobs
-from flussdvr.links import Links
-from flussdvr.utc_clock import UtcClock
+from flussdvr.export.exporter import Exporter
+from flussdvr.export.jobs import ExportJobs
+from flussdvr.monitoring.alarms import Alarms
 from flussdvr.web.api.clock import add_clock
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.consistency import add_consistency
@@ -42,8 +42,8 @@ from flussdvr.web.api.sessions import add_legacy_sessions, add_sessions
 from flussdvr.web.api.stats import Clients, Nobody
 from flussdvr.web.api.streams import StreamDocuments, add_streams
 from flussdvr.web.api.timeline import add_timeline
-from flussdvr.web.auth import Gate
-from flussdvr.web.viewers.gate import ViewersGate
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.media.gate import ViewersGate
 
 
 @implementer(IResource)

@@ -11,13 +11,13 @@ from math import ceil
 from typing import Any, Protocol
 
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.stream_archive import StreamArchive
-from flussdvr.ingest.publish_input import PublishInput
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.control.streams import Running
+from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.source import Input
 from flussdvr.live.window import LiveWindow
 from flussdvr.playback.selection import track_names
 from flussdvr.playback.status import describe, seconds
-from flussdvr.streams import Running
 
 Document = dict[str, Any]
 

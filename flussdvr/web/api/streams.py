@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flussdvr.administration import Administration
 from flussdvr.config.overrides import base_document
 from flussdvr.config.stream_document import effective, mask_patch
+from flussdvr.control.administration import Administration
+from flussdvr.control.streams import Streams
 from flussdvr.errors import DvrError, Kind
-from flussdvr.streams import Streams
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Answer, Call, Exposition, Router, Text
 from flussdvr.web.api.stats import Clients, stream_stats

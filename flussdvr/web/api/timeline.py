@@ -17,9 +17,9 @@ from typing import Any
 
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.control.streams import Running
 from flussdvr.errors import DvrError, Kind
-from flussdvr.streams import Running
 from flussdvr.threads import Worker
 from flussdvr.timeline import Range
 from flussdvr.web.api.dvr import reason_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flussdvr.web.site import DvrRequest
+from flussdvr.web.http.site import DvrRequest
 
 MAX_HEADER = 16 << 10
 MAX_SAME = 8

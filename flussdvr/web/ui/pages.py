@@ -23,11 +23,11 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
-from flussdvr.archive.body import Body
+from flussdvr.body.body import Body
 from flussdvr.errors import DvrError, Kind
-from flussdvr.web.media import accepts_gzip
-from flussdvr.web.sender import Sender
-from flussdvr.web.site import EVERY_PAGE, PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.http.sender import Sender
+from flussdvr.web.http.site import EVERY_PAGE, PREFLIGHT, DvrRequest, write_error
+from flussdvr.web.media.routes import accepts_gzip
 from flussdvr.web.ui.files import File
 
 INDEX, EMBED = "index.html", "embed.html"

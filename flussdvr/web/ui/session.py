@@ -21,15 +21,15 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from flussdvr import __version__
+from flussdvr.access.attempts import Attempts, TooMany
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Busy
-from flussdvr.web.address import client_address
 from flussdvr.web.api.router import Call, Router
-from flussdvr.web.attempts import Attempts, TooMany
-from flussdvr.web.auth import Gate, Unauthorized
-from flussdvr.web.origin import check_origin
-from flussdvr.web.site import DvrRequest
+from flussdvr.web.http.address import client_address
+from flussdvr.web.http.auth import Gate, Unauthorized
+from flussdvr.web.http.origin import check_origin
+from flussdvr.web.http.site import DvrRequest
 from flussdvr.web.ui.signin import SignIn, SignIns
 
 SESSION = b"/ui/session"

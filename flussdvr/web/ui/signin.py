@@ -20,16 +20,16 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
-from flussdvr.archive.catalog import Catalog
 from flussdvr.config.model import Config, Credentials
+from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, Kind
-from flussdvr.secret import Secret
-from flussdvr.web.auth import Account, Gate, accounts
-from flussdvr.web.origin import check_origin, is_https
-from flussdvr.web.paths import MediaPath
-from flussdvr.web.site import DvrRequest
+from flussdvr.process.secret import Secret
+from flussdvr.urls.paths import MediaPath
+from flussdvr.web.http.auth import Account, Gate, accounts
+from flussdvr.web.http.origin import check_origin, is_https
+from flussdvr.web.http.site import DvrRequest
+from flussdvr.web.media.passes import Grant
 from flussdvr.web.ui.cookies import cookies, set_cookie
-from flussdvr.web.viewers.passes import Grant
 
 COOKIE = "flussdvr_session"
 MAX_COOKIE = 4096

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flussdvr.archive.blob import Blob, BlobWriter
-from flussdvr.archive.marker import make_marker
-from flussdvr.formats.fmp4 import BlobInfo, blob_info_box
-from flussdvr.ingest.fake_encoder import FakeEncoder, FakeSettings
+from flussdvr.archive.disk.blob import Blob, BlobWriter
+from flussdvr.archive.disk.marker import make_marker
+from flussdvr.formats.mp4.fmp4 import BlobInfo, blob_info_box
+from flussdvr.ingest.fake.encoder import FakeEncoder, FakeSettings
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.stream import Stream
 from flussdvr.media import SamplesReceived

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lab.wait import TIMEOUT_S, until
+from tests.integration.lab.wait import TIMEOUT_S, until
 
 STOP_TIMEOUT_S = 60.0
 """The server gives itself less."""

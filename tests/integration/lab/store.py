@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab.server import free_port
+from tests.integration.lab.server import free_port
 
 KEY, SECRET = "KEYOFTHESTORE", "se/cr+et@OFTHESTORE"
 

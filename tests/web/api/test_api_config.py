@@ -7,13 +7,13 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from flussdvr.access.sessions import Session, Sessions
 from flussdvr.config.model import Config, Listener
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.config import add_config
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.viewers.sessions import Session, Sessions
+from flussdvr.web.http.auth import Gate
 
 
 def test_how_much_goes_out_is_measured() -> None:

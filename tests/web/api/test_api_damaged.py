@@ -6,22 +6,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
-from flussdvr.formats.fmp4 import Run, write_fragment, write_init
-from flussdvr.formats.fragment_table import FragmentTable
+from flussdvr.formats.mp4.fmp4 import Run, write_fragment, write_init
+from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.media import Codec, Sample, Track
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.damaged import FILES_MAX, add_damaged
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.site import Site
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from tests.web.media.test_media import Answer
 
 T = 1_795_194_000_000
 VIDEO = Track(1, Codec.H264, 90_000, b"\1d\0\x1f\xff\xe1\0\0\1\0\0", width=64, height=64)

@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.access.links import Links
 from flussdvr.config.model import Config, Credentials
+from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, Kind
-from flussdvr.links import Links
 from flussdvr.threads import InlineWorker
+from flussdvr.urls.paths import parse
 from flussdvr.web.api.links import add_links
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.paths import parse
-from flussdvr.web.site import Site
-from flussdvr.web.viewers.links import FORMAT, opens
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from flussdvr.web.media.link_passes import FORMAT, opens
+from tests.web.media.test_media import Answer
 
 BEGIN = 1_795_194_000
 

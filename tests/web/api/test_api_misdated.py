@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.misdated import Aside
 from flussdvr.archive.redating import Found, Report
 from flussdvr.config.model import Config, Credentials
@@ -23,8 +22,9 @@ from flussdvr.timeline import Range
 from flussdvr.web.api.misdated import add_misdated
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.site import Site
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from tests.web.media.test_media import Answer
 
 T = 1_795_194_000_000
 BLOB = Blob("a/cam", "/d", T + 400, T + 10_000, 10, 4, BlobState.CLOSED)

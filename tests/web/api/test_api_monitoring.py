@@ -8,7 +8,6 @@ from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -18,8 +17,9 @@ from flussdvr.threads import InlineWorker
 from flussdvr.web.api.monitoring import add_monitoring
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.site import Site
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from tests.web.media.test_media import Answer
 
 
 def get(path: str) -> Answer:

@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_hung_disk import INTERRUPTING, Lab
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
 
+from flussdvr.access.sessions import Sessions
 from flussdvr.config.load import load_config
 from flussdvr.config.model import Config
-from flussdvr.streams import STOP_S
+from flussdvr.control.streams import STOP_S
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.dvrs import add_dvrs
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.streams import StreamDocuments, add_streams
-from flussdvr.web.auth import Account, Gate
-from flussdvr.web.site import DvrRequest, Site
-from flussdvr.web.viewers.sessions import Sessions
+from flussdvr.web.http.auth import Account, Gate
+from flussdvr.web.http.site import DvrRequest, Site
+from tests.archive.test_hung_disk import INTERRUPTING, Lab
+from tests.web.media.test_media import Answer
 
 
 class Open(Gate):

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -20,8 +19,9 @@ from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.api.dvr import add_dvr
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.site import Site
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from tests.web.media.test_media import Answer
 
 T = 1_795_194_000_000
 GONE = Range(T + 1000, T + 3500)

@@ -8,14 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from flussdvr.archive.blob import Blob, BlobState
+from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.misdated import Aside
-from flussdvr.archive.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker
@@ -23,8 +22,9 @@ from flussdvr.timeline import Range
 from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.timeline import MANY, add_timeline, is_recorded, what_is_recorded
-from flussdvr.web.auth import Gate
-from flussdvr.web.site import Site
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from tests.web.media.test_media import Answer
 
 T = 1_795_194_000_000
 EVERYTHING = Range(0, 1 << 50)

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from test_media import Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -15,8 +14,9 @@ from flussdvr.config.model import Config
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.web.api.router import LARGE, Call, Router
 from flussdvr.web.api.schema import Schema
-from flussdvr.web.auth import Gate
-from flussdvr.web.site import Site
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from tests.web.media.test_media import Answer
 
 
 class Put:

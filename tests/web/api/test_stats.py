@@ -1,8 +1,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-from flussdvr.ingest.publish_input import PublishInput
-from flussdvr.ingest.udp import UdpInput
+from flussdvr.ingest.publish.input import PublishInput
+from flussdvr.ingest.udp.input import UdpInput
 from flussdvr.media import LeftOut
 from flussdvr.web.api.stats import failure, last_error
 

@@ -6,27 +6,27 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from recordings import Recording, T
-from test_media import Answer, Server
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
-from flussdvr.archive.catalog import SqliteCatalog
+from flussdvr.access.sessions import Sessions
+from flussdvr.access.verdict import Reply
 from flussdvr.config import parse_config
-from flussdvr.secret import Secret
+from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.process.secret import Secret
 from flussdvr.threads import InlineWorker, Worker
 from flussdvr.web.api.router import Call, Router
-from flussdvr.web.auth import Gate
+from flussdvr.web.http.auth import Gate
+from flussdvr.web.http.site import Site
+from flussdvr.web.media.gate import ViewersGate
 from flussdvr.web.root import Root
-from flussdvr.web.site import Site
 from flussdvr.web.ui.files import File
 from flussdvr.web.ui.pages import Pages
 from flussdvr.web.ui.session import session_resource
 from flussdvr.web.ui.signin import SignedIn, SignIns
-from flussdvr.web.viewers.gate import ViewersGate
-from flussdvr.web.viewers.sessions import Sessions
-from flussdvr.web.viewers.verdict import Reply
+from tests.playback.recordings import Recording, T
+from tests.web.media.test_media import Answer, Server
 
 CONFIG = "edit_auth admin secret; view_auth viewer look;"
 HOST = "dvr.example"

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from page_server import ASSET, PageServer
-from recordings import Recording, T
 
-from flussdvr.web.usage import WebRequests
+from flussdvr.web.media.usage import WebRequests
+from tests.playback.recordings import Recording, T
+from tests.web.ui.page_server import ASSET, PageServer
 
 S = T // 1000
 APPLICATION = b"<!doctype html>the application"

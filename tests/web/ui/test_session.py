@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_server import CONFIG, HOST, Browser, PageServer, Visit
-from recordings import Recording, T
 from twisted.logger import globalLogPublisher
 from werkzeug.security import generate_password_hash
 
 from flussdvr import __version__
 from flussdvr.config import parse_config
 from flussdvr.threads import MemoryWorker
-from flussdvr.web.usage import WebRequests
+from flussdvr.web.media.usage import WebRequests
+from tests.playback.recordings import Recording, T
+from tests.web.ui.page_server import CONFIG, HOST, Browser, PageServer, Visit
 
 S = T // 1000
 HOUR_MS = 3_600_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_server import Browser, PageServer
+
+from tests.web.ui.page_server import Browser, PageServer
 
 SESSION = "/ui/session"
 THING = "/streamer/api/v3/thing"

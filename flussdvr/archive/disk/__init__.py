@@ -1,0 +1,1 @@
+"""What lies on a disk: blobs and their indexes, markers, locks; found, recovered, trimmed, removed."""

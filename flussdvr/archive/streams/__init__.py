@@ -1,0 +1,1 @@
+"""One stream's recordings, answered from RAM."""

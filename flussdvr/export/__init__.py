@@ -1,0 +1,1 @@
+"""Exports: recordings as files, on the server or in an object store."""

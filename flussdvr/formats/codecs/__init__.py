@@ -1,0 +1,1 @@
+"""Codecs: what their headers say, and how their frames are framed. One file each."""

@@ -1,0 +1,1 @@
+"""FLV, and the media messages of RTMP."""

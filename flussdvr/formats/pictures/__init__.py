@@ -1,0 +1,1 @@
+"""Coded pictures, whatever container they came in: put together, dated, told apart."""

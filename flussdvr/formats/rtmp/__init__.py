@@ -1,0 +1,1 @@
+"""RTMP: its chunk stream, and the side that is published to."""

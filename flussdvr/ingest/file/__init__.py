@@ -1,0 +1,1 @@
+"""Files that are played in a loop."""

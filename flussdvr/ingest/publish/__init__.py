@@ -1,0 +1,1 @@
+"""Streams that are published to, over whatever protocol."""

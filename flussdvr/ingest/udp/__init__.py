@@ -1,0 +1,1 @@
+"""MPEG-TS over UDP and RTP."""

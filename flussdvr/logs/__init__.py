@@ -1,0 +1,1 @@
+"""The log: thinned out, without secrets, and with the journal's fields."""

@@ -1,0 +1,1 @@
+"""Object stores: one client for all who keep something there."""

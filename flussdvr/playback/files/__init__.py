@@ -1,0 +1,1 @@
+"""Downloads: windows of the archive as files."""

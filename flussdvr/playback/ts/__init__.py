@@ -1,0 +1,1 @@
+"""MPEG-TS: segments, downloads, timeshifts and live."""

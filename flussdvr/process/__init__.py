@@ -1,0 +1,1 @@
+"""The process: its memory, descriptors, threads of callbacks, secret, and what it tells systemd."""

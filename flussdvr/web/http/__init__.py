@@ -1,0 +1,1 @@
+"""HTTP itself: connections, ranges, the way of a body into a socket. It knows no stream."""

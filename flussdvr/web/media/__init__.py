@@ -1,0 +1,1 @@
+"""Everything under a stream's name: URLs, their routes, the viewer's admission."""

@@ -1,0 +1,76 @@
+# mypy: allow-untyped-calls
+# (twisted.web is not annotated)
+"""
+Who sends a request: what makes all that one viewer sends one session.
+
+    name, ip, proto, token, session_keys -> id
+
+One without a token is given one that his requests have in common. One with a pass has no token, but the pass's key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from flussdvr.access.authority import MAX_TOKEN, Authority
+from flussdvr.config.model import Config
+from flussdvr.errors import DvrError, Kind
+from flussdvr.urls.paths import MediaPath
+from flussdvr.web.http.address import client_address
+from flussdvr.web.http.site import DvrRequest
+from flussdvr.web.media.admission import protocol_of, session_id
+from flussdvr.web.media.passes import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever sent a request, as a session remembers him; `id` is the session's."""
+
+    id: str
+    name: str
+    proto: str
+    ip: str
+    token: str
+    user_agent: str
+    referer: str
+    query: str
+
+
+class Viewers:
+    """Tells them apart, by a key of its own: nobody outside can say which id or token somebody will get."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def of(
+        self, request: DvrRequest, parsed: MediaPath, config: Config, authority: Authority | None, grant: Grant | None
+    ) -> Viewer:
+        """DvrError DENIED for what can be no token."""
+        ip = client_address(request, config.trusted_proxies)
+        proto, agent = protocol_of(parsed), header(request, b"user-agent")
+        token = parsed.parameter(config.auth_token) or ""
+        if len(token) > MAX_TOKEN:
+            raise DvrError(Kind.DENIED, "access_denied", "this is no token")
+        settings = config.stream_for(parsed.name)
+        names = {*config.session_keys, *((settings.session_keys or ()) if settings else ())}
+        if authority is not None:
+            names.update(authority.on_play.session_keys or ())
+            token = token or self._made_token(parsed.name, ip, agent)
+        headers = [name[7:].encode("latin-1", "replace") for name in sorted(names) if name.startswith("header.")]
+        more = [header(request, name) for name in headers]
+        if grant is None:
+            id = session_id(self._key.hex(), parsed.name, ip, proto, token, *more)
+        else:
+            token = ""
+            id = session_id("pass" + self._key.hex(), parsed.name, ip, proto, grant.key, agent, *more)
+        query = request.uri.partition(b"?")[2].decode("latin-1")
+        return Viewer(id, parsed.name, proto, ip, token, agent, header(request, b"referer"), query)
+
+    def _made_token(self, name: str, ip: str, user_agent: str) -> str:
+        return hmac.digest(self._key, "\0".join((name, ip, user_agent)).encode("utf-8", "replace"), "sha256").hex()[:40]
+
+
+def header(request: DvrRequest, name: bytes) -> str:
+    return (request.getHeader(name) or b"").decode("utf-8", "replace")

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flussdvr.archive.disk.blob import Blob, BlobState
+from flussdvr.archive.streams.index_cache import IndexCache
+from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
+from flussdvr.timeline import Range
+
+UNUSED: Any = None
+
+
+def make(pairs: list[tuple[int, int]]) -> tuple[StreamArchive, list[Blob]]:
+    """Blobs of (gap before, length)."""
+    archive, blobs, at = StreamArchive("cam", IndexCache(UNUSED), UNUSED), [], 1000
+    for gap, length in pairs:
+        at += gap
+        blobs.append(Blob("cam", "/d", at, at + length, 10, 5, BlobState.CLOSED))
+        at += length
+    return archive, blobs
+
+
+layouts = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 9)), max_size=12)
+
+
+def moments(blobs: list[Blob]) -> set[int]:
+    """Every millisecond that should be listed: small misses count as recorded."""
+    listed: set[int] = set()
+    for index, blob in enumerate(blobs):
+        listed.update(range(blob.begin_ms, blob.end_ms))
+        if index and 0 < blob.begin_ms - blobs[index - 1].end_ms <= JOIN_MS:
+            listed.update(range(blobs[index - 1].end_ms, blob.begin_ms))
+    return listed
+
+
+@given(layouts, st.booleans(), st.integers(990, 1100), st.integers(0, 60), st.data())
+def test_against_a_set_of_moments(
+    pairs: list[tuple[int, int]], asked: bool, begin: int, length: int, data: st.DataObject
+) -> None:
+    archive, blobs = make(pairs)
+    for blob in blobs:
+        archive.add(blob)
+        if asked:
+            archive.ranges()
+    within = Range(begin, begin + length)
+
+    def check(left: list[Blob]) -> None:
+        assert {ms for item in archive.ranges() for ms in range(item.begin_ms, item.end_ms)} == moments(left)
+        listed = {ms for item in archive.ranges(within) for ms in range(item.begin_ms, item.end_ms)}
+        assert listed == moments(left) & set(range(begin, begin + length))
+        assert archive.blobs(within) == [blob for blob in left if blob.range.overlaps(within)]
+        assert archive.size == 15 * len(left) and len(archive) == len(left)
+
+    check(blobs)
+    gone = [blob for blob in blobs if data.draw(st.booleans())]
+    archive.remove(gone)
+    check([blob for blob in blobs if blob not in gone])
+    archive.remove(gone)
+    archive.add_all(gone)
+    check(blobs)
+
+
+@given(st.lists(st.integers(1, 5), max_size=10))
+def test_growing(steps: list[int]) -> None:
+    archive, (blob,) = make([(0, 1)])
+    told: list[int] = []
+    stop = archive.subscribe(lambda blob: told.append(blob.end_ms))
+    archive.add(blob)
+    for step in steps:
+        archive.grow(blob, blob.end_ms + step, blob.size + 7, blob.index_size + 3)
+        assert list(archive.ranges()) == [Range(1000, blob.end_ms)]
+    assert archive.size == 15 + 10 * len(steps) and len(told) == 1 + len(steps)
+    stop()
+    stop()
+    archive.closed(blob)
+    assert len(told) == 1 + len(steps)
+
+
+def test_neighbours() -> None:
+    archive, blobs = make([(0, 5), (5, 5), (5, 5)])
+    archive.add_all(reversed(blobs))
+    assert archive.blobs() == blobs and archive.bounds == Range(1000, 1025) and archive.end_ms == 1025
+    assert archive.next_blob(blobs[0]) is blobs[1] and archive.next_blob(blobs[2]) is None
+    assert archive.roots == {"/d"}
+    archive.remove(blobs)
+    assert archive.bounds is None and archive.end_ms == 0 and archive.roots == set() and len(archive.ranges()) == 0
