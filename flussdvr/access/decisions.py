@@ -22,13 +22,13 @@ from twisted.python.failure import Failure
 
 from flussdvr.access.auth_request import Asked
 from flussdvr.access.authority import Authority, Backend, Question, decide
+from flussdvr.access.grant import Grant
 from flussdvr.access.sessions import PLAYBACK, Held, Session, Sessions
 from flussdvr.access.verdict import DURATION_S, BackendFailed, Verdict, denied
+from flussdvr.access.viewer import Viewer
 from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, Kind
 from flussdvr.logs.redaction import LONGEST, redact_url
-from flussdvr.web.media.passes import Grant
-from flussdvr.web.media.viewer import Viewer
 
 RETRY_S = 30.0
 """How long a viewer who is in stays in while his backend fails, before it is asked again."""

@@ -25,6 +25,10 @@ from flussdvr.database.catalog import Catalog, LinkRow
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
 
+PARAMETER = "link"
+"""Of a URL: its value is the token."""
+FORMATS = ("mp4", "hls", "ts", "jpg")
+"""What a link may open of its span."""
 ID, MAC = 8, 16
 """Bytes of a token; together a multiple of three, so that every character of it counts."""
 TOKEN = (ID + MAC) * 4 // 3
@@ -193,3 +197,8 @@ def _read(token: str) -> bytes | None:
         return urlsafe_b64decode(token)[:ID]
     except (Base64Error, ValueError):
         return None
+
+
+def grant_key(id: str) -> str:
+    """What the sessions of a link have in common."""
+    return f"link {id}"

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -24,7 +25,6 @@ from flussdvr.caching.lru import Lru
 from flussdvr.logs.redaction import LONGEST, redact_request, redact_url
 from flussdvr.playback.hls.windows import Following
 from flussdvr.process.rate import Rate
-from flussdvr.web.http.sender import abort
 
 IDLE_S = 60.0
 """A session that asks for nothing this long has ended; the next request begins another."""
@@ -39,6 +39,18 @@ PLAYBACK = frozenset({"hls", "tshttp", "download"})
 """Protocols whose sessions are somebody's playback: they count as viewers, and may be limited. Pictures are not."""
 
 Document = dict[str, Any]
+
+
+class Answer(Protocol):
+    """An answer that is on its way, over whatever protocol."""
+
+    def notifyFinish(self) -> Deferred[Any]:
+        """Fires when it is over, however."""
+        ...
+
+    def break_off(self) -> object:
+        """End it in the middle."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ class Session:
     live: Held | None = None
     archive: Held | None = None
     dvr: bool = False
-    answering: dict[Any, Callable[[], None]] | None = None
+    answering: dict[Answer, Callable[[], None]] | None = None
     timeshifts: dict[tuple[int, str], int] | None = None
     followings: dict[int, Following] | None = None
     pass_key: str | None = None
@@ -242,14 +254,14 @@ class Sessions:
         session.dropped += count
         self._dropped[session.name] = self._dropped.get(session.name, 0) + count
 
-    def answer(self, session: Session, request: Any, again: Callable[[], None]) -> None:
+    def answer(self, session: Session, request: Answer, again: Callable[[], None]) -> None:
         """`request` is being answered from now on; `again()` has it decided anew."""
         if session.answering is None:
             session.answering = {}
         session.answering[request] = again
         request.notifyFinish().addBoth(lambda _: self._answered(session, request))
 
-    def _answered(self, session: Session, request: Any) -> None:
+    def _answered(self, session: Session, request: Answer) -> None:
         if session.answering is not None:
             session.answering.pop(request, None)
             if not session.answering:
@@ -269,7 +281,7 @@ class Sessions:
         if session.timeshifts:
             self._timeshifts.put(session.id, (session.seen_ms, session.timeshifts), 1)
         for request in list(session.answering or ()):
-            abort(request)
+            request.break_off()
         closed_ms = self._now_ms()
         self.tell("play_closed", session, closed_at=closed_ms, duration=closed_ms - session.opened_ms, reason=reason)
 

@@ -18,7 +18,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from flussdvr.archive.disk.recovery import replace_index
+from flussdvr.body.durable import replace_file
 from flussdvr.clock.utc import Step, UtcClock
 from flussdvr.process.callbacks import Periodic
 from flussdvr.threads import ThreadWorker, Worker
@@ -127,4 +127,4 @@ def _read(path: str) -> object:
 
 def _write(path: str, data: bytes) -> None:
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    replace_index(path, data)
+    replace_file(path, data)

@@ -32,13 +32,19 @@ from flussdvr.control.streams import Streams
 from flussdvr.events.events import Events
 from flussdvr.process.callbacks import Periodic
 from flussdvr.timeline import HOUR_MS, Range
-from flussdvr.web.media.usage import WebRequests
 
 DAY_MS = 24 * HOUR_MS
 LATENCY_S = 0.25
 LATEST = 240
 """Of the last minute."""
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+class Usage(Protocol):
+    """What HTTP has sent: bytes of bodies by source, requests that are over by status."""
+
+    totals: dict[str, int]
+    requests: dict[int, int]
 
 
 class ReactorLatency:
@@ -107,7 +113,7 @@ class Metrics:
         streams: Streams,
         archive: Archive,
         events: Events,
-        usage: WebRequests,
+        usage: Usage,
         reactor: Any,
         now_ms: Callable[[], int],
     ) -> None:

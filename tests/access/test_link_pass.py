@@ -13,7 +13,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from flussdvr.access.auth_request import KINDS
-from flussdvr.access.links import Links
+from flussdvr.access.grant import Grant
+from flussdvr.access.links import FORMATS, Links, grant_key
 from flussdvr.access.verdict import Reply
 from flussdvr.config.model import AuthSettings, Config, StreamSettings
 from flussdvr.database.catalog import LinkRow, SqliteCatalog
@@ -21,8 +22,7 @@ from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
 from flussdvr.urls.paths import parse
 from flussdvr.web.media.gate import ViewersGate
-from flussdvr.web.media.link_passes import FORMAT, FORMATS, LinkPass, grant_key, household_of, opens, program_of
-from flussdvr.web.media.passes import Grant
+from flussdvr.web.media.link_passes import FORMAT, LinkPass, household_of, opens, program_of
 from tests.playback.recordings import Recording, T
 from tests.web.media.test_gate import FAMILIES, Guarded
 

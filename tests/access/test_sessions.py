@@ -16,14 +16,15 @@ from flussdvr.config.model import AuthSettings
 class Request:
     """Looks like a request that is being answered."""
 
-    channel = None
-
     def __init__(self) -> None:
         self._over: list[Deferred[None]] = []
 
     def notifyFinish(self) -> Deferred[None]:
         self._over.append(Deferred())
         return self._over[-1]
+
+    def break_off(self) -> None:
+        self.finish()
 
     def finish(self) -> None:
         for one in self._over:

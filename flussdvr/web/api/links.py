@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from flussdvr.access.links import Links
+from flussdvr.access.admission import Admission
+from flussdvr.access.links import FORMATS, PARAMETER, Links, grant_key
 from flussdvr.database.catalog import LinkRow
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import MILLISECOND_DIGITS
@@ -17,15 +18,13 @@ from flussdvr.urls.paths import spell
 from flussdvr.web.api.moments import window
 from flussdvr.web.api.router import Call, Router
 from flussdvr.web.api.streams import StreamDocuments
-from flussdvr.web.media.gate import ViewersGate
-from flussdvr.web.media.link_passes import FORMATS, PARAMETER, grant_key
 
 Document = dict[str, Any]
 EXPIRES_IN_S = 7 * 86_400
 LONGEST_S = 10 * 366 * 86_400
 
 
-def add_links(router: Router, links: Links, streams: StreamDocuments, viewers: ViewersGate) -> None:
+def add_links(router: Router, links: Links, streams: StreamDocuments, viewers: Admission) -> None:
     @router.get("/streams/<path:name>/dvr/links")
     async def list_links(call: Call, name: str) -> Document:
         streams.one(name, False)

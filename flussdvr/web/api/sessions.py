@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flussdvr.access.admission import Admission
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.listing import page
 from flussdvr.web.api.router import Call, Router
-from flussdvr.web.media.gate import ViewersGate
 
 Document = dict[str, Any]
 MANY = 2000
@@ -20,7 +20,7 @@ MANY = 2000
 SEARCHED = ("name", "ip", "user_id", "user_agent", "token")
 
 
-def add_sessions(router: Router, viewers: ViewersGate) -> None:
+def add_sessions(router: Router, viewers: Admission) -> None:
     sessions = viewers.sessions
 
     def one(id: str) -> Any:
@@ -60,7 +60,7 @@ def add_sessions(router: Router, viewers: ViewersGate) -> None:
         return {"estimated_count": count}
 
 
-def add_legacy_sessions(router: Router, viewers: ViewersGate) -> None:
+def add_legacy_sessions(router: Router, viewers: Admission) -> None:
     @router.route("/close_sessions", "POST", text=True)
     async def close_sessions(call: Call) -> Document:
         """Ids, one a line; those that are gone already are no error."""

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
+from flussdvr.access.admission import Admission
 from flussdvr.access.links import Links
 from flussdvr.archive.archive import Archive
 from flussdvr.clock.utc import UtcClock
@@ -43,7 +44,6 @@ from flussdvr.web.api.stats import Clients, Nobody
 from flussdvr.web.api.streams import StreamDocuments, add_streams
 from flussdvr.web.api.timeline import add_timeline
 from flussdvr.web.http.auth import Gate
-from flussdvr.web.media.gate import ViewersGate
 
 
 @implementer(IResource)
@@ -72,7 +72,7 @@ def make_api(
     clock: IReactorTime,
     now_ms: Callable[[], int],
     clients: Clients | None = None,
-    viewers: ViewersGate | None = None,
+    viewers: Admission | None = None,
     links: Links | None = None,
     events: Events | None = None,
     alarms: Alarms | None = None,

@@ -153,6 +153,12 @@ class DvrRequest(Request):
     content: BytesIO
     channel: Any
 
+    def break_off(self) -> None:
+        """Break the connection: the only way to say in the middle of a body that the rest will not come."""
+        transport = getattr(self.channel, "transport", None)
+        if transport is not None:
+            transport.abortConnection()
+
     def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(channel, *args, **kwargs)
         self.sent = Sent()

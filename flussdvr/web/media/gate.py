@@ -25,17 +25,18 @@ from flussdvr.access.auth_request import Asked, asked
 from flussdvr.access.authorities import Authorities, Streams
 from flussdvr.access.authority import Authority, Backend
 from flussdvr.access.decisions import Decisions, Elsewhere
+from flussdvr.access.grant import Grant
 from flussdvr.access.protocols import check_protocol
 from flussdvr.access.sessions import Held, Session, Sessions
 from flussdvr.access.verdict import DURATION_S, Verdict
+from flussdvr.access.viewer import Viewer
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
 from flussdvr.urls.paths import LiveTs, MediaPath, Mp4Export, TimeshiftAbsTs, TimeshiftRelTs, TsExport
-from flussdvr.web.http.sender import abort
 from flussdvr.web.http.site import DvrRequest
-from flussdvr.web.media.passes import Grant, Pass, granted
-from flussdvr.web.media.viewer import Viewer, Viewers
+from flussdvr.web.media.passes import Pass, granted
+from flussdvr.web.media.viewer import Viewers
 
 LONG = (LiveTs, TimeshiftAbsTs, TimeshiftRelTs, TsExport, Mp4Export)
 """Answers that may last longer than a permission does."""
@@ -151,7 +152,7 @@ class ViewersGate:
         timer: Any = None
 
         def again() -> None:
-            Deferred.fromCoroutine(check()).addErrback(lambda _: abort(request))
+            Deferred.fromCoroutine(check()).addErrback(lambda _: request.break_off())
 
         async def check() -> None:
             check_protocol(parsed, self._authorities.protocols(parsed.name))

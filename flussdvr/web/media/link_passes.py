@@ -18,7 +18,8 @@ import hmac
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-from flussdvr.access.links import Links
+from flussdvr.access.grant import Grant
+from flussdvr.access.links import PARAMETER, Links, grant_key
 from flussdvr.config.model import Config
 from flussdvr.database.catalog import LinkRow
 from flussdvr.errors import DvrError, Kind
@@ -36,10 +37,8 @@ from flussdvr.urls.paths import (
 )
 from flussdvr.web.http.address import client_address
 from flussdvr.web.http.site import DvrRequest
-from flussdvr.web.media.passes import Foreign, Grant
+from flussdvr.web.media.passes import Foreign
 
-PARAMETER = "link"
-FORMATS = ("mp4", "hls", "ts", "jpg")
 FORMAT: dict[type[MediaPath], str] = {
     **dict.fromkeys((ArchivePlaylist, Segment, InitSegment), "hls"),
     **dict.fromkeys((Picture, SpritePicture, ImagePlaylist), "jpg"),
@@ -87,11 +86,6 @@ class LinkPass:
         address = client_address(request, self._config().trusted_proxies)
         program = program_of((request.getHeader(b"user-agent") or b"").decode("utf-8", "replace"))
         return hmac.digest(self.key, f"{household_of(address)}\0{program}".encode(), "sha256")[:16]
-
-
-def grant_key(id: str) -> str:
-    """What the sessions of a link have in common."""
-    return f"link {id}"
 
 
 def opens(link: LinkRow, parsed: MediaPath) -> bool:

@@ -12,27 +12,12 @@ answer lasts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
-from flussdvr.access.verdict import Spans
+from flussdvr.access.grant import Grant
 from flussdvr.errors import DvrError, Kind
 from flussdvr.urls.paths import MediaPath
 from flussdvr.web.http.site import DvrRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """
-    Somebody is let in by a pass: `key` (no secret) tells his sessions from those of others, `user_id` is shown in
-    sessions and events. `expires_ms`: UTC, when an answer that lasts has to be asked about, `None`: now and then.
-    `spans`: what of the archive is let out, where a moment is found near the one that was asked for; `None` is all.
-    """
-
-    key: str
-    user_id: str
-    expires_ms: int | None = None
-    spans: Spans | None = None
 
 
 class Pass(Protocol):

@@ -12,30 +12,16 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import dataclass
 
 from flussdvr.access.authority import MAX_TOKEN, Authority
+from flussdvr.access.grant import Grant
+from flussdvr.access.viewer import Viewer
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
 from flussdvr.urls.paths import MediaPath
 from flussdvr.web.http.address import client_address
 from flussdvr.web.http.site import DvrRequest
 from flussdvr.web.media.admission import protocol_of, session_id
-from flussdvr.web.media.passes import Grant
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Whoever sent a request, as a session remembers him; `id` is the session's."""
-
-    id: str
-    name: str
-    proto: str
-    ip: str
-    token: str
-    user_agent: str
-    referer: str
-    query: str
 
 
 class Viewers:

@@ -20,6 +20,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
+from flussdvr.access.grant import Grant
 from flussdvr.config.model import Config, Credentials
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, Kind
@@ -28,7 +29,6 @@ from flussdvr.urls.paths import MediaPath
 from flussdvr.web.http.auth import Account, Gate, accounts
 from flussdvr.web.http.origin import check_origin, is_https
 from flussdvr.web.http.site import DvrRequest
-from flussdvr.web.media.passes import Grant
 from flussdvr.web.ui.cookies import cookies, set_cookie
 
 COOKIE = "flussdvr_session"

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from twisted.internet.defer import Deferred
 
+from flussdvr.access.grant import Grant
 from flussdvr.access.verdict import Reply
 from flussdvr.config.model import AuthSettings, Config, StreamSettings
 from flussdvr.errors import DvrError, Kind
 from flussdvr.urls.paths import MediaPath
 from flussdvr.web.http.site import DvrRequest
 from flussdvr.web.media.gate import ViewersGate
-from flussdvr.web.media.passes import Foreign, Grant
+from flussdvr.web.media.passes import Foreign
 from tests.playback.recordings import Recording, T
 from tests.web.media.test_gate import FAMILIES, PLAYLIST, SEGMENT, URL, Guarded, gone
 
