@@ -4,7 +4,7 @@ A stream as the API's JSON: `StreamSettings` and back.
     {"name", "title", "inputs": [{"url", "priority"}], "dvr": {"root" | "reference", "expiration", ...},
      "segment_duration" (ms), "thumbnails": {"enabled", "sizes"}, "on_play": {"url"}, "template", ...}
 
-Seconds and bytes, but `segment_duration`, which is milliseconds here and seconds in the file (compat notes §1.2).
+Seconds and bytes, but `segment_duration`, which is milliseconds here and seconds in the file (docs/compatibility.md, Units).
 A document as it is configured (`configured`) leaves out what a template or a default says; an effective one has all.
 """
 
@@ -54,7 +54,7 @@ MAX_SECONDS = 100 * 366 * 86_400
 
 DVR_ALIASES = {"dvr_limit": "expiration", "disk_limit": "disk_usage_limit", "disk_space": "storage_limit"}
 ALIASES = {"urls": "inputs", "url": "inputs", "input": "inputs", "auth": "on_play", "source_timeout": "input_timeout"}
-"""The older names (compat notes §1.3): read, never shown."""
+"""The older names (docs/compatibility.md): read, never shown."""
 SECRET_FIELDS = frozenset({"password"})
 SHOWN_ONLY = frozenset({"stats", "named_by", "config_on_disk", "name", "effective"})
 """What GET shows and PUT ignores, so that what was got may be put."""

@@ -25,7 +25,7 @@ KEPT = 3
 STATED_MS = 60_000
 """A source that states another UTC than ours by more than this is not believed."""
 ALIVE_MS = 12_000
-"""A stream whose newest fragment is older than this is not alive (compat notes §2.5, `ts_delay`)."""
+"""A stream whose newest fragment is older than this is not alive (docs/compatibility.md, `ts_delay`)."""
 
 
 class Recorder(Protocol):

@@ -1,5 +1,5 @@
 """
-/flussonic/api/...: what scripts still use of the API before version 3 (compat notes §2.7).
+/flussonic/api/...: what scripts still use of the API before version 3 (docs/compatibility.md).
 
 Names come last in these paths, slashes and all; `stream` and ranges in a JSON body or in the query.
 """

@@ -7,7 +7,7 @@ Collections: which items of a list a request wants, in which order, and which pa
     field=a,b  field_ne=  field_gt=  _gte  _lt  _lte  field_like=  field_is=null  field_is_not=null     dotted paths
 
 null, "null" and "undefined" are as if they were not there; in order: missing < number < text < anything else. A cursor
-is opaque: the sort keys of the item next to it, so pages hold together while items come and go (compat notes §2.3).
+is opaque: the sort keys of the item next to it, so pages hold together while items come and go (docs/compatibility.md).
 Pure.
 """
 

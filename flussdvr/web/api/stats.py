@@ -1,5 +1,5 @@
 """
-What a stream does, in the words of the clients that watch it (compat notes §2.5, stream.stats and dvr_info).
+What a stream does, in the words of the clients that watch it (docs/compatibility.md, Statistics).
 
 Times are UTC milliseconds, but `dvr_info` and `lifetime`: seconds. Rates are kbit/s, `input_error_rate` packets/s.
 """
