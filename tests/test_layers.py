@@ -51,7 +51,8 @@ MAY_IMPORT = {
     "export":          f"{WORKING} config formats body database objects playback",
     "control":         f"{WORKING} config archive archive/disk live ingest",
     "web/http":        f"{WORKING} config formats body urls access",
-    "web/api":         f"{WORKING} config database archive archive/disk live ingest events playback access urls export control monitoring web/http",
+    "web/api":         f"{WORKING} config database archive archive/disk live ingest events playback access urls export"
+                       " control monitoring web/http",
     "web/media":       f"{WORKING} config body database ingest playback access urls web/http web/api",
     "web/ui":          f"{WORKING} config body database access urls web/http web/api web/media",
     "monitoring":      f"{WORKING} config database archive archive/disk events control",
