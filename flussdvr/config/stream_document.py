@@ -4,7 +4,7 @@ A stream as the API's JSON: `StreamSettings` and back.
     {"name", "title", "inputs": [{"url", "priority"}], "dvr": {"root" | "reference", "expiration", ...},
      "segment_duration" (ms), "thumbnails": {"enabled", "sizes"}, "on_play": {"url"}, "template", ...}
 
-Seconds and bytes, but `segment_duration`, which is milliseconds here and seconds in the file (docs/compatibility.md, Units).
+Seconds and bytes, but `segment_duration`, which is milliseconds here and seconds in the file (docs/compatibility.md).
 A document as it is configured (`configured`) leaves out what a template or a default says; an effective one has all.
 """
 
