@@ -2,6 +2,7 @@
 # make test   the whole test suite, with the system programs that it needs
 # make ui     the page, from ui/ into flussdvr/web/ui/static (wants Node.js 20 or newer; what is committed needs no Node)
 # make deb    the Debian package, into dist/ (wants root's apt-get, or its build dependencies; takes libraries from PyPI)
+# make tables the tables of docs/configuration.md and the inputs of the API's schema, from the code
 # make lint types bench clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGING := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test bench lint types ui deb clean
+.PHONY: run test bench lint types tables ui deb clean
 
 run: $(VENV)/installed
 	@echo
@@ -25,6 +26,9 @@ run: $(VENV)/installed
 test: $(VENV)/installed-test
 	@tests/install-system-packages
 	PYTEST=$(BIN)/pytest tests/run
+
+tables: $(VENV)/installed
+	@$(BIN)/python -m flussdvr.config.tables
 
 # make bench NAMES="export ranges" runs only these.
 bench: $(VENV)/installed-test

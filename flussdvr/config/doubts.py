@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
 
 from flussdvr.config.errors import nearest, shown
-from flussdvr.config.urls import TS_SUFFIXES
 from flussdvr.config.values import write_duration
 from flussdvr.glob import glob
 
@@ -35,25 +34,6 @@ LONGEST_TIMEOUT_S = 900
 SMALLEST_ARCHIVE = 10 << 20
 SMALLEST_LOG = 10 << 10
 SESSION_KEYS = ("name", "ip", "proto", "token")
-OPTION_SCHEMES = {
-    "program": ("udp", "rtp", "tshttp", "tshttps", "publish", "file"),
-    "user_agent": ("tshttp", "tshttps"),
-    "interface": ("udp", "rtp"),
-    "bind_ip": ("udp", "rtp"),
-}
-"""The kinds of inputs that an option changes something of, where those are not all."""
-PLAYERS_UDP = tuple(
-    "localaddr localport local_addr pkt_size buffer_size fifo_size overrun_nonfatal reuse reuse_addr ttl timeout "
-    "sources block connect broadcast burst_bits bitrate dscp rtcpport rtpport rw_timeout ssrc".split()
-)
-"""What ffmpeg and others read in the query of `udp://` and `rtp://`: passed over."""
-OWN_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "fake": ("size", "fps", "gop", "bframes", "bitrate", "codec", "audio", "open_gop", "audio_only"),
-    "securetoken": ("no_check_ip",),
-    "udp": ("interface", "bind_ip", "program", *PLAYERS_UDP),
-    "rtp": ("interface", "bind_ip", "program", *PLAYERS_UDP),
-}
-"""What may stand in the query of URLs that nobody else reads."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -123,24 +103,9 @@ def network(text: str, value: Any) -> str | None:
     return f"{text} believes what anybody says of their own address"
 
 
-def input_option(name: str, url: str) -> str | None:
-    """Of an option of an input that means something to another kind of input."""
-    scheme = url.partition("://")[0].lower()
-    if scheme in OPTION_SCHEMES.get(name, (scheme,)):
-        is_other_file = scheme == "file" and not url.lower().endswith(TS_SUFFIXES)
-        if name != "program" or not is_other_file:
-            return None
-        return f"program chooses in a transport stream, and {shown(url)} is none by its name: it changes nothing"
-    of = ", ".join(f"{one}://" for one in OPTION_SCHEMES[name])
-    return f"{name} is an option of {of}: it changes nothing of {scheme}://"
-
-
-def url_options(url: str) -> tuple[str, str | None] | None:
-    """Of the query of a URL that only we read: an option that there is not; with what may have been meant."""
+def parameter(url: str, known: Sequence[str]) -> tuple[str, str | None] | None:
+    """Of the query of a URL that only we read: a parameter that there is not; with what may have been meant."""
     scheme, _, rest = url.partition("://")
-    known = OWN_OPTIONS.get(scheme.lower())
-    if known is None:
-        return None
     for name, _ in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
         if name not in known:
             called = "such option" if scheme.lower() == "securetoken" else f"option {shown(name)}"  # a key may have a ?

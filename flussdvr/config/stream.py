@@ -17,6 +17,15 @@ from flussdvr.config import doubts
 from flussdvr.config.countries import COUNTRY
 from flussdvr.config.dvr import DVR
 from flussdvr.config.errors import Misread, nearest, shown
+from flussdvr.config.inputs import (
+    NOT_YET,
+    OPTIONS,
+    PRIORITY,
+    doubt_of_option,
+    doubt_of_query,
+    read_input_url,
+    scheme_of,
+)
 from flussdvr.config.lexer import Word, quote, quote_value
 from flussdvr.config.model import (
     STREAM_DEFAULTS,
@@ -47,15 +56,13 @@ from flussdvr.config.reading import (
     the_word,
     written,
 )
-from flussdvr.config.urls import NOT_YET, read_input_url, read_scheme
+from flussdvr.config.urls import read_scheme
 from flussdvr.config.values import (
-    ADDRESS,
     BOOLEAN,
     DIMENSIONS,
     DURATION,
     HTTP_URL,
     SECRET,
-    TEXT,
     Kind,
     choice,
     integer,
@@ -67,17 +74,6 @@ from flussdvr.config.values import (
 PROTOCOLS = (
     "hls dash player mss rtmp rtsp m4f m4s mseld tshttp webrtc srt shoutcast mp4 jpeg api".split()  # Flussonic's words
 )
-
-INPUT_OPTIONS: Mapping[str, Kind] = {
-    "input_timeout": DURATION,
-    "source_timeout": DURATION,
-    "user_agent": TEXT,
-    "interface": TEXT,
-    "bind_ip": ADDRESS,
-    "program": integer(1, 65535),
-    "title": TEXT,
-}
-"""What may follow an input's URL beside `priority`; in `InputSettings.options` durations are seconds."""
 
 _INPUT_UNSUPPORTED = dict.fromkeys(
     "frames_timeout headers max_bitrate via allow_if deny_if cluster_key remote_dvr max_retry_timeout "
@@ -94,11 +90,11 @@ def read_input(directive: Directive, reading: Reading) -> tuple[InputSettings, .
         raise Misread(f"expected a URL after {shown(directive.name.text)}")
     if len(words) > 1:
         raise surplus(directive, words[1])
-    if (scheme := words[0].text.partition("://")[0].lower()) in NOT_YET:
+    if (scheme := scheme_of(words[0].text)) in NOT_YET:
         reading.problems.unsupported(words[0].place, f"inputs of the kind {scheme}:// are not supported yet")
         return ()
     url = read_value(Kind(read_input_url), words[0])
-    if (doubt := doubts.url_options(url)) is not None:
+    if (doubt := doubt_of_query(url)) is not None:
         reading.problems.warn(words[0].place, *doubt)
     priority, options = 0, {}
     seen: set[str] = set()
@@ -107,17 +103,17 @@ def read_input(directive: Directive, reading: Reading) -> tuple[InputSettings, .
         if name in seen:
             raise Misread(f"{shown(name)} is given twice", option.place)
         seen.add(name)
-        if name == "priority":
-            priority = read_value(integer(1, 1000), the_word(option))
-        elif name in INPUT_OPTIONS:
+        if name == PRIORITY.name:
+            priority = read_value(PRIORITY.kind, the_word(option))
+        elif (known := OPTIONS.get(name)) is not None:
             word = the_word(option)
-            value = read_value(INPUT_OPTIONS[name], word)
-            reading.doubt(word, value, doubts.timeout if INPUT_OPTIONS[name] is DURATION else None)
-            if (sentence := doubts.input_option(name, url)) is not None:
+            value = read_value(known.kind, word)
+            reading.doubt(word, value, known.doubt)
+            if (sentence := doubt_of_option(name, url)) is not None:
                 reading.problems.warn(option.place, sentence)
-            options["input_timeout" if name == "source_timeout" else name] = str(value)
+            options[known.name] = str(value)
         else:
-            report(option, "input option", [*INPUT_OPTIONS, "priority"], _INPUT_UNSUPPORTED, reading.problems)
+            report(option, "input option", [*OPTIONS, PRIORITY.name], _INPUT_UNSUPPORTED, reading.problems)
     return (InputSettings(url, priority, options),)
 
 
@@ -171,6 +167,8 @@ _AUTH = {
     "disallowed_countries": listed("disallowed_countries", COUNTRY),
 }
 _AUTH_UNSUPPORTED = {"domains": ""}
+TOKEN_PARAMETERS = ("no_check_ip",)
+"""What may stand in the query of `securetoken://KEY`."""
 
 
 def _auth(field: str) -> Rule:
@@ -190,7 +188,7 @@ def _auth(field: str) -> Rule:
         backend = url.partition("://")[2]
         if scheme == "auth" and backend not in (known := reading.declared.get("auth_backend", set())):
             raise Misread(f"there is no auth_backend {shown(backend)}", words[0].place, nearest(backend, known))
-        if (doubt := doubts.url_options(url)) is not None:
+        if scheme == "securetoken" and (doubt := doubts.parameter(url, TOKEN_PARAMETERS)) is not None:
             reading.problems.warn(words[0].place, *doubt)
         others: dict[str, str] = {}
         to = "it is told to the backend and changes nothing here" if scheme != "securetoken" else "it changes nothing"

@@ -35,6 +35,7 @@ from flussdvr.config.documents import (
     write_document,
 )
 from flussdvr.config.errors import Misread
+from flussdvr.config.inputs import OLDER, OPTIONS, read_input_url
 from flussdvr.config.model import (
     STREAM_DEFAULTS,
     AuthSettings,
@@ -44,8 +45,8 @@ from flussdvr.config.model import (
     StreamSettings,
     ThumbnailSettings,
 )
-from flussdvr.config.stream import INPUT_OPTIONS, PROTOCOLS
-from flussdvr.config.urls import read_input_url, read_scheme
+from flussdvr.config.stream import PROTOCOLS
+from flussdvr.config.urls import read_scheme
 from flussdvr.config.values import DIMENSIONS, HTTP_URL, Kind, choice, read_interval
 from flussdvr.logs.redaction import MASK, is_harmless, is_secret_name, redact_text, redact_url
 
@@ -143,7 +144,7 @@ def _input(value: Any, index: int) -> InputSettings:
     if isinstance(value, str):
         value = {"url": value}
     given = {key: one for key, one in the_object(value).items() if key != "stats"}
-    options = read_document(_INPUT, given, {"source_timeout": "input_timeout"})
+    options = read_document(_INPUT, given, OLDER)
     if "url" not in options:
         raise Misread("a url is missing")
     return InputSettings(options.pop("url"), options.pop("priority", index + 1), options)
@@ -156,7 +157,7 @@ def _option(kind: Kind) -> Callable[[Any], str]:
 _INPUT = {
     "url": Field("url", lambda value: read_input_url(text(value))),
     "priority": Field("priority", number(1, 1000)),
-    **{name: Field(name, _option(kind)) for name, kind in INPUT_OPTIONS.items()},
+    **{name: Field(one.name, _option(one.kind)) for name, one in OPTIONS.items()},
 }
 
 

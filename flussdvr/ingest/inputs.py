@@ -14,18 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from flussdvr.ingest.fake.input import FakeInput
-from flussdvr.ingest.file.input import FileInput
-from flussdvr.ingest.http.input import TsHttpInput
 from flussdvr.ingest.publish.input import PublishInput
+from flussdvr.ingest.registry import InputFactory, make_input
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
-from flussdvr.ingest.udp.input import UdpInput
 from flussdvr.media import LeftOut, Sample, Track
 
 STEADY_S = 10.0
@@ -33,16 +29,6 @@ STEADY_S = 10.0
 STEADY_MAX_S = 320.0
 SOON_S = 120.0
 """An input that is lost again within this time after taking over has to be steady for twice as long."""
-
-KINDS: Mapping[str, type[Input]] = {
-    "udp": UdpInput,
-    "rtp": UdpInput,
-    "tshttp": TsHttpInput,
-    "tshttps": TsHttpInput,
-    "file": FileInput,
-    "fake": FakeInput,
-    "publish": PublishInput,
-}
 
 
 class InputSettings(Protocol):
@@ -54,24 +40,6 @@ class InputSettings(Protocol):
     def priority(self) -> int: ...
     @property
     def options(self) -> Mapping[str, str]: ...
-
-
-MakeInput = Callable[..., Input]
-
-
-def make_input(
-    url: str,
-    sink: Sink,
-    reactor: Any,
-    options: Mapping[str, str] | None = None,
-    timeout_s: float | None = DEFAULT_TIMEOUT_S,
-    stream: str = "",
-) -> Input:
-    """The input of a URL, not started. Raises `ValueError` with a sentence for the operator."""
-    kind = KINDS.get(urlsplit(url).scheme)
-    if kind is None:
-        raise ValueError(f"{url}: there is no such kind of input; known are {' '.join(KINDS)}")
-    return kind(url, sink, reactor, options, timeout_s, stream)
 
 
 class Branch:
@@ -177,7 +145,7 @@ class Inputs(Service):
         reactor: Any,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",
-        make: MakeInput = make_input,
+        make: InputFactory = make_input,
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     ) -> None:
         self.on_event = on_event

@@ -10,9 +10,10 @@ import pytest
 from flussdvr.config import load_config, parse_config
 from flussdvr.config import stream as stream_module
 from flussdvr.config.dvr import ROOT_RULES
+from flussdvr.config.inputs import OPTIONS
 from flussdvr.config.model import Listener
 from flussdvr.config.server import BLOCKS, SERVER_RULES, SINK_RULES
-from flussdvr.config.stream import INPUT_OPTIONS, STREAM_RULES
+from flussdvr.config.stream import STREAM_RULES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
@@ -22,7 +23,7 @@ EXAMPLES = re.findall(r"```conf\n(.*?)```", DOCUMENT, re.DOTALL)
 @pytest.mark.parametrize(
     "name",
     sorted(
-        {*SERVER_RULES, *BLOCKS, *STREAM_RULES, *ROOT_RULES, *SINK_RULES, *INPUT_OPTIONS, "priority", "prefix"}
+        {*SERVER_RULES, *BLOCKS, *STREAM_RULES, *ROOT_RULES, *SINK_RULES, *OPTIONS, "priority", "prefix"}
         | {*stream_module._THUMBNAILS, *stream_module._AUTH}
     ),
 )

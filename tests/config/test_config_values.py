@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flussdvr.config.errors import Misread
+from flussdvr.config.inputs import read_input_url
 from flussdvr.config.names import archive_owner, stream_name_problem
-from flussdvr.config.urls import read_input_url
 from flussdvr.config.values import (
     BOOLEAN,
     DIMENSIONS,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flussdvr.config import ConfigErrors, parse_config
-from flussdvr.config.doubts import OWN_OPTIONS, known_events, known_fields
-from flussdvr.ingest.fake.input import _READERS
+from flussdvr.config.doubts import known_events, known_fields
 
 
 def warnings(text: str) -> list[str]:
@@ -111,10 +110,6 @@ def test_a_doubt(text: str, sentence: str) -> None:
 )
 def test_no_doubt(text: str) -> None:
     assert warnings(text) == []
-
-
-def test_what_the_test_source_can_is_known_here_too() -> None:
-    assert set(OWN_OPTIONS["fake"]) == set(_READERS)
 
 
 def test_what_is_not_done_yet_is_near_too() -> None:

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from flussdvr.ingest.inputs import STEADY_S, Inputs, make_input
+from flussdvr.ingest.inputs import STEADY_S, Inputs
 from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.publish.publications import PublishPoint, PublishPoints
 from flussdvr.ingest.source import Input, State, UtcReceived
@@ -283,28 +283,6 @@ def test_stats() -> None:
     assert (first["url"], first["priority"], first["state"], first["reason"]) == ("a", 1, "waiting", "cable")
     assert (first["last_media_ago"], first["samples"], first["failed"], first["active"]) == (0.5, 1, 1, False)
     assert (second["url"], second["state"]) == ("tshttp://joe:***@b/", "connected")
-
-
-@pytest.mark.parametrize(
-    ("url", "kind"),
-    [
-        ("udp://239.0.0.1:1234", "UdpInput"),
-        ("rtp://@:5004", "UdpInput"),
-        ("tshttp://host/x", "TsHttpInput"),
-        ("tshttps://host/x", "TsHttpInput"),
-        ("file:///x.ts", "FileInput"),
-        ("fake://?fps=25", "FakeInput"),
-        ("publish://", "PublishInput"),
-    ],
-)
-def test_kinds(url: str, kind: str) -> None:
-    assert type(make_input(url, RecordingSink(), Clock())).__name__ == kind
-
-
-@pytest.mark.parametrize("url", ["gopher://x", "x", "udp://239.0.0.1", "udp://no.such.name:1", "fake://?fps=0"])
-def test_impossible_urls(url: str) -> None:
-    with pytest.raises(ValueError):
-        make_input(url, RecordingSink(), Clock())
 
 
 def test_an_input_has_its_own_timeout() -> None:

@@ -1,0 +1,94 @@
+"""
+The tables of docs/configuration.md and the inputs of the API's schema, made from the tables that the code reads.
+
+    python -m flussdvr.config.tables      writes both anew, in the directory of the sources
+
+In the document a table stands between `<!-- table NAME -->` and `<!-- end -->`; a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from flussdvr.config.input_kind import InputKind, InputOption
+from flussdvr.config.inputs import COMMON, KINDS, OPTIONS, PRIORITY, input_schema, schemes_of
+
+DOCUMENT = "docs/configuration.md"
+SCHEMA = "flussdvr/web/api/schema.json"
+
+_TABLE = re.compile(r"(<!-- table ([a-z_ ]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    return "".join(line + "\n" for line in [*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _inputs() -> str:
+    return table(("URL", "is"), ((_urls(kind), kind.help) for kind in KINDS))
+
+
+def _urls(kind: InputKind) -> str:
+    return ", ".join((f"`{kind.example}`", *(f"`{scheme}://`" for scheme in kind.schemes[1:])))
+
+
+def _input_options() -> str:
+    options = [PRIORITY, *dict.fromkeys(OPTIONS.values())]
+    return table(
+        ("option", "argument", "default", "of", "meaning"),
+        ((f"`{one.name}`", one.argument, one.default, _of(one), _help(one)) for one in options),
+    )
+
+
+def _of(option: InputOption) -> str:
+    everywhere = option is PRIORITY or option in COMMON
+    return "all" if everywhere else " ".join(f"`{scheme}`" for scheme in schemes_of(option))
+
+
+def _help(option: InputOption) -> str:
+    return option.help + "".join(f". Older name: `{name}`" for name in option.older)
+
+
+def _fake_parameters() -> str:
+    fake = next(kind for kind in KINDS if kind.name == "fake")
+    return table(
+        ("parameter", "argument", "default", "meaning"),
+        ((f"`{one.name}`", one.argument, one.default, one.help) for one in fake.query or ()),
+    )
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "inputs": _inputs,
+    "input options": _input_options,
+    "fake parameters": _fake_parameters,
+}
+
+
+def with_tables(document: str) -> str:
+    """The document with its tables as they are now. KeyError for a table that nobody makes."""
+    return _TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], document)
+
+
+def tables_in(document: str) -> list[str]:
+    return [found[2] for found in _TABLE.finditer(document)]
+
+
+def with_inputs(schema: str) -> str:
+    """The text of the API's schema with the inputs as they are now."""
+    document = json.loads(schema)
+    document["components"]["schemas"]["input"] = input_schema()
+    return json.dumps(document, indent=1) + "\n"
+
+
+def main() -> None:
+    for name, made in ((DOCUMENT, with_tables), (SCHEMA, with_inputs)):
+        path = Path(__file__).parents[2] / name
+        path.write_text(made(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()
