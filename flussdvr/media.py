@@ -153,4 +153,16 @@ class TracksLeftOut:
     left_out: tuple[LeftOut, ...]
 
 
-MediaEvent = TracksChanged | SamplesReceived | DataLost | TracksLeftOut
+@dataclass(frozen=True, slots=True)
+class TimeAndDate:
+    """
+    The source states the UTC, as broadcast tables do: to a second, at best. A witness of the clock, never a date.
+
+    `media_ms`: the media time (unwrapped decoding time) of the newest access unit in front of it.
+    """
+
+    utc_ms: int
+    media_ms: int
+
+
+MediaEvent = TracksChanged | SamplesReceived | DataLost | TracksLeftOut | TimeAndDate

@@ -6,9 +6,9 @@ MPEG transport streams in: packets to tracks and samples.
 
 ISO/IEC 13818-1 §2.4. One program: see `programs`; what came before it was chosen is read then (`backlog`). Packets of
 188, 192 or 204 bytes. Tracks are announced when each stream that we know has shown its configuration, or after
-`SETTLING` of media without those that stay silent. What the
-program has and we do not record is reported as `TracksLeftOut`. Never raises: what is damaged is dropped, counted and
-reported as `DataLost`.
+`SETTLING` of media without those that stay silent. What the program has and we do not record is reported as
+`TracksLeftOut`, what its multiplex says of the time as `TimeAndDate`. Never raises: what is damaged is dropped, counted
+and reported as `DataLost`.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from flussdvr.formats.mpegts.psi import (
     with_registrations,
 )
 from flussdvr.formats.mpegts.stream_types import Framing
+from flussdvr.formats.mpegts.time_and_date import TIME_PID, TimeReader
 from flussdvr.formats.mpegts.video_stream import Batch
 from flussdvr.media import (
     NOT_STORED,
@@ -56,6 +57,7 @@ from flussdvr.media import (
     MediaEvent,
     Sample,
     SamplesReceived,
+    TimeAndDate,
     Track,
     TracksChanged,
     TracksLeftOut,
@@ -198,6 +200,10 @@ class TsDemuxer:
         self._held = 0
         self._samples: dict[int, list[Sample]] = {}
         self._losses: dict[str, int] = {}
+        self._time_flow = Flow(TIME_PID)
+        self._time_reader = TimeReader()
+        self._time: TimeAndDate | None = None
+        """Of the packets that are being read, the last one; so there is one in a batch at most."""
         self._events: list[MediaEvent] = []
 
     def feed(self, data: bytes) -> list[MediaEvent]:
@@ -341,6 +347,11 @@ class TsDemuxer:
             self._reading = data, at
         if flow.probe:
             self._probe(flow, data, at)
+            return
+        if flow is self._time_flow:
+            utc_ms, dts = self._time_reader.feed(data[at : at + PACKET]), self._clock.last
+            if utc_ms is not None and dts is not None:
+                self._time = TimeAndDate(utc_ms, dts * 1000 // TICKS)
             return
         if second & 0x80:
             self.transport_errors += 1
@@ -570,6 +581,9 @@ class TsDemuxer:
         if self._losses:
             self._events += [DataLost(reason, count) for reason, count in self._losses.items()]
             self._losses = {}
+        if self._time is not None:
+            self._events.append(self._time)
+            self._time = None
 
     def _report_samples(self) -> None:
         if self._samples:
@@ -593,6 +607,8 @@ class TsDemuxer:
         self._programs.pat_received(programs)
         self._look_again = True
         if self._programs.looking:
+            if self._flows.get(pid_word(TIME_PID)) is self._time_flow:
+                del self._flows[pid_word(TIME_PID)]  # a program without DVB's tables may use the PID
             for _, pid in self._programs.listed:
                 self._flows.setdefault(pid_word(pid), Flow(pid))
             self._choose()
@@ -696,6 +712,7 @@ class TsDemuxer:
             self._report_samples()
         self._streams = wanted
         self._flows.update({pid_word(flow.pid): flow for flow in wanted.values()})
+        self._flows.setdefault(pid_word(TIME_PID), self._time_flow)
         self._samples = {flow.pid: self._samples[flow.pid] for flow in wanted.values() if flow.pid in self._samples}
         if any(flow.track is None for flow in wanted.values()):
             self._settling = True
