@@ -18,7 +18,7 @@ import pytest
 import flussdvr
 
 PACKAGE = Path(flussdvr.__file__).parent
-VALUES = "errors glob json_text media timeline"
+VALUES = "errors glob json_text media timeline events/types"
 """Plain values: they know nothing but each other."""
 WORKING = f"{VALUES} threads caching logs process clock"
 """What everything may use."""
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "json_text":       "",
     "media":           "",
     "timeline":        "",
+    "events/types":    "",
     "logs":            "",
     "caching":         "",
     "threads":         "errors",

@@ -27,6 +27,7 @@ from flussdvr.events.log_file import FileSink
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import HttpSink, Post, Sink, encode, gets, may_get, poster
 from flussdvr.events.spool import Spool
+from flussdvr.events.types.event import Event
 from flussdvr.threads import ThreadWorker, Worker
 
 EARLY = 1000
@@ -73,12 +74,13 @@ class Events:
             self._wanted[event] = is_kept(event) or any(by_sinks)
         return self._early is not None or self._wanted[event]
 
-    def emit(self, event: Mapping[str, Any]) -> None:
-        """Tell it to whom it concerns. `event` has a name and JSON values; returns at once, raises nothing."""
-        if not self.wants(str(event.get("event"))):
+    def emit(self, event: Event | Mapping[str, Any]) -> None:
+        """Tell it to whom it concerns. Returns at once, raises nothing."""
+        name = event.event if isinstance(event, Event) else str(event.get("event"))
+        if not self.wants(name):
             return
-        with self.log.failuresHandled("event {event}", event=event.get("event")):
-            whole = self._common(event)
+        with self.log.failuresHandled("event {event}", event=name):
+            whole = self._common(event.document() if isinstance(event, Event) else event)
             self.history.add(whole)
             if self._early is not None:
                 self._early.append(whole)

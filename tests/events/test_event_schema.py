@@ -6,9 +6,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import Field
+from dataclasses import fields as fields_of
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -16,6 +19,8 @@ from jsonschema import Draft202012Validator
 import flussdvr
 from flussdvr.events.filter import LEVEL_OF
 from flussdvr.events.history import TOO_MANY
+from flussdvr.events.types import EVENTS as TYPES
+from flussdvr.events.types.event import Event
 
 SCHEMA = json.loads(files("flussdvr.events").joinpath("schema.json").read_bytes())
 DEFS = SCHEMA["$defs"]
@@ -89,6 +94,65 @@ def checked() -> dict[str, set[str]]:
         if "event_schema.check" in text:
             found[path.name] = {name for name in EVENTS if f'"{name}"' in text}
     return found
+
+
+def schema_of(hint: Any) -> dict[str, Any]:
+    """What a type of a field is as JSON Schema."""
+    if get_origin(hint) is Literal:
+        values = list(get_args(hint))
+        return {"const": values[0]} if len(values) == 1 else {"enum": values}
+    if get_origin(hint) is tuple:
+        item, rest = get_args(hint)
+        assert rest is ...
+        return {"type": "array", "items": schema_of(item)}
+    if get_origin(hint) is UnionType:
+        named, null = get_args(hint)
+        assert null is NoneType
+        return {"type": [schema_of(named)["type"], "null"]}
+    return {"type": {str: "string", int: "integer", bool: "boolean"}[hint]}
+
+
+def schema_of_field(kind: type[Event], field: Field[Any]) -> dict[str, Any]:
+    hint = get_type_hints(kind)[field.name]
+    if field.default is None:  # left out rather than null
+        hint = get_args(hint)[0]
+    return schema_of(hint)
+
+
+def in_schema(name: str) -> tuple[dict[str, Any], set[str]]:
+    """The fields of an event, those in common included, and which of them are required."""
+    parts = [*(part["$ref"].rpartition("/")[2] for part in DEFS[name]["allOf"]), name]
+    properties = {key: value for part in parts for key, value in DEFS[part]["properties"].items()}
+    return properties, {key for part in parts for key in DEFS[part].get("required", ())}
+
+
+def test_every_type_is_in_the_schema_and_the_other_way_round() -> None:
+    assert set(EVENTS) == set(TYPES)
+    assert [one["$ref"].rpartition("/")[2] for one in SCHEMA["oneOf"]] == EVENTS
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_types_and_schema_have_the_same_fields(name: str) -> None:
+    kind = TYPES[name]
+    properties, required = in_schema(name)
+    own = {field.name: field for field in fields_of(kind)}
+    assert properties.keys() - {"event", "event_id", "utc_ms", "server", "media"} == own.keys() - {"media"}
+    assert properties["event"] == {"const": name}
+    for field in own.values():
+        found = schema_of_field(kind, field)
+        if field.name == "media":  # in the schema one of the fields that all events may have
+            assert found["type"] in ("string", ["string", "null"])
+            continue
+        assert {key: value for key, value in properties[field.name].items() if key != "description"} == found, field
+        assert (field.name in required) == (field.default is not None), field
+
+
+def test_types_as_json_schema() -> None:
+    assert schema_of(int) != {"type": "string"} and schema_of(str | None) == {"type": ["string", "null"]}
+    assert schema_of(Literal["a", "b"]) == {"enum": ["a", "b"]} and schema_of(Literal["a"]) == {"const": "a"}
+    assert schema_of(tuple[str, ...]) == {"type": "array", "items": {"type": "string"}}
+    with pytest.raises(KeyError):
+        schema_of(float)
 
 
 def test_every_event_is_checked_as_it_is_emitted(event_schema: Any) -> None:
