@@ -1,7 +1,8 @@
 """
-The state database: its file, its schema, and what may stand in a row of it.
+The state database: what it is asked, and what may stand in a row of it.
 
-    file       opening, checking, moving a broken file aside, standing in for one that can't be written
-    schema     tables and how they came to be
+    catalog    what the others ask of it
     rows       a row -> a value, or the reason why it is none
+    thread     how long anybody waits for it
+    sqlite/    the answer in one SQLite file
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.database.test_catalog -*-
+# -*- test-case-name: tests.database.sqlite.test_catalog -*-
 """
 The catalog: all the SQL there is.
 
@@ -14,7 +14,7 @@ The catalog: all the SQL there is.
 
 What can be rebuilt from the disks (root, blob, lock) is derived. `Catalog` is what the archive asks for;
 `SqliteCatalog` answers with SQLite in the one thread that its worker has. Write-ahead log, synchronous=FULL: a row that
-was reported is on the disk, unless the disk can't be written: see `database.file`.
+was reported is on the disk, unless the disk can't be written: see `database.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flussdvr.archive.disk.blob import Blob, BlobState
-from flussdvr.database import undo
-from flussdvr.database.aside import ASIDE_LIMIT, Aside, Key, sane_rows, set_row_aside
-from flussdvr.database.blob_rows import read_blobs
-from flussdvr.database.file import DatabaseFile
-from flussdvr.database.joined import INSERT_BLOB, UPDATE_BLOB, Joined, join_rows
 from flussdvr.database.overrides_text import OverridesText
 from flussdvr.database.rows import (
     LinkRow,
@@ -52,6 +47,11 @@ from flussdvr.database.rows import (
     read_signed_out,
     read_stream_range,
 )
+from flussdvr.database.sqlite import undo
+from flussdvr.database.sqlite.aside import ASIDE_LIMIT, Aside, Key, sane_rows, set_row_aside
+from flussdvr.database.sqlite.blob_rows import read_blobs
+from flussdvr.database.sqlite.file import DatabaseFile
+from flussdvr.database.sqlite.joined import INSERT_BLOB, UPDATE_BLOB, Joined, join_rows
 from flussdvr.database.thread import DatabaseThread
 from flussdvr.errors import DvrError, Kind
 from flussdvr.process.patience import TooSlow, within

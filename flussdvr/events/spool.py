@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from flussdvr.database.aside import ASIDE_LIMIT, set_row_aside
+from flussdvr.database.sqlite.aside import ASIDE_LIMIT, set_row_aside
 
 HOLES = 100_000
 """Ids may be missing where rows were set aside or lost: so many, of what a sink may have waiting."""

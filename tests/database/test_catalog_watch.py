@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flussdvr.database import file as file_module
+from flussdvr.database.sqlite import file as file_module
 from flussdvr.errors import DvrError
 from tests.archive.camera import UTC_MS, Camera
 from tests.archive.store import Store, result

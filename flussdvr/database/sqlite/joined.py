@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flussdvr.archive.disk.blob import Blob
-from flussdvr.database.aside import Key, sane_rows
-from flussdvr.database.blob_rows import read_blobs
 from flussdvr.database.rows import RootRow, read_root, read_stream_range
+from flussdvr.database.sqlite.aside import Key, sane_rows
+from flussdvr.database.sqlite.blob_rows import read_blobs
 from flussdvr.timeline import Range, RangeSet
 
 NewRow = tuple[tuple[object, ...], tuple[object, ...]]

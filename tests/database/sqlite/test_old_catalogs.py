@@ -11,13 +11,13 @@ import pytest
 
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.database.catalog import RootRow, SqliteCatalog
-from flussdvr.database.schema import SCHEMA_VERSION, upgrade
+from flussdvr.database.sqlite.schema import SCHEMA_VERSION, upgrade
 from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range
 from tests.archive.store import result
-from tests.database import old_catalogs as old
-from tests.database.old_catalogs import BEGIN_MS, versions
+from tests.database.sqlite import old_catalogs as old
+from tests.database.sqlite.old_catalogs import BEGIN_MS, versions
 
 
 def opened(path: str) -> SqliteCatalog:
@@ -103,7 +103,7 @@ def assert_it_is_used(catalog: SqliteCatalog, version: int) -> None:
 
 
 def test_every_version_has_its_fixture() -> None:
-    assert versions() == list(range(1, SCHEMA_VERSION + 1)), "tests/database/fixtures/README"
+    assert versions() == list(range(1, SCHEMA_VERSION + 1)), "tests/database/sqlite/fixtures/README"
 
 
 @pytest.mark.parametrize("version", versions())

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.database.test_blob_rows -*-
+# -*- test-case-name: tests.database.sqlite.test_blob_rows -*-
 """
 The rows of blobs, of which there may be a million when the server starts.
 
@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS
-from flussdvr.database.aside import Key
 from flussdvr.database.rows import (
     MAX_REASON,
     MAX_SEGMENT_MS,
@@ -27,6 +26,7 @@ from flussdvr.database.rows import (
     stream_name,
     text,
 )
+from flussdvr.database.sqlite.aside import Key
 from flussdvr.timeline import MAX_MS
 
 _BOUNDS = {

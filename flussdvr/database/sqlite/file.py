@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.database.test_catalog_file -*-
+# -*- test-case-name: tests.database.sqlite.test_file -*-
 """
 The file of the state database.
 
@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from twisted.logger import Logger
 
-from flussdvr.database.schema import TooNew, WrongSchema, expected, tables, upgrade
+from flussdvr.database.sqlite.schema import TooNew, WrongSchema, expected, tables, upgrade
 from flussdvr.errors import DvrError, Kind
 
 SUFFIXES = ("", "-wal", "-shm", "-journal")

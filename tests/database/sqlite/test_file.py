@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flussdvr.database import file as file_module
 from flussdvr.database.catalog import SqliteCatalog
-from flussdvr.database.schema import SCHEMA_VERSION
+from flussdvr.database.sqlite import file as file_module
+from flussdvr.database.sqlite.schema import SCHEMA_VERSION
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
 from tests.archive.store import result
-from tests.database.nonsense import GOOD, insert
+from tests.database.sqlite.nonsense import GOOD, insert
 
 
 def opened(folder: Path) -> SqliteCatalog:

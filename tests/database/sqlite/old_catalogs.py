@@ -1,5 +1,5 @@
 """
-Catalogs as earlier versions left them: `tests/database/fixtures/README` says how they came to be.
+Catalogs as earlier versions left them: `tests/database/sqlite/fixtures/README` says how they came to be.
 
 Run as a program, it writes the fixture of the newest schema, if there is none yet.
 """

@@ -14,7 +14,7 @@ from flussdvr.errors import DvrError
 from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
 from tests.archive.store import Store, result
-from tests.database.nonsense import GOOD, cases, insert, lawless
+from tests.database.sqlite.nonsense import GOOD, cases, insert, lawless
 
 OTHERS: dict[str, dict[str, object]] = {
     "blob": {"id": 8, "begin_ms": 5, "end_ms": 9, "holes": None},
@@ -86,7 +86,7 @@ def test_what_is_set_aside_can_be_looked_at() -> None:
 
 
 def test_a_table_full_of_nonsense_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flussdvr.database.aside.ASIDE_LIMIT", 10)
+    monkeypatch.setattr("flussdvr.database.sqlite.aside.ASIDE_LIMIT", 10)
     catalog = SqliteCatalog(":memory:", InlineWorker())
     result(catalog.open())
 

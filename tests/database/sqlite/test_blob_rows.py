@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.disk.recovery import LONGEST_BLOB_MS
-from flussdvr.database.blob_rows import BATCH, _read, read_blobs
 from flussdvr.database.rows import MAX_SEQUENCE, MAX_SIZE
-from flussdvr.database.schema import upgrade
+from flussdvr.database.sqlite.blob_rows import BATCH, _read, read_blobs
+from flussdvr.database.sqlite.schema import upgrade
 from flussdvr.timeline import MAX_MS
 
 GOOD: dict[str, Any] = {

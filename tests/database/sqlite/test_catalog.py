@@ -7,7 +7,7 @@ import pytest
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.database.catalog import LinkRow, RootRow, SqliteCatalog
-from flussdvr.database.schema import SCHEMA, SCHEMA_VERSION, SECOND_SCHEMA
+from flussdvr.database.sqlite.schema import SCHEMA, SCHEMA_VERSION, SECOND_SCHEMA
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range, RangeSet
