@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.caching.test_shared -*-
+# -*- test-case-name: tests.caching.test_single_flight -*-
 """
 Work that many ask for at once and that is done once.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.clock.test_monotonic_reactor -*-
+# -*- test-case-name: tests.clock.test_reactor -*-
 """
 Twisted's timers by the monotonic clock.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.clock.test_utc_clock -*-
+# -*- test-case-name: tests.clock.test_utc -*-
 """
 The server's UTC: the machine's clock, as long as the monotonic clock explains it.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.clock.test_clock_watch -*-
+# -*- test-case-name: tests.clock.test_watch -*-
 """
 Looks after the server's clock: each second at it, each minute it is written down.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.database.test_catalog_watch -*-
+# -*- test-case-name: tests.database.test_watch -*-
 """
 What is wrong with the catalog, told once when it begins and once when it is over.
 """

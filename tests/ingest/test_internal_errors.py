@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 from flussdvr.ingest.source import CALM_S, LONGEST_CRASH_WAIT_S, TOLD_S, Input, State
 from flussdvr.live.stream import Stream
 from flussdvr.media import MediaEvent, Sample, SamplesReceived, Track, TracksChanged
-from tests.ingest.http.test_mpegts_push import Push
-from tests.ingest.http.test_tshttp import Answer, Pull
+from tests.ingest.http.test_input import Answer, Pull
+from tests.ingest.http.test_push import Push
+from tests.ingest.rtmp.test_listener import Listener
 from tests.ingest.sinks import VIDEO, RecordingSink, media
-from tests.ingest.test_ingest_rtmp import Listener
-from tests.ingest.udp.test_udp import Line
+from tests.ingest.udp.test_input import Line
 
 BUG = KeyError("a bug")
 

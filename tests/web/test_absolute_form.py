@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flussdvr.web.http.channel import origin_form
 from tests.playback.recordings import Recording
-from tests.web.media.test_media import S, Server
+from tests.web.media.test_routes import S, Server
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from flussdvr.playback.ts.live import WAITING_BYTES, LiveQueue
 from flussdvr.timeline import Range
 from tests.playback.recordings import Recording, T, decoded, media
 from tests.playback.test_cursor import result
-from tests.web.media.test_media import Server
+from tests.web.media.test_routes import Server
 
 HIDDEN = Deleted((Range(T + 4000, T + 6000),))
 FOLDER = "/ort/2026/11/20/17/00/"

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.web.media.routes import FIRST_SEGMENT_S
 from tests.playback.recordings import Recording, T
-from tests.web.media.test_media import Answer, S, Server
+from tests.web.media.test_routes import Answer, S, Server
 
 LISTS = ["index.m3u8", "mono.m3u8", f"index-{S}-now.m3u8", f"mono-{S - 5}-60.m3u8", "rewind-60.m3u8"]
 

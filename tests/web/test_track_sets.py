@@ -14,7 +14,7 @@ import pytest
 from flussdvr.formats.mp4.fmp4 import parse_init
 from tests.formats.ts_rules import faults, rules_of
 from tests.playback.recordings import Media, Recording, T, media
-from tests.web.media.test_media import S, Server
+from tests.web.media.test_routes import S, Server
 
 SOUND = media(b_frames=2)
 MUTE = Media(SOUND.tracks[:1], {1: SOUND.samples[1]})

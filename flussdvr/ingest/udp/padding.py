@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.ingest.udp.test_datagram_padding -*-
+# -*- test-case-name: tests.ingest.udp.test_padding -*-
 """
 Datagrams of transport packets with something behind them: some senders fill them up to a fixed size.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_picture_decoder -*-
+# -*- test-case-name: tests.playback.pictures.test_decoder -*-
 # mypy: allow-untyped-calls
 """
 Coded pictures to JPEG: FFmpeg decodes and scales, Pillow encodes. In a codec thread.

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_image_playlist -*-
+# -*- test-case-name: tests.playback.pictures.test_image_playlist -*-
 """
 Pictures along an HLS window: a playlist of images beside those of the video, for players that show them while seeking.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_key_frame -*-
+# -*- test-case-name: tests.playback.pictures.test_key_frame -*-
 """
 Key frames: where a decoder can begin, and what it shows first.
 

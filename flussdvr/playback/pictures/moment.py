@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_key_frame -*-
+# -*- test-case-name: tests.playback.pictures.test_key_frame -*-
 """
 Any picture, not only a key frame: what has to be decoded to see what was shown at a moment.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_previews -*-
+# -*- test-case-name: tests.playback.pictures.test_previews -*-
 """
 JPEGs on demand.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_snapshot -*-
+# -*- test-case-name: tests.playback.pictures.test_snapshot -*-
 """
 Thumbnails from the camera itself: its snapshot URL is asked once per segment.
 

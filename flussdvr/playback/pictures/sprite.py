@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_sprite -*-
+# -*- test-case-name: tests.playback.pictures.test_sprite -*-
 """
 Sprites: many small pictures of a window in one JPEG, for a timeline to show where the pointer is.
 

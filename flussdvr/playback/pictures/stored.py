@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_stored_pictures -*-
+# -*- test-case-name: tests.playback.pictures.test_stored -*-
 """
 Stored thumbnails: JPEGs that were made while the stream was recorded.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_thumbnailer -*-
+# -*- test-case-name: tests.playback.pictures.test_thumbnailer -*-
 """
 Thumbnails of a stream that is being recorded: one per segment, from its first key frame.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.test_thumbnails -*-
+# -*- test-case-name: tests.playback.pictures.test_thumbnails -*-
 """
 The thumbnails of all streams: whoever is recorded with `thumbnails` has one who takes them.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.ts.test_ts_live -*-
+# -*- test-case-name: tests.playback.ts.test_live -*-
 """
 Live MPEG-TS, fragment by fragment.
 

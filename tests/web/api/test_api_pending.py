@@ -22,7 +22,7 @@ from flussdvr.web.api.streams import StreamDocuments, add_streams
 from flussdvr.web.http.auth import Account, Gate
 from flussdvr.web.http.site import DvrRequest, Site
 from tests.archive.test_hung_disk import INTERRUPTING, Lab
-from tests.web.media.test_media import Answer
+from tests.web.media.test_routes import Answer
 
 
 class Open(Gate):

@@ -16,7 +16,7 @@ from flussdvr.web.api.router import LARGE, Call, Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.http.auth import Gate
 from flussdvr.web.http.site import Site
-from tests.web.media.test_media import Answer
+from tests.web.media.test_routes import Answer
 
 
 class Put:

@@ -23,7 +23,7 @@ from flussdvr.urls import paths
 from flussdvr.urls.paths import MediaPath
 from flussdvr.web.media.gate import ViewersGate
 from tests.playback.recordings import Recording, T
-from tests.web.media.test_media import Server
+from tests.web.media.test_routes import Server
 
 S = T // 1000
 URL = "http://backend.example/auth?site=1"

@@ -26,7 +26,7 @@ from flussdvr.web.ui.pages import Pages
 from flussdvr.web.ui.session import session_resource
 from flussdvr.web.ui.signin import SignedIn, SignIns
 from tests.playback.recordings import Recording, T
-from tests.web.media.test_media import Answer, Server
+from tests.web.media.test_routes import Answer, Server
 
 CONFIG = "edit_auth admin secret; view_auth viewer look;"
 HOST = "dvr.example"

@@ -21,7 +21,7 @@ from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.http.auth import Gate
 from flussdvr.web.http.site import Site
-from tests.web.media.test_media import Answer
+from tests.web.media.test_routes import Answer
 
 T = 1_795_194_000_000
 VIDEO = Track(1, Codec.H264, 90_000, b"\1d\0\x1f\xff\xe1\0\0\1\0\0", width=64, height=64)

@@ -24,7 +24,7 @@ from flussdvr.web.api.router import Router
 from flussdvr.web.api.schema import Schema
 from flussdvr.web.http.auth import Gate
 from flussdvr.web.http.site import Site
-from tests.web.media.test_media import Answer
+from tests.web.media.test_routes import Answer
 
 T = 1_795_194_000_000
 BLOB = Blob("a/cam", "/d", T + 400, T + 10_000, 10, 4, BlobState.CLOSED)

@@ -24,7 +24,7 @@ from flussdvr.web.media.pictures import PictureSite
 from tests.playback.camera_stamps import T, lay_down, seen, seen_in_mp4, shoot
 from tests.playback.recordings import Recording
 from tests.playback.thumbs import jpeg, root_of, store_thumbs
-from tests.web.media.test_media import Answer, Server
+from tests.web.media.test_routes import Answer, Server
 
 S = T // 1000
 ON_DEMAND = ThumbnailSettings("ondemand")

@@ -24,7 +24,7 @@ from flussdvr.web.api.schema import Schema
 from flussdvr.web.http.auth import Gate
 from flussdvr.web.http.site import Site
 from flussdvr.web.media.link_passes import FORMAT, opens
-from tests.web.media.test_media import Answer
+from tests.web.media.test_routes import Answer
 
 BEGIN = 1_795_194_000
 

@@ -24,7 +24,7 @@ from flussdvr.web.api.schema import Schema
 from flussdvr.web.api.timeline import MANY, add_timeline, is_recorded, what_is_recorded
 from flussdvr.web.http.auth import Gate
 from flussdvr.web.http.site import Site
-from tests.web.media.test_media import Answer
+from tests.web.media.test_routes import Answer
 
 T = 1_795_194_000_000
 EVERYTHING = Range(0, 1 << 50)
