@@ -1,118 +1,24 @@
+# -*- test-case-name: tests.database.sqlite.test_schema -*-
 """
-The tables of the state database, in the order in which they came.
+The tables of the state database, and how an older database comes to have them.
 
-`upgrade` brings any older database to the newest schema, one transaction a step, so that a crash leaves a version that
-the next start goes on from.
+    migrations/NNN_words.sql    makes schema NNN of the schema before; what was released is never changed
+
+`upgrade` does those that are missing, in order, each in a transaction that also records the number as `user_version`,
+so that a crash leaves a version that the next start goes on from.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
-
-SCHEMA_VERSION = 8
-
-SCHEMA = """
-CREATE TABLE root (
-    id INTEGER PRIMARY KEY,
-    uuid TEXT NOT NULL UNIQUE,
-    path TEXT UNIQUE                    -- NULL: another disk stands in its place
-);
-CREATE TABLE blob (
-    id INTEGER PRIMARY KEY,
-    root_id INTEGER NOT NULL REFERENCES root(id),
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    index_size INTEGER NOT NULL,
-    state INTEGER NOT NULL,
-    segment_ms INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    after TEXT,
-    UNIQUE (root_id, stream, begin_ms)
-);
-CREATE TABLE lock (
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    PRIMARY KEY (stream, begin_ms)
-) WITHOUT ROWID;
-CREATE TABLE export_job (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, job TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE stream_override (stream TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-SECOND_SCHEMA = """
-ALTER TABLE blob ADD COLUMN holes TEXT;                  -- JSON: [[begin_ms, end_ms], ...], NULL for none
-ALTER TABLE blob ADD COLUMN freed INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE deletion (
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    PRIMARY KEY (stream, begin_ms, end_ms)
-) WITHOUT ROWID;
-"""
-
-THIRD_SCHEMA = """
-CREATE TABLE signed_out (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-FOURTH_SCHEMA = """
-CREATE TABLE link (
-    id TEXT PRIMARY KEY,
-    stream TEXT NOT NULL,
-    begin_ms INTEGER NOT NULL,
-    end_ms INTEGER NOT NULL,
-    formats TEXT NOT NULL,              -- with spaces between
-    expires_ms INTEGER NOT NULL,
-    max_uses INTEGER,
-    uses INTEGER NOT NULL,
-    title TEXT,
-    created_by TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    revoked INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE link_viewer (
-    link_id TEXT NOT NULL REFERENCES link(id) ON DELETE CASCADE,
-    viewer BLOB NOT NULL,
-    PRIMARY KEY (link_id, viewer)
-) WITHOUT ROWID;
-"""
-
-FIFTH_SCHEMA = """
-CREATE TABLE dvr_override (dvr TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-SIXTH_SCHEMA = """
-ALTER TABLE blob ADD COLUMN discontinuity INTEGER NOT NULL DEFAULT 0;
-"""
-
-SEVENTH_SCHEMA = """
-ALTER TABLE root ADD COLUMN imported INTEGER NOT NULL DEFAULT 1;  -- 0: what is on it is not all known yet
-CREATE TABLE IF NOT EXISTS event (
-    sink TEXT NOT NULL,
-    id INTEGER NOT NULL,
-    event BLOB NOT NULL,
-    PRIMARY KEY (sink, id)
-) WITHOUT ROWID;
-CREATE TABLE set_aside (                -- rows that made no sense, kept to be looked at
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,               -- the table
-    row TEXT NOT NULL,                  -- JSON
-    reason TEXT NOT NULL,
-    found_ms INTEGER NOT NULL
-);
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-EIGHTH_SCHEMA = """
-ALTER TABLE deletion ADD COLUMN cover INTEGER NOT NULL DEFAULT 0;   -- also fragments that only touch the range
-"""
-
-STEPS = (SCHEMA, SECOND_SCHEMA, THIRD_SCHEMA, FOURTH_SCHEMA, FIFTH_SCHEMA, SIXTH_SCHEMA, SEVENTH_SCHEMA, EIGHTH_SCHEMA)
-"""`STEPS[n]` makes schema n + 1 of schema n."""
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 _FAR = 1000
 """A version so far ahead is damage, not the future."""
+_NAME = re.compile(r"(\d{3})_[a-z0-9_]+\.sql")
 
 
 class WrongSchema(Exception):
@@ -123,24 +29,80 @@ class TooNew(Exception):
     """The database was made by a newer flussdvr."""
 
 
+def load_migrations(folder: Traversable) -> tuple[str, ...]:
+    """The text of each `.sql`, in order. ValueError where a name is no migration's, or the numbers are not 1, 2, ..."""
+    texts: dict[int, str] = {}
+    for file in folder.iterdir():
+        if not file.name.endswith(".sql"):
+            continue
+        match = _NAME.fullmatch(file.name)
+        number = int(match[1]) if match else 0
+        if not match or number in texts:
+            raise ValueError(f"{file.name} is no migration, or has the number of another")
+        texts[number] = file.read_text("utf-8")
+    if sorted(texts) != list(range(1, len(texts) + 1)):
+        raise ValueError(f"the migrations have the numbers {sorted(texts)}")
+    return tuple(text for _, text in sorted(texts.items()))
+
+
+MIGRATIONS = load_migrations(files("flussdvr.database.sqlite").joinpath("migrations"))
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def statements(script: str) -> Iterator[str]:
+    """Those of a script, one by one: `executescript` would commit the transaction that it is in."""
+    so_far = ""
+    for line in script.splitlines(keepends=True):
+        so_far += line
+        if sqlite3.complete_statement(so_far):
+            yield so_far
+            so_far = ""
+    if so_far.strip():
+        yield so_far
+
+
 def upgrade(connection: sqlite3.Connection) -> int:
-    """Make or complete the schema; the version that was found. WrongSchema, TooNew, sqlite3.Error."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    """
+    Make or complete the schema; the version that was found. The connection is in no transaction (`isolation_level`
+    `None`). WrongSchema, TooNew, sqlite3.Error.
+    """
+    found = version = read_version(connection)
+    while version < SCHEMA_VERSION:
+        version = _migrate(connection, version)
+    check(connection)
+    return found
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """WrongSchema, TooNew, sqlite3.Error."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if not 0 <= version <= SCHEMA_VERSION + _FAR:
         raise WrongSchema(f"its schema has the number {version}")
     if version > SCHEMA_VERSION:
         raise TooNew(f"it has schema {version}; this flussdvr knows up to {SCHEMA_VERSION}")
-    for number, step in enumerate(STEPS[version:], version + 1):
-        try:
-            connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
-        except sqlite3.OperationalError as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # such as a table that is there already, or missing
-                raise WrongSchema(str(error)) from error
-            raise
-    check(connection)
-    return int(version)
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> int:
+    """One step further, or as far as another process has come meanwhile: the version then, which is greater."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        reached = read_version(connection)
+        if reached < version:
+            raise WrongSchema(f"its schema went back from {version} to {reached}")
+        if reached == version:
+            reached += 1
+            for statement in statements(MIGRATIONS[version]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {reached}")
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise WrongSchema(str(error)) from error  # such as a table that is there already, or missing
+        raise
+    return reached
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -155,8 +117,8 @@ def expected() -> dict[str, set[str]]:
     """The columns of each table, as the newest schema has them."""
     empty = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        for step in STEPS:
-            empty.executescript(step)
+        for migration in MIGRATIONS:
+            empty.executescript(migration)
         return tables(empty)
     finally:
         empty.close()

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.database.catalog import LinkRow, RootRow, SqliteCatalog
-from flussdvr.database.sqlite.schema import SCHEMA, SCHEMA_VERSION, SECOND_SCHEMA
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range, RangeSet
@@ -178,16 +176,3 @@ def test_a_link_is_used_by_so_many_and_no_more(catalog: SqliteCatalog) -> None:
     assert result(catalog.use_link(id_of("any"), b"0")) is None
     result(catalog.insert_link(link("any", 1)))
     assert result(catalog.use_link(id_of("any"), b"new")) == 1, "who used another of this name is forgotten"
-
-
-def test_a_catalog_of_before_links_is_upgraded(tmp_path: Path) -> None:
-    path = str(tmp_path / "c.sqlite")
-    with sqlite3.connect(path) as old:
-        old.executescript(f"{SCHEMA} {SECOND_SCHEMA} PRAGMA user_version = 2;")
-        old.execute("INSERT INTO lock (stream, begin_ms, end_ms) VALUES ('cam', 1, 2)")
-    for _ in range(2):
-        catalog = SqliteCatalog(path, InlineWorker())
-        result(catalog.open())
-        assert result(catalog.locks()) == {"cam": RangeSet([Range(1, 2)])}
-    result(catalog.insert_link(link("x")))
-    assert catalog.run(lambda c: c.execute("PRAGMA user_version").fetchone()) == (SCHEMA_VERSION,)

@@ -1,0 +1,3 @@
+-- Changes of storages by the API.
+
+CREATE TABLE dvr_override (dvr TEXT PRIMARY KEY, patch TEXT NOT NULL) WITHOUT ROWID;
