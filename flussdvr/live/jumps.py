@@ -19,6 +19,7 @@ that does not stands out. Pure.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from flussdvr.media import Sample
 
@@ -74,6 +75,11 @@ class Stamps:
     def waiting(self) -> bool:
         """Whether samples wait for the next ones."""
         return bool(self._held)
+
+    @property
+    def held(self) -> Sequence[Sample]:
+        """Samples whose times are not judged yet."""
+        return self._held
 
     @property
     def usual(self) -> int:

@@ -26,6 +26,7 @@ from dataclasses import replace
 from flussdvr.formats.mp4.fmp4 import Run, write_fragment
 from flussdvr.live.anchor import Anchor
 from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
+from flussdvr.live.early import Early, HeldSamples
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.lane import Lane, Verdict, move_together
 from flussdvr.live.repeats import Repeats
@@ -112,6 +113,7 @@ class Segmenter:
         """Presentation minus decoding time of the latest sync sample, in the reference track's ticks."""
         self._sequence = 0
         self._end_ms = 0
+        self._early = Early()
         self._changes = TrackChanges()
         self._change: TrackChange | None = None
         """Another set of tracks, which begins with the next sync sample."""
@@ -124,6 +126,13 @@ class Segmenter:
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         """The source's tracks, at its start and whenever they change."""
+        if self._early.holds:
+            self._early.hold_tracks(tracks)
+            return
+        if self._is_early and self._source_tracks != tuple(tracks):
+            if not self._extend(tracks):
+                self._early.hold_tracks(tracks)
+            return
         if self._source_tracks == tuple(tracks):
             self._abandon(TOO_OFTEN)
             return
@@ -140,6 +149,39 @@ class Segmenter:
         ordered = sorted(tracks, key=lambda track: not track.is_video)
         self._lanes = {track.id: Lane(replace(track, id=number)) for number, track in enumerate(ordered, start=1)}
 
+    @property
+    def _is_early(self) -> bool:
+        """Whether something has come, and it is not known yet where in UTC it lies: a burst may be going on."""
+        if self._active or self.clock.anchored or self._early.over:
+            return False
+        return any(lane.pending or lane.stamps.waiting for lane in self._lanes.values())
+
+    def _extend(self, tracks: Sequence[Track]) -> bool:
+        """Whether there are only more tracks than before, of which nothing is recorded yet: all begin together."""
+        if not set(self._source_tracks) <= set(tracks):
+            return False
+        ordered = sorted(tracks, key=lambda track: not track.is_video)
+        lanes = {track.id: Lane(replace(track, id=number)) for number, track in enumerate(ordered, start=1)}
+        for key, lane in self._lanes.items():
+            lane.track = lanes[key].track
+        self._lanes = {**lanes, **self._lanes}
+        self._source_tracks = tuple(tracks)
+        return True
+
+    def _release(self) -> None:
+        """The burst is over: begin with what came before the tracks changed, and go on with what came behind."""
+        if not self._early.holds:
+            return
+        events = self._early.take()
+        video = self._beginning()
+        if video is None or video.pending:
+            self._begin(patient=False)
+        for event in events:
+            if isinstance(event, HeldSamples):
+                self.samples_received(event.track_id, event.samples, event.now_ms)
+            else:
+                self.tracks_received(event)
+
     def _rename(self, tracks: Sequence[Track]) -> bool:
         """Whether the source's tracks are the same under other ids, as after a change of PIDs: then they go on."""
         before, after = (sorted(given, key=lambda track: not track.is_video) for given in (self._source_tracks, tracks))
@@ -153,8 +195,8 @@ class Segmenter:
         return True
 
     def _plan(self, tracks: Sequence[Track]) -> bool:
-        """Whether the running run can go on to the next sync sample before these tracks begin."""
-        reference = self._reference
+        """Whether the run can go on to the next sync sample before these tracks begin."""
+        reference = self._reference if self._active else self._beginning()
         if reference is None or not reference.track.is_video:
             return False
         change = plan_change(tracks, self._source_tracks, self._lanes, reference, self._now_us)
@@ -166,6 +208,13 @@ class Segmenter:
                 self._abandon(TOO_OFTEN)
             self._change = change
         return True
+
+    def _beginning(self) -> Lane | None:
+        """The video of a run that has not begun, though it can: its first sync sample has come."""
+        for lane in self._lanes.values():
+            if lane.track.is_video and any(sample.sync for sample in (*lane.pending, *lane.stamps.held)):
+                return lane
+        return None
 
     def _abandon(self, why: str) -> None:
         """The set that waits is not made: what its new tracks have brought is left out, and that is said."""
@@ -213,6 +262,7 @@ class Segmenter:
 
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         """The source itself states the UTC of its media time `dts`."""
+        self._release()
         self._follow(self._jumped_at_us)
         before, self._stated_offset_us = self._stated_offset_us, utc_ms * 1000 - dts * 1_000_000 // timescale
         if before is not None and self._active and abs(self._stated_offset_us - before) > STEP_US:
@@ -223,6 +273,14 @@ class Segmenter:
 
     def samples_received(self, track_id: int, samples: Sequence[Sample], now_ms: int) -> None:
         """Samples of one track in decoding order, which came in at `now_ms`."""
+        if self._early.holds:
+            self._early.hold_samples(track_id, samples, now_ms)
+            media_us = self._early.newest_us
+            if media_us is not None:
+                self._anchor.arrived(media_us, now_ms * 1000)
+            if self._anchor.is_ready(now_ms * 1000) or self.pending_bytes > PENDING_BYTES:
+                self._release()
+            return
         if self._change is not None:
             if self._changes.is_overdue(self._change, now_ms * 1000):
                 self._switch(flush=True)
@@ -307,6 +365,7 @@ class Segmenter:
 
     def flush(self) -> None:
         """Make the last fragment of what is pending: no more will come for it."""
+        self._release()
         self._settle()
         self._flush()
 
@@ -338,6 +397,7 @@ class Segmenter:
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
+        self._release()
         self._settle()
         self._follow(self._jumped_at_us)
         if self._anchor.first_us is not None and not self._active:
@@ -363,7 +423,7 @@ class Segmenter:
     @property
     def pending_bytes(self) -> int:
         held = 0 if self._change is None else sum(lane.pending_bytes for lane in self._change.lanes.values())
-        return self._jumped_bytes + held + sum(lane.pending_bytes for lane in self._lanes.values())
+        return self._early.bytes + self._jumped_bytes + held + sum(lane.pending_bytes for lane in self._lanes.values())
 
     # -- a run of media begins and ends -----------------------------------------------------------------------
 
@@ -509,6 +569,7 @@ class Segmenter:
         self._anchor.ended(self._now_us)
         if not keep_clock:
             self.clock = MediaClock()
+            self._early.over = False
             self._stated_offset_us = None
         self._on_gap(reason)
 
@@ -527,8 +588,9 @@ class Segmenter:
         if patient and not waited and not self._reached(reference.media_us(sample.dts + shift)):
             return False
         self._emit(index, sample.dts, shift)
-        if self._change is not None and self._reference is reference and sample.sync and reference.track.is_video:
-            if self._changes.is_due(self._change, self._now_us):
+        change = self._change
+        if change is not None and self._reference is reference and sample.sync and reference.track.is_video:
+            if reference.media_us(sample.dts) > change.after_us and self._changes.is_due(change, self._now_us):
                 self._switch()
                 return False
         return True

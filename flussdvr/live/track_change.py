@@ -48,6 +48,8 @@ class TrackChange:
     gone: bool
     """Nothing is new: some are missing."""
     since_us: int
+    after_us: int
+    """It begins with a sync sample later than this, in media time: what came before belongs to the set before."""
     dropped: int = 0
 
     def hold(self, track_id: int, samples: Sequence[Sample], now_us: int) -> bool:
@@ -131,7 +133,8 @@ def plan_change(
     made = {track.id: Lane(replace(track, id=number)) for number, track in enumerate(ordered, start=1)}
     kept = frozenset(track.id for track in tracks if track.id in lanes and _goes_on(known.get(track.id), track))
     gone = all(track == known.get(track.id) for track in tracks)
-    return TrackChange(tuple(tracks), made, kept, gone, now_us)
+    after_us = reference.media_us(0) if reference.newest_us is None else reference.newest_us
+    return TrackChange(tuple(tracks), made, kept, gone, now_us, after_us)
 
 
 def name_of(track: Track) -> str:
