@@ -1,12 +1,16 @@
 """
-The configuration file: text -> syntax tree -> values, and back.
+The configuration: a file's text -> syntax tree -> values, and back; and the same values as the API's documents.
 
-    lexer  parser      words, directives with line and column
-    values urls names  what one word can be
-    reading            tables of rules: name -> field, how to read, how to write
-    dvr stream server  those tables; export_root: a part of the last
-    load               files and conf.d -> Config, with every error
-    effective          Config -> text
+    lexer  parser            words, directives with line and column
+    values urls names        what one word can be
+    reading documents        rules of the file: name -> how to read, how to write; fields of documents likewise
+    options                  tables of options that both are made of, and docs/configuration.md (tables)
+    inputs                   the kinds of inputs
+    *_options  thumbnails  authorization  input_settings  server  export_root      those tables
+    dvr stream               blocks of the file;  dvr_document stream_document: the same in documents
+    overrides dvr_overrides  documents of the API over the file
+    load                     files and conf.d -> Config, with every error
+    effective                Config -> text
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flussdvr.config import doubts
+from flussdvr.config.dvr_options import DVR_RULES, LIMIT_FIELDS, LIMITS, ROOT_RULES
 from flussdvr.config.errors import Misread, nearest, shown
 from flussdvr.config.lexer import Word, quote
 from flussdvr.config.model import DvrSettings
@@ -24,35 +24,12 @@ from flussdvr.config.reading import (
     Writing,
     block,
     line,
-    listed,
-    path,
     read_fields,
-    simple,
     surplus,
     written,
 )
-from flussdvr.config.urls import read_scheme
-from flussdvr.config.values import DURATION, INTERVAL, PERCENT, SIZE, Kind, is_off
+from flussdvr.config.values import DURATION, PERCENT, SIZE, is_off
 
-
-def _read_copy(text: str) -> str:
-    read_scheme(text, ("s3", "s3s", "swift"))
-    return text
-
-
-_LIMITS = {
-    "expiration": simple("expiration_s", DURATION, doubt=doubts.expiration),
-    "storage_limit": simple("storage_limit", SIZE, doubt=doubts.archive_size),
-    "disk_usage_limit": simple("disk_usage_limit", PERCENT, doubt=doubts.disk_usage),
-    "sync_interval": simple("sync_interval_s", DURATION, doubt=doubts.sync_interval),
-    "schedule": listed("schedule", INTERVAL),
-    "copy": simple("copy", Kind(_read_copy), off=True),
-    # the older names
-    "dvr_limit": simple("expiration_s", DURATION, doubt=doubts.expiration),
-    "disk_limit": simple("disk_usage_limit", PERCENT, doubt=doubts.disk_usage),
-    "disk_space": simple("storage_limit", SIZE, doubt=doubts.archive_size),
-}
-_NO_LIMIT = {"expiration": "0", "storage_limit": "0", "disk_usage_limit": "0"}
 _UNSUPPORTED = {
     "raid": "",
     "active": "",
@@ -68,7 +45,6 @@ _UNSUPPORTED = {
     "episodes_expiration": "",
     "no_index": "",
 }
-ROOT_RULES = {"root": path("root"), **_LIMITS}
 
 
 def read_root(directive: Directive, reading: Reading) -> DvrSettings:
@@ -101,7 +77,7 @@ def read_dvr(directive: Directive, reading: Reading) -> DvrSettings | None:
             where = word
         else:
             raise surplus(directive, word)
-    values, _ = read_fields(_LIMITS, options, "dvr option", reading, _UNSUPPORTED)
+    values, _ = read_fields(DVR_RULES, options, "dvr option", reading, _UNSUPPORTED)
     if where is None:
         raise Misread(f"expected a path or @NAME after {shown(directive.name.text)}")
     offline = directive.name.text == "dvr_offline"
@@ -143,8 +119,7 @@ def _limit(word: Word) -> str | None:
 
 def _unlimited(values: dict[str, Any]) -> dict[str, Any]:
     """0 is no limit."""
-    limits = ("expiration_s", "storage_limit", "disk_usage_limit")
-    return {name: None if name in limits and value == 0 else value for name, value in values.items()}
+    return {name: None if name in LIMIT_FIELDS and value == 0 else value for name, value in values.items()}
 
 
 def write_root(dvr: DvrSettings, writing: Writing) -> list[str]:
@@ -156,13 +131,12 @@ def write_dvr(name: str, dvr: DvrSettings | None, writing: Writing) -> list[str]
         return [line("dvr", "off")]
     name = "dvr_offline" if dvr.offline else "dvr"
     if dvr.name is None:
-        return block(f"{name} {quote(dvr.root)}", written(_LIMITS, dvr, DvrSettings(dvr.root), writing))
+        return block(f"{name} {quote(dvr.root)}", written(DVR_RULES, dvr, DvrSettings(dvr.root), writing))
     same = writing.dvrs.get(dvr.name, DvrSettings(dvr.root))
-    lines = written(_LIMITS, dvr, same, replace(writing, defaults=False))
-    for option, zero in _NO_LIMIT.items():
-        field = _LIMITS[option].field
-        if getattr(dvr, field) is None and getattr(same, field) is not None:
-            lines.append(line(option, zero))
+    lines = written(DVR_RULES, dvr, same, replace(writing, defaults=False))
+    for option in LIMITS:
+        if getattr(dvr, option.field) is None and getattr(same, option.field) is not None:
+            lines.append(line(option.name, "0"))
     return block(f"{name} @{quote(dvr.name)}", lines)
 
 

@@ -14,12 +14,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 from flussdvr.config.documents import Document, merge, merge_patches, read_document, refused, write_document
+from flussdvr.config.dvr_options import DVR_ALIASES, STORAGE_FIELDS
 from flussdvr.config.model import Config, DvrSettings
 from flussdvr.config.names import MAX_PART_BYTES
-from flussdvr.config.stream_document import DVR_ALIASES, DVR_FIELDS, SHOWN_ONLY
+from flussdvr.config.stream_document import SHOWN_ONLY
 from flussdvr.errors import DvrError, Kind
 
-STORAGE_FIELDS = {key: known for key, known in DVR_FIELDS.items() if key not in ("reference", "dvr_offline")}
 _OWN = [one.name for one in fields(DvrSettings) if one.name not in ("root", "name")]
 
 

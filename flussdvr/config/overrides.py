@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from flussdvr.config.documents import RESET, Document, merge, merge_patches
+from flussdvr.config.dvr_options import DVR_ALIASES
 from flussdvr.config.model import AuthSettings, Config, StreamSettings
 from flussdvr.config.names import archive_owner, stream_name_problem
-from flussdvr.config.stream_document import ALIASES, DVR_ALIASES, SHOWN_ONLY, configured, read_stream
+from flussdvr.config.stream_document import SHOWN_ONLY, configured, read_stream
+from flussdvr.config.stream_options import ALIASES
 from flussdvr.errors import DvrError, Kind
 
 

@@ -13,8 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from flussdvr.config import authorization, dvr_options, stream_options, thumbnails
 from flussdvr.config.input_kind import InputKind, InputOption
 from flussdvr.config.inputs import COMMON, KINDS, OPTIONS, PRIORITY, input_schema, schemes_of
+from flussdvr.config.options import Option
+from flussdvr.config.stream import PREFIX
 
 DOCUMENT = "docs/configuration.md"
 SCHEMA = "flussdvr/web/api/schema.json"
@@ -26,6 +29,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     return "".join(line + "\n" for line in [*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _options(options: Iterable[Option], head: str = "option", others: str = "") -> str:
+    """The table of options; `others` says what becomes of those that are not in it."""
+    rows = [(f"`{one.name}`", one.argument or one.kind.argument, one.default, _help(one)) for one in options]
+    return table(
+        (head, "argument", "default", "meaning"),
+        [*rows, ("any other", "text", "none", others)] if others else rows,
+    )
+
+
+def _help(option: Option | InputOption) -> str:
+    return option.help + "".join(f". Older name: `{name}`" for name in option.older)
 
 
 def _inputs() -> str:
@@ -49,10 +65,6 @@ def _of(option: InputOption) -> str:
     return "all" if everywhere else " ".join(f"`{scheme}`" for scheme in schemes_of(option))
 
 
-def _help(option: InputOption) -> str:
-    return option.help + "".join(f". Older name: `{name}`" for name in option.older)
-
-
 def _fake_parameters() -> str:
     fake = next(kind for kind in KINDS if kind.name == "fake")
     return table(
@@ -62,6 +74,11 @@ def _fake_parameters() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "dvr": lambda: _options((dvr_options.ROOT, *dvr_options.OPTIONS)),
+    "stream": lambda: _options((*stream_options.OPTIONS, stream_options.TEMPLATE), "directive"),
+    "thumbnails": lambda: _options(thumbnails.OPTIONS),
+    "authorization": lambda: _options(authorization.OPTIONS, others="told to the backend as it is"),
+    "template": lambda: _options((PREFIX,), "directive"),
     "inputs": _inputs,
     "input options": _input_options,
     "fake parameters": _fake_parameters,

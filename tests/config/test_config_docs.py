@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from flussdvr.config import load_config, parse_config
-from flussdvr.config import stream as stream_module
-from flussdvr.config.dvr import ROOT_RULES
+from flussdvr.config import authorization, load_config, parse_config, thumbnails
+from flussdvr.config.dvr_options import ROOT_RULES
 from flussdvr.config.inputs import OPTIONS
 from flussdvr.config.model import Listener
+from flussdvr.config.options import rules
 from flussdvr.config.server import BLOCKS, SERVER_RULES, SINK_RULES
-from flussdvr.config.stream import STREAM_RULES
+from flussdvr.config.stream_options import STREAM_RULES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
@@ -24,7 +24,7 @@ EXAMPLES = re.findall(r"```conf\n(.*?)```", DOCUMENT, re.DOTALL)
     "name",
     sorted(
         {*SERVER_RULES, *BLOCKS, *STREAM_RULES, *ROOT_RULES, *SINK_RULES, *OPTIONS, "priority", "prefix"}
-        | {*stream_module._THUMBNAILS, *stream_module._AUTH}
+        | {*rules(thumbnails.OPTIONS), *rules(authorization.OPTIONS)}
     ),
 )
 def test_every_directive_is_documented(name: str) -> None:

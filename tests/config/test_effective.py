@@ -28,7 +28,7 @@ from flussdvr.config import (
     write_config,
 )
 from flussdvr.config.server import SINK_RULES
-from flussdvr.config.stream import PROTOCOLS
+from flussdvr.config.stream_options import PROTOCOLS
 
 FULL = """
 http 80; http 127.0.0.1:8080 { api off; }

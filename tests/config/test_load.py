@@ -29,7 +29,8 @@ from flussdvr.config import (
 )
 from flussdvr.config import load as load_module
 from flussdvr.config.server import SERVER_RULES, SERVER_UNSUPPORTED
-from flussdvr.config.stream import STREAM_RULES, STREAM_UNSUPPORTED
+from flussdvr.config.stream import STREAM_UNSUPPORTED
+from flussdvr.config.stream_options import STREAM_RULES
 
 MAIN = "dvr main { root /storage; expiration 7d; storage_limit 400G; disk_usage_limit 90%; }\n"
 MAIN_DVR = DvrSettings("/storage", 604_800, 400 << 30, 90, 5, "main")

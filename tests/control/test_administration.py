@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from flussdvr.config import Config, parse_config
-from flussdvr.config.dvr_overrides import STORAGE_FIELDS
+from flussdvr.config.dvr_options import STORAGE_FIELDS
 from flussdvr.config.model import DvrSettings
-from flussdvr.config.stream_document import STREAM_FIELDS
+from flussdvr.config.stream_options import STREAM_FIELDS
 from flussdvr.control.administration import Administration
 from flussdvr.control.streams import Streams
 from flussdvr.database.catalog import SqliteCatalog

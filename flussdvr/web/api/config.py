@@ -14,8 +14,9 @@ from typing import Any
 from flussdvr import __version__
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config, write_config
+from flussdvr.config.dvr_document import write_dvr
 from flussdvr.config.model import Bucket, Config, EventSinkSettings
-from flussdvr.config.stream_document import effective, write_dvr
+from flussdvr.config.stream_document import effective
 from flussdvr.control.administration import Administration
 from flussdvr.control.streams import Streams
 from flussdvr.errors import DvrError, Kind

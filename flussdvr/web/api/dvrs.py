@@ -9,8 +9,8 @@ from typing import Any
 
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.retention import DiskUsage, disk_usage
+from flussdvr.config.dvr_document import write_dvr
 from flussdvr.config.model import DvrSettings
-from flussdvr.config.stream_document import write_dvr
 from flussdvr.control.administration import Administration
 from flussdvr.errors import DvrError, Kind
 from flussdvr.web.api.listing import page

@@ -13,8 +13,9 @@ from typing import Any
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config
 from flussdvr.config.documents import RESET
+from flussdvr.config.dvr_document import write_dvr
 from flussdvr.config.model import DvrSettings
-from flussdvr.config.stream_document import configured, write_dvr
+from flussdvr.config.stream_document import configured
 from flussdvr.control.administration import Administration
 from flussdvr.errors import DvrError, Kind
 from flussdvr.playback.sources import source_of

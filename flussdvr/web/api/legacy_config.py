@@ -17,8 +17,8 @@ from typing import Any
 from flussdvr.config.documents import RESET
 from flussdvr.config.errors import Problems, nearest
 from flussdvr.config.parser import parse
-from flussdvr.config.stream import PROTOCOLS, STREAM_RULES
-from flussdvr.config.stream_document import SHOWN_ONLY, STREAM_FIELDS
+from flussdvr.config.stream_document import SHOWN_ONLY
+from flussdvr.config.stream_options import PROTOCOLS, STREAM_FIELDS, STREAM_RULES
 from flussdvr.errors import DvrError, Kind
 
 Document = dict[str, Any]

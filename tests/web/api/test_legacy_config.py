@@ -8,8 +8,8 @@ import pytest
 
 from flussdvr.config import parse_config
 from flussdvr.config.overrides import apply_patch, extend_patch
-from flussdvr.config.stream import PROTOCOLS
 from flussdvr.config.stream_document import configured, effective
+from flussdvr.config.stream_options import PROTOCOLS
 from flussdvr.errors import DvrError
 from flussdvr.web.api.legacy_config import OFF, changed, check_sections, of_text, shown
 
