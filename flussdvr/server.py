@@ -151,10 +151,10 @@ class Server(MultiService):
             clock=self.clock,
         )
         self.addService(self.alarms)
-        self.playback = make_playback(self.cpu, self.archive.reader, reactor, self.clock.now_ms)
+        self.playback = make_playback(self.cpu, reactor, self.clock.now_ms)
         self.archive.range_deletions.on_delete = self._deleted
         self.pictures = Pictures(
-            *(self.streams, self.archive.root, self.archive.reader, reactor, self.clock.now_ms),
+            *(self.streams, self.archive.root, reactor, self.clock.now_ms),
             on_event=self.events.emit,
         )
         self.addService(self.pictures)
@@ -269,7 +269,7 @@ class Server(MultiService):
         self.log.info("{protocol} on {host}:{port}", protocol=kind.upper(), host=host.host, port=host.port)
 
     async def _site(self) -> Site:
-        sender = Sender(self._reactor, self.archive.reader, self._senders)
+        sender = Sender(self._reactor, self._senders)
         self._sessions = sessions = Sessions(
             self._reactor, self.clock.now_ms, self.events.emit, wants=self.events.wants
         )

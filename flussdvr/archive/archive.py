@@ -43,7 +43,7 @@ from flussdvr.archive.redating import Redating
 from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.stream_archive import StreamArchive
-from flussdvr.body.body import Extent
+from flussdvr.body.file import BodyFile
 from flussdvr.body.files import FILES, Files
 from flussdvr.clock.utc import Step
 from flussdvr.database.catalog import OPEN_S, Catalog, RootRow, SqliteCatalog
@@ -53,7 +53,7 @@ from flussdvr.logs.repeated import Repeated, RepeatedBy, where
 from flussdvr.process.callbacks import Periodic
 from flussdvr.process.memory import filling
 from flussdvr.process.patience import TooSlow, begun, within
-from flussdvr.threads import ThreadWorker, Worker
+from flussdvr.threads import ThreadWorker
 from flussdvr.timeline import Range, RangeSet
 
 __all__ = ["Archive", "StreamArchive"]
@@ -161,16 +161,9 @@ class Archive(Service):
         """What is recorded of a stream; `None` if nothing ever was and nothing records it."""
         return self._streams.get(name)
 
-    def reader(self, path: str) -> Worker:
-        """The worker that may read a file of the archive: that of the innermost root around it."""
-        within = [root for root in self.roots.values() if path.startswith(root.path.rstrip("/") + "/")]
-        if within:
-            return max(within, key=lambda root: len(root.path)).reader
-        raise DvrError(Kind.NOT_FOUND, "no_such_root", f"{path} is on no storage root")
-
-    async def read(self, extent: Extent) -> bytes:
-        """The bytes of an extent. DvrError NOT_FOUND if they have been deleted, UNAVAILABLE if the disk fails."""
-        return await self.reader(extent.path).do(read_extent, extent)
+    def file(self, blob: Blob, suffix: str = ".mp4") -> BodyFile:
+        """One of the files of a blob, where its root is now."""
+        return self.root(blob.root).file(blob, suffix)
 
     def root(self, path: str) -> Root:
         """The storage root at a path, made known if it was not."""
@@ -613,7 +606,7 @@ class Archive(Service):
     def archive_of(self, name: str) -> StreamArchive:
         """What is recorded of a stream, made known if it was not."""
         if name not in self._streams:
-            self._streams[name] = StreamArchive(name, self.indexes, self.read, misdating=self.misdated.of)
+            self._streams[name] = StreamArchive(name, self.indexes, self.file, misdating=self.misdated.of)
         return self._streams[name]
 
     def _all_blobs(self) -> Iterable[Blob]:
@@ -711,17 +704,3 @@ async def _nothing() -> None:
 
 async def _settled(work: Awaitable[Any]) -> None:
     await work
-
-
-def read_extent(extent: Extent) -> bytes:
-    """In a reader thread. DvrError NOT_FOUND, UNAVAILABLE."""
-    try:
-        with open(extent.path, "rb", buffering=0) as file:
-            data = os.pread(file.fileno(), extent.length, extent.offset)
-    except FileNotFoundError:
-        raise DvrError(Kind.NOT_FOUND, "blob_gone", f"{extent.path} has been deleted") from None
-    except OSError as error:
-        raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{extent.path}: {error}") from error
-    if len(data) < extent.length:
-        raise DvrError(Kind.CORRUPT, "blob_too_short", f"{extent.path}: {extent.length} bytes at {extent.offset}")
-    return data

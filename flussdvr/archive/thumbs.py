@@ -36,10 +36,14 @@ PATIENCE_MS = 20_000
 """When so much more has been recorded, the blob of an older thumbnail will not come any more."""
 
 
+THUMBS, THUMBS_INDEX = ".thumbs.mp4", ".thumbs.idx"
+"""Suffixes of the two files beside a blob."""
+
+
 def thumbs_paths(blob: Blob) -> tuple[str, str]:
-    """Where the thumbnails of a blob are: the file and its index."""
+    """Where the thumbnails of a blob are on this machine: the file and its index."""
     stem = blob_stem(blob.root, blob.stream, blob.begin_ms)
-    return stem + ".thumbs.mp4", stem + ".thumbs.idx"
+    return stem + THUMBS, stem + THUMBS_INDEX
 
 
 class ThumbsBlob(Blob):

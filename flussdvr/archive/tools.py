@@ -29,6 +29,7 @@ from flussdvr.archive.disk.trim import freed_by
 from flussdvr.archive.disk.walk import reader_of, walk_index
 from flussdvr.body.body import Body, Extent
 from flussdvr.body.copying import write_body
+from flussdvr.body.file import file_at
 from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mp4.fragment_table import FragmentTable
@@ -291,7 +292,8 @@ def cut(root: str, stream: str, from_ms: int, duration_ms: int, out: str) -> Ran
     virtual = head(pieces, window)
     with open(out, "xb") as file:
         try:
-            body = virtual.body(lambda number, at, length: Extent(str(pieces[number].base), at, length))
+            files = [file_at(str(piece.base)) for piece in pieces]
+            body = virtual.body(lambda number, at, length: Extent(files[number], at, length))
             write_body(Body(tuple(body)), file.fileno())
             os.fsync(file.fileno())
         except BaseException:

@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from flussdvr.body.file import BodyFile
 from flussdvr.formats.made import Made
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """`length` bytes at `offset` of the file at `path`."""
+    """`length` bytes at `offset` of a file."""
 
-    path: str
+    file: BodyFile
     offset: int
     length: int
 
@@ -33,17 +34,17 @@ class Extent:
         return self.length
 
     def slice(self, start: int, stop: int) -> Extent:
-        return Extent(self.path, self.offset + start, stop - start)
+        return Extent(self.file, self.offset + start, stop - start)
 
 
 Part = bytes | Made | Extent
 
 
-def place_of(part: Part) -> str | None:
+def file_of(part: Part) -> BodyFile | None:
     """The file that has to be read for a part; `None` for what is in memory or computed from that."""
     if isinstance(part, Extent):
-        return part.path
-    return part.place if isinstance(part, Made) else None
+        return part.file
+    return part.place if isinstance(part, Made) and isinstance(part.place, BodyFile) else None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Body:
         for part in parts:
             last = kept[-1] if kept else None
             if isinstance(part, Extent) and isinstance(last, Extent) and _touches(last, part):
-                kept[-1] = Extent(last.path, last.offset, last.length + part.length)
+                kept[-1] = Extent(last.file, last.offset, last.length + part.length)
             elif len(part):
                 kept.append(part)
         return cls(tuple(kept))
@@ -97,4 +98,5 @@ class Body:
 
 
 def _touches(last: Extent, part: Extent) -> bool:
-    return last.path == part.path and last.offset + last.length == part.offset
+    same = last.file is part.file or last.file == part.file
+    return same and last.offset + last.length == part.offset

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from errno import EINVAL, ENOSYS, EOPNOTSUPP, EXDEV
 
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import DataGone, Opened
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.made import Made
 
 COPY = 16 << 20
 """Bytes between two reports."""
+CHUNK = 1 << 20
+"""Bytes in memory at once where the kernel can't copy."""
 
 
 def write_body(body: Body, out_fd: int, copied: Callable[[int], None] = lambda count: None) -> None:
@@ -32,29 +35,31 @@ def write_body(body: Body, out_fd: int, copied: Callable[[int], None] = lambda c
 
 def _copy_extent(extent: Extent, out_fd: int, copied: Callable[[int], None]) -> None:
     try:
-        fd = os.open(extent.path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise DvrError(Kind.NOT_FOUND, "no_recordings", f"{extent.path} has been deleted") from None
-    try:
-        at, left = extent.offset, extent.length
-        while left:
-            count = copy_some(fd, at, min(left, COPY), out_fd)
-            if not count:
-                raise DvrError(Kind.NOT_FOUND, "no_recordings", f"{extent.path} ends at {at}")
-            at, left = at + count, left - count
-            copied(count)
-    finally:
-        os.close(fd)
+        opened = extent.file.open()
+        try:
+            at, left = extent.offset, extent.length
+            while left:
+                count = _copy_some(opened, at, min(left, COPY), out_fd)
+                at, left = at + count, left - count
+                copied(count)
+        finally:
+            opened.close()
+    except DataGone as gone:
+        raise DvrError(Kind.NOT_FOUND, "no_recordings", gone.title) from None
 
 
-def copy_some(fd: int, offset: int, length: int, out_fd: int) -> int:
-    """Append up to `length` bytes at `offset` of a file; how many. OSError."""
-    try:
-        return os.copy_file_range(fd, out_fd, length, offset)
-    except OSError as error:
-        if error.errno not in (EXDEV, EINVAL, ENOSYS, EOPNOTSUPP):
-            raise
-    data = os.pread(fd, min(length, 1 << 20), offset)
+def _copy_some(opened: Opened, offset: int, length: int, out_fd: int) -> int:
+    """Append up to `length` bytes at `offset` of a file, at least one; how many. `DataGone`, OSError."""
+    if opened.descriptor is not None:
+        try:
+            count = os.copy_file_range(opened.descriptor, out_fd, length, offset)
+        except OSError as error:
+            if error.errno not in (EXDEV, EINVAL, ENOSYS, EOPNOTSUPP):
+                raise
+        else:
+            opened.check(offset, offset + max(count, 1))
+            return count
+    data = opened.chunk(offset, min(length, CHUNK))
     _write(out_fd, data)
     return len(data)
 

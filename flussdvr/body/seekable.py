@@ -12,12 +12,12 @@ from collections.abc import Callable
 from types import TracebackType
 
 from flussdvr.body.body import Body, Part
-from flussdvr.body.reading import DataGone, has_hole
-from flussdvr.errors import DvrError, Kind
+from flussdvr.body.file import BodyFile, Opened
+from flussdvr.body.reading import DiskFailed
 from flussdvr.formats.made import Made, Making
 
 
-class BodyFile:
+class SeekableBody:
     """
     For one thread. `before()` is called before each read and may raise. `failure` is what has last come out of `read`:
     who sends files may well pass it on as something else.
@@ -29,12 +29,12 @@ class BodyFile:
         self._before = before
         self._at = 0
         self._making = Making()
-        self._opened: tuple[str, int] | None = None
+        self._opened: tuple[BodyFile, Opened] | None = None
 
     def __len__(self) -> int:
         return len(self._body)
 
-    def __enter__(self) -> BodyFile:
+    def __enter__(self) -> SeekableBody:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -48,14 +48,14 @@ class BodyFile:
         return self._at
 
     def read(self, count: int = -1) -> bytes:
-        """Up to `count` bytes, none at the end. `DataGone`; DvrError UNAVAILABLE of a failing disk."""
+        """Up to `count` bytes, none at the end. `DataGone`, `DiskFailed`."""
         self.failure = None
         try:
             self._before()
             stop = len(self) if count is None or count < 0 else self._at + count
             data = b"".join(map(self._bytes, self._body.slice(self._at, stop).parts))
         except OSError as error:
-            self.failure = DvrError(Kind.UNAVAILABLE, "disk_failed", f"{error.filename}: {error.strerror or error}")
+            self.failure = DiskFailed(error.filename, error)
             raise self.failure from None
         except BaseException as error:
             self.failure = error
@@ -64,30 +64,19 @@ class BodyFile:
         return data
 
     def close(self) -> None:
-        if self._opened is not None:
-            os.close(self._opened[1])
-            self._opened = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[1].close()
 
     def _bytes(self, part: Part) -> bytes:
         if isinstance(part, bytes):
             return part
         if isinstance(part, Made):
             return self._making.data(part)
-        descriptor = self._open(part.path)
-        try:
-            data = os.pread(descriptor, part.length, part.offset)
-        except OSError as error:
-            error.filename = part.path
-            raise
-        if len(data) < part.length or has_hole(descriptor, part.offset, part.offset + part.length):
-            raise DataGone(part.path)
-        return data
+        return self._open(part.file).read(part.offset, part.length)
 
-    def _open(self, path: str) -> int:
-        if self._opened is None or self._opened[0] != path:
+    def _open(self, file: BodyFile) -> Opened:
+        if self._opened is None or self._opened[0] != file:
             self.close()
-            try:
-                self._opened = path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                raise DataGone(path) from None
+            self._opened = file, file.open()
         return self._opened[1]

@@ -22,19 +22,19 @@ class Made:
     """
     `make()` gives `whole` bytes; these are `[start, stop)` of them.
 
-    `place`: the file that has to be read for it, so that only a thread of that disk may make it; `None` where it is
-    pure computing. `tag`: says what the bytes are without making them, where that is not empty.
+    `place`: the file (`body.file.BodyFile`) that has to be read for it, so that only a thread of its disk may make it;
+    `None` where it is pure computing. `tag`: says what the bytes are without making them, where that is not empty.
     """
 
     make: Callable[[], bytes]
     whole: int
     start: int
     stop: int
-    place: str | None = None
+    place: object | None = None
     tag: bytes = b""
 
     @classmethod
-    def of(cls, make: Callable[[], bytes], length: int, place: str | None = None, tag: bytes = b"") -> Made:
+    def of(cls, make: Callable[[], bytes], length: int, place: object | None = None, tag: bytes = b"") -> Made:
         """All that `make` gives, which is `length` bytes."""
         return cls(make, length, 0, length, place, tag)
 

@@ -25,7 +25,7 @@ from uuid import uuid4
 from twisted.logger import Logger
 
 from flussdvr.body.body import Body
-from flussdvr.body.seekable import BodyFile
+from flussdvr.body.seekable import SeekableBody
 from flussdvr.config.model import Bucket
 from flussdvr.errors import DvrError, Kind
 
@@ -106,7 +106,7 @@ class ObjectStore:
         self._report()
         about = {"Key": key, "ContentType": "video/mp4", "Metadata": {MARK: mark}}
         if len(body) <= self._single:
-            with BodyFile(body, self._report) as file:
+            with SeekableBody(body, self._report) as file:
                 self._appear("put_object", mark, len(body), Body=file, **about)
         else:
             self._upload_parts(body, mark, about)
@@ -137,7 +137,7 @@ class ObjectStore:
             parts: list[dict[str, Any]] = []
             for start in range(0, total, size):
                 number = len(parts) + 1
-                with BodyFile(body.slice(start, start + size), self._report) as file:
+                with SeekableBody(body.slice(start, start + size), self._report) as file:
                     sent = self._do("upload_part", Key=key, UploadId=id, PartNumber=number, Body=file)
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
                 self._progress = min(start + size, total), total

@@ -107,7 +107,9 @@ class Cursor:
             if self._follows(begin_ms, end_ms):
                 self._passed(begin_ms, end_ms)
                 first = int(segments.first[at])
-                return span_of(table, blob.path, first, first + int(segments.count[at]))
+                assert self._source.archive is not None
+                file = self._source.archive.file(blob)
+                return span_of(table, file, first, first + int(segments.count[at]))
             at += 1
         return None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import BodyFile
 from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.mp4.fragment_table import FragmentTable, Segments
@@ -48,11 +49,11 @@ class Span:
         return int(self.table.end_ms[self.stop - 1])
 
 
-def span_of(table: FragmentTable, path: str, first: int, stop: int) -> Span:
-    """Rows of an archived blob; they must not have a deleted span between them."""
+def span_of(table: FragmentTable, file: BodyFile, first: int, stop: int) -> Span:
+    """Rows of an archived blob, which `file` is; they must not have a deleted span between them."""
     begin = int(table.offset[first])
     end = int(table.offset[stop - 1] + table.size[stop - 1])
-    return Span(table, first, stop, Body((Extent(path, begin, end - begin),)), begin)
+    return Span(table, first, stop, Body((Extent(file, begin, end - begin),)), begin)
 
 
 def live_span(init: bytes, fragments: Sequence[LiveFragment]) -> Span:
@@ -82,13 +83,13 @@ class SegmentIndex:
     """The segments of blobs, worked out once for each state of a blob."""
 
     def __init__(self) -> None:
-        self._known: Lru[str, tuple[int, bool, Segments]] = Lru(KEPT)
+        self._known: Lru[Blob, tuple[int, bool, Segments]] = Lru(KEPT)
 
     def of(self, blob: Blob, table: FragmentTable) -> Segments:
-        known = self._known.get(blob.path)
+        known = self._known.get(blob)
         if known is None or known[:2] != (len(table), blob.closed):
             known = len(table), blob.closed, table.segments(blob.closed)
-            self._known.put(blob.path, known, 1)
+            self._known.put(blob, known, 1)
         return known[2]
 
     async def find(self, source: Source, begin_ms: int, duration_ms: int) -> Span:
@@ -105,5 +106,5 @@ class SegmentIndex:
                     and segments.complete[at]
                 ):
                     first = int(segments.first[at])
-                    return span_of(table, blob.path, first, first + int(segments.count[at]))
+                    return span_of(table, source.archive.file(blob), first, first + int(segments.count[at]))
         raise DvrError(Kind.NOT_FOUND, "segment_not_found", "there is no such segment")

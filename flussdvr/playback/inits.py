@@ -20,7 +20,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from flussdvr.body.body import Extent
-from flussdvr.body.reading import ReaderOf, read_extent
+from flussdvr.body.file import BodyFile
+from flussdvr.body.reading import read_extent
 from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mp4.fmp4 import parse_init, write_init
@@ -30,6 +31,7 @@ from flussdvr.playback.sources import Source
 from flussdvr.process.callbacks import background
 
 if TYPE_CHECKING:
+    from flussdvr.archive.disk.blob import Blob
     from flussdvr.archive.streams.stream_archive import StreamArchive
 
 CACHE_BYTES = 16 << 20
@@ -62,11 +64,11 @@ def _chosen(tracks: tuple[Track, ...], selection: Selection | None) -> tuple[Tra
 
 @dataclass(slots=True, eq=False)
 class _Found:
-    """One of a stream's init segments; `path`: a blob that has it."""
+    """One of a stream's init segments; `blob`: one that has it."""
 
     init: bytes
     tracks: tuple[Track, ...]
-    path: str
+    blob: Blob
 
 
 @dataclass(slots=True, eq=False)
@@ -94,8 +96,7 @@ class Inits:
 
     log = Logger()
 
-    def __init__(self, reader: ReaderOf) -> None:
-        self._reader = reader
+    def __init__(self) -> None:
         self._known: Lru[str, bytes] = Lru(CACHE_BYTES)
         self._scans: Lru[str, _Scan] = Lru(STREAMS)
         self._digests: Lru[tuple[bytes, tuple[int, ...]], str] = Lru(DIGESTS)
@@ -145,7 +146,7 @@ class Inits:
                 background(self._look(archive, scan), self.log, f"looking for init segments of {archive.name}")
             for found in list(scan.found.values())[compared:]:
                 compared += 1
-                init = await self._matching(found, digest, selection)
+                init = await self._matching(archive, found, digest, selection)
                 if init is not None:
                     return init
             if compared < len(scan.found):
@@ -156,7 +157,9 @@ class Inits:
             scan.waiting.append(waiter)
             await waiter
 
-    async def _matching(self, found: _Found, digest: str, selection: Selection | None) -> bytes | None:
+    async def _matching(
+        self, archive: StreamArchive, found: _Found, digest: str, selection: Selection | None
+    ) -> bytes | None:
         chosen = _chosen(found.tracks, selection)
         if not chosen:
             return None
@@ -166,7 +169,7 @@ class Inits:
         known = self._digests.get(key)
         if known is not None and known != digest:
             return None
-        init = await self._reader(found.path).do(write_init, chosen)
+        init = await archive.file(found.blob).worker.do(write_init, chosen)
         return init if self._digest(found, chosen, init) == digest else None
 
     def _digest(self, found: _Found, chosen: tuple[Track, ...], init: bytes) -> str:
@@ -187,7 +190,8 @@ class Inits:
                 if blob.begin_ms in scan.looked_at:
                     continue
                 try:
-                    init, tracks = await self._reader(blob.path).do(read_init, blob.path, min(PROBE, blob.size))
+                    file = archive.file(blob)
+                    init, tracks = await file.worker.do(read_init, file, min(PROBE, blob.size))
                 except (DvrError, FormatError, OSError) as error:
                     if isinstance(error, DvrError) and error.kind is Kind.UNAVAILABLE:
                         additions = -1  # the disk is busy or away: it is looked at again when somebody asks
@@ -195,15 +199,15 @@ class Inits:
                     init, tracks = b"", ()
                 scan.looked_at.add(blob.begin_ms)
                 if init and init not in scan.found:
-                    scan.found[init] = _Found(init, tracks, blob.path)
+                    scan.found[init] = _Found(init, tracks, blob)
                     scan.tell()
         finally:
             scan.running, scan.additions = False, additions
             scan.tell()
 
 
-def read_init(path: str, size: int) -> tuple[bytes, tuple[Track, ...]]:
+def read_init(file: BodyFile, size: int) -> tuple[bytes, tuple[Track, ...]]:
     """The init segment that a blob begins with. In a reader thread. Raises `DvrError`, `FormatError`, `OSError`."""
-    data = read_extent(Extent(path, 0, size))
+    data = read_extent(Extent(file, 0, size))
     parsed = parse_init(data)
     return bytes(data[: parsed.size]), parsed.tracks

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flussdvr.body.reading import ReaderOf
 from flussdvr.playback.changes import Changes
 from flussdvr.playback.deletions import Deletions
 from flussdvr.playback.files.windows import Exports
@@ -34,11 +33,11 @@ class Playback:
     deletions: Deletions
 
 
-def make_playback(cpu: Worker, reader: ReaderOf, clock: Any, now_ms: Callable[[], int]) -> Playback:
-    """`cpu` renders and muxes, `reader(path)` reads, `clock` (IReactorTime) paces, `now_ms` is the wall clock."""
-    inits = Inits(reader)
+def make_playback(cpu: Worker, clock: Any, now_ms: Callable[[], int]) -> Playback:
+    """`cpu` renders and muxes, `clock` (IReactorTime) paces, `now_ms` is the wall clock."""
+    inits = Inits()
     index = SegmentIndex()
-    ts_segments = TsSegments(index, cpu, reader)
+    ts_segments = TsSegments(index, cpu)
     deletions = Deletions()
     return Playback(
         Hls(Blocks(inits, cpu), Discontinuities(), now_ms),

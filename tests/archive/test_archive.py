@@ -11,6 +11,7 @@ import pytest_twisted
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.body.body import Extent
+from flussdvr.body.reading import read
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 from tests.archive.camera import UTC_MS, Camera
@@ -33,8 +34,8 @@ def test_what_is_recorded_is_listed_and_reads_back(tmp_path: Path) -> None:
     assert table.begin_ms.tolist() == [one.begin_ms for one in taken]
     assert int(table.end_ms[-1]) == blob.end_ms
     for row, one in enumerate(taken):
-        extent = Extent(blob.path, int(table.offset[row]), int(table.size[row]))
-        assert result(archive.read(extent)) == one.data
+        extent = Extent(archive.file(blob), int(table.offset[row]), int(table.size[row]))
+        assert result(read(extent)) == one.data
     whole = Path(blob.path).read_bytes()
     assert len(whole) == blob.size and whole.endswith(b"".join(one.data for one in taken))
     store.stop()
@@ -216,7 +217,7 @@ async def test_with_real_threads(tmp_path: Path) -> None:
     assert stream is not None and stream.ranges() == RangeSet([Range(UTC_MS, UTC_MS + 50_000)])
     (blob,) = stream.blobs()
     assert blob.closed and len(await stream.table(blob)) == 50
-    assert (await stream.read(Extent(blob.path, 0, blob.size))).endswith(b"".join(one.data for one in taken))
+    assert (await read(Extent(stream.file(blob), 0, blob.size))).endswith(b"".join(one.data for one in taken))
     await archive.stopService()
     assert len(files(tmp_path)) == 1
 
@@ -233,7 +234,7 @@ def test_a_root_within_a_root(tmp_path: Path) -> None:
         result(recorder.close())
         archive = store.archive.stream(stream)
         assert archive is not None
-        assert store.archive.reader(archive.blobs()[0].path) is reader.reader
+        assert archive.file(archive.blobs()[0]).worker is reader.reader
     store.stop()
     shutil.rmtree(tmp_path / "state")
     again = Store(tmp_path, now_ms=UTC_MS)
@@ -247,5 +248,6 @@ def test_a_root_within_a_root(tmp_path: Path) -> None:
 
 def test_a_root_may_be_the_whole_file_system(tmp_path: Path) -> None:
     store = Store(tmp_path).open()
-    whole = store.archive.root("/")
-    assert store.archive.reader("/cam/x.mp4") is whole.reader
+    whole, blob = store.archive.root("/"), Blob("cam", "/", UTC_MS, UTC_MS + 1000)
+    file = store.archive.file(blob)
+    assert file.worker is whole.reader and os.path.normpath(str(file)) == os.path.normpath(blob.path)

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.tools import fsck
 from flussdvr.body.body import Extent
+from flussdvr.body.reading import read
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 from tests.archive.camera import UTC_MS, Camera, Taken
 from tests.archive.store import Fate, Store, result, write
@@ -77,7 +78,7 @@ def check(archive: StreamArchive, life: Life) -> None:
         table = result(archive.table(blob))
         assert blob.closed and int(table.begin_ms[0]) == blob.begin_ms and int(table.end_ms[-1]) == blob.end_ms
         for row, begin_ms in enumerate(table.begin_ms.tolist()):
-            data = result(archive.read(Extent(blob.path, int(table.offset[row]), int(table.size[row]))))
+            data = result(read(Extent(archive.file(blob), int(table.offset[row]), int(table.size[row]))))
             assert data == by_begin[begin_ms].data
 
 

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from flussdvr.archive.range_deletion import ANSWER_S, ROTATE_S
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.body.body import Extent
+from flussdvr.body.reading import read
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
 from tests.archive.camera import UTC_MS, Camera
@@ -42,7 +43,7 @@ def segments(archive: StreamArchive) -> dict[tuple[int, int], bytes]:
         columns = result(archive.table(blob)).segments(closed=True)
         rows = (columns.begin_ms, columns.end_ms, columns.offset, columns.size)
         for begin_ms, end_ms, offset, size in zip(*(column.tolist() for column in rows), strict=True):
-            found[begin_ms, end_ms] = result(archive.read(Extent(blob.path, offset, size)))
+            found[begin_ms, end_ms] = result(read(Extent(archive.file(blob), offset, size)))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import file_at
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export.exporter import Canceled
 from flussdvr.export.file import ArchiveRoot, FileDestination, PrivateRoot, check_path, write_file
@@ -20,14 +21,21 @@ from flussdvr.formats.made import Made
 def source(tmp_path: Path) -> Body:
     path = tmp_path / "source"
     path.write_bytes(os.urandom(100_000))
-    return Body((b"he", Made.of(lambda: b"ad", 2), Extent(str(path), 10, 50_000), Extent(str(path), 70_000, 30_000)))
+    return Body(
+        (
+            b"he",
+            Made.of(lambda: b"ad", 2),
+            Extent(file_at(str(path)), 10, 50_000),
+            Extent(file_at(str(path)), 70_000, 30_000),
+        )
+    )
 
 
 def content(body: Body) -> bytes:
     data = b""
     for part in body.parts:
         if isinstance(part, Extent):
-            data += Path(part.path).read_bytes()[part.offset :][: part.length]
+            data += Path(str(part.file)).read_bytes()[part.offset :][: part.length]
         else:
             data += part.data() if isinstance(part, Made) else part
     return data
@@ -66,7 +74,7 @@ def test_nothing_is_left_of_what_failed(tmp_path: Path, source: Body, fault: Exc
 
 def test_too_large_for_the_disk_is_known_before(tmp_path: Path) -> None:
     with pytest.raises(DvrError) as raised:
-        write_file(Body((Extent("/none", 0, 1 << 60),)), str(tmp_path / "x.mp4"), [str(tmp_path)], nothing)
+        write_file(Body((Extent(file_at("/none"), 0, 1 << 60),)), str(tmp_path / "x.mp4"), [str(tmp_path)], nothing)
     assert raised.value.kind is Kind.NO_SPACE
 
 
@@ -89,8 +97,9 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
     program = f"""if 1:
         import os
         from flussdvr.body.body import Body, Extent
+        from flussdvr.body.file import file_at
         from flussdvr.export.file import write_file
-        body = Body((b"head", Extent({str(tmp_path / "source")!r}, 0, 1000)))
+        body = Body((b"head", Extent(file_at({str(tmp_path / "source")!r}), 0, 1000)))
         kill = lambda done, total: done > 10 and os.kill(os.getpid(), 9)
         write_file(body, {str(tmp_path / "out/x.mp4")!r}, [{str(tmp_path)!r}], kill)
     """

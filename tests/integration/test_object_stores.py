@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import file_at
 from flussdvr.config.export_root import read_bucket
 from flussdvr.errors import DvrError
 from flussdvr.export.exporter import Canceled
@@ -120,7 +121,7 @@ def test_large_objects_are_sent_in_parts(store: Store, tmp_path: Path) -> None:
     """Parts are as small as stores permit."""
     film = os.urandom(12 << 20)
     (tmp_path / "film").write_bytes(film)
-    body = Body((b"head", Extent(str(tmp_path / "film"), 0, len(film))))
+    body = Body((b"head", Extent(file_at(str(tmp_path / "film")), 0, len(film))))
     bucket = read_bucket(store.root("of"))
 
     def copied(done: int, total: int) -> None:

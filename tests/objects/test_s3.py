@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError, ParamValidationError
 
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import file_at
 from flussdvr.config.model import Bucket
 from flussdvr.errors import DvrError, Kind
 from flussdvr.export.exporter import Canceled
@@ -112,7 +113,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
 @pytest.fixture
 def body(tmp_path: Path) -> Body:
     (tmp_path / "blob").write_bytes(bytes(range(250)) * 40)
-    return Body((b"head", Extent(str(tmp_path / "blob"), 0, 10_000)))
+    return Body((b"head", Extent(file_at(str(tmp_path / "blob")), 0, 10_000)))
 
 
 def store(copied: Callable[[int, int], None] = lambda done, total: None, **options: Any) -> ObjectStore:

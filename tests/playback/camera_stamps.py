@@ -23,9 +23,9 @@ from flussdvr.formats.stamp import read_stamp, write_stamp
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
 from flussdvr.media import Codec, Sample, Track
-from tests.playback.recordings import Recording, T, read
+from tests.playback.recordings import Recording, T
 
-__all__ = ["FPS", "KINDS", "T", "Recording", "Shot", "lay_down", "read", "result", "seen", "seen_in_mp4", "shoot"]
+__all__ = ["FPS", "KINDS", "T", "Recording", "Shot", "lay_down", "result", "seen", "seen_in_mp4", "shoot"]
 
 FPS = 10
 GOP = 20

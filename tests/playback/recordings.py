@@ -18,8 +18,7 @@ import numpy as np
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.stream_archive import StreamArchive
-from flussdvr.body.body import Extent
-from flussdvr.body.reading import read_extent
+from flussdvr.body.file import BodyFile, Directory, Place
 from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.window import LiveWindow
@@ -118,23 +117,24 @@ def fragments(source: Media, begin_ms: int, seconds: int, skip: int = 0) -> list
     return result
 
 
-async def read(extent: Extent) -> bytes:
-    return read_extent(extent)
-
-
 @dataclass
 class Recording:
-    """A stream's archive on a real directory, and its live window."""
+    """A stream's archive on a real directory, and its live window. `place`: what playback reads the directory by."""
 
     root: Path
     name: str = "ort"
     archive: StreamArchive = field(init=False)
     window: LiveWindow = field(init=False)
     opened_at_ms: int = 0
+    place: Place = field(init=False)
 
     def __post_init__(self) -> None:
-        self.archive = StreamArchive(self.name, IndexCache(lambda blob: InlineWorker()), read)
+        self.archive = StreamArchive(self.name, IndexCache(lambda blob: InlineWorker()), self.file)
+        self.place = Directory(str(self.root), InlineWorker())
         self.window = LiveWindow(SEGMENT_MS, 4)
+
+    def file(self, blob: Blob, suffix: str) -> BodyFile:
+        return self.place.file(blob.name + suffix)
 
     def blob(
         self,

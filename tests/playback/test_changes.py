@@ -43,7 +43,7 @@ def sound_of(source: Media) -> Media:
 
 def segments() -> Segments:
     worker, index = InlineWorker(), SegmentIndex()
-    return Segments(index, TsSegments(index, worker, lambda path: worker), Changes())
+    return Segments(index, TsSegments(index, worker), Changes())
 
 
 def recorded(tmp_path: Path, *blobs: tuple[Media, str | None]) -> tuple[Recording, Source]:

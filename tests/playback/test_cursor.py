@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.body.file import file_at
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.mp4.fmp4 import Run, write_fragment
 from flussdvr.formats.mp4.fragment_table import FragmentTable, Segments
@@ -25,7 +26,7 @@ from flussdvr.playback.fragments import SegmentIndex
 from flussdvr.playback.playback import make_playback
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
-from tests.playback.recordings import Recording, T, decoded, media, read
+from tests.playback.recordings import Recording, T, decoded, media
 
 R = TypeVar("R")
 Bounds = list[tuple[int, int]]
@@ -84,7 +85,7 @@ class Stream:
     window: LiveWindow = field(default_factory=lambda: LiveWindow(5000, 10))
 
     def __post_init__(self) -> None:
-        self.archive = StreamArchive("cam", self.indexes, read)
+        self.archive = StreamArchive("cam", self.indexes, lambda blob, suffix: file_at(blob.path))
 
     def record(self, bounds: Bounds, closed: bool = True) -> Blob:
         state = BlobState.CLOSED if closed else BlobState.OPEN
@@ -219,7 +220,7 @@ def test_a_download_over_the_end_of_a_stream_that_stopped_in_a_key_frame(tmp_pat
     recording.window.gap("source_lost")
     assert recording.window.segments[-1].end_ms - recording.window.segments[-1].begin_ms == 40
     worker = InlineWorker()
-    playback = make_playback(worker, lambda path: worker, Clock(), lambda: T + 60_000)
+    playback = make_playback(worker, Clock(), lambda: T + 60_000)
     source = Source("ort", recording, None)
     downloads = []
     for duration_ms in (20_000, 8_000_000, None):

@@ -25,7 +25,7 @@ HIDDEN = (Range(T + 4000, T + 6000),)
 @pytest.fixture
 def playback() -> Playback:
     worker = InlineWorker()
-    return make_playback(worker, lambda path: worker, Clock(), lambda: T + 60_000)
+    return make_playback(worker, Clock(), lambda: T + 60_000)
 
 
 @pytest.fixture(params=["archive", "live"])

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from twisted.internet.defer import Deferred
 
+from flussdvr.body.file import Directory
 from flussdvr.errors import DvrError
 from flussdvr.formats.mp4.fmp4 import write_init
 from flussdvr.playback.inits import Inits, digest_of
@@ -46,14 +47,15 @@ def reader() -> Reader:
 
 
 @pytest.fixture
-def inits(reader: Reader) -> Inits:
-    return Inits(lambda path: reader)
+def inits() -> Inits:
+    return Inits()
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path, reader: Reader) -> Source:
     """Eight blobs of two kinds, the newest with two tracks of sound."""
     recording = Recording(tmp_path)
+    recording.place = Directory(str(tmp_path), reader)
     for number in range(8):
         recording.blob(T + number * 20_000, source=media(audios=1 + (number > 5)))
     return Source("ort", None, recording.archive)
@@ -119,6 +121,7 @@ def test_what_is_found_early_is_answered_early(inits: Inits, source: Source, rea
 
 def test_only_what_is_new_is_looked_at(tmp_path: Path, inits: Inits, reader: Reader) -> None:
     recording = Recording(tmp_path)
+    recording.place = Directory(str(tmp_path), reader)
     source = Source("ort", None, recording.archive)
     for number in range(3):
         recording.blob(T + number * 20_000)
@@ -129,6 +132,7 @@ def test_only_what_is_new_is_looked_at(tmp_path: Path, inits: Inits, reader: Rea
 
 def test_what_cannot_be_read_is_no_reason_to_fail(tmp_path: Path, inits: Inits, reader: Reader) -> None:
     recording = Recording(tmp_path)
+    recording.place = Directory(str(tmp_path), reader)
     blobs = [recording.blob(T + number * 20_000) for number in range(3)]
     Path(blobs[2].path).write_bytes(b"nothing")
     Path(blobs[1].path).unlink()

@@ -9,6 +9,7 @@ import pytest
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.body.file import Directory
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.playback.files.windows import Exports
@@ -110,9 +111,10 @@ class Disk(InlineWorker):
 
 def test_a_sprite_of_all_time_looks_at_some_blobs_of_each_tile(archive: StreamArchive) -> None:
     indexes, disk = Silent(), Disk()
-    archive = StreamArchive("cam", indexes, None, archive.blobs())  # type: ignore[arg-type]
-    stored = StoredPictures(lambda path: disk, lambda: 1 << 60)
-    sprites = Sprites(Previews(disk, lambda path: disk), stored, disk)
+    place = Directory("/r", disk)
+    archive = StreamArchive("cam", indexes, lambda blob, suffix: place.file(blob.name + suffix), archive.blobs())
+    stored = StoredPictures(lambda: 1 << 60)
+    sprites = Sprites(Previews(disk), stored, disk)
     grid = Grid(Range(HOUR_MS, YEAR * HOUR_MS), 12, 12, Box(160, 90))
     with pytest.raises(DvrError) as refused:
         sprites.find(Source("cam", None, archive), grid).send(None)

@@ -79,6 +79,11 @@ class Blob:
         return Range(self.begin_ms, self.end_ms)
 
     @property
+    def name(self) -> str:
+        """What its files are called on its root, wherever that is; without the suffix."""
+        return blob_name(self.stream, self.begin_ms)
+
+    @property
     def path(self) -> str:
         return blob_stem(self.root, self.stream, self.begin_ms) + ".mp4"
 
@@ -89,15 +94,24 @@ class Blob:
 
 def stream_directory(root: str, stream: str) -> str:
     """Where a stream is recorded. DvrError BAD_REQUEST for a name that would lead elsewhere."""
+    return f"{root}/{_directory_name(stream)}"
+
+
+def _directory_name(stream: str) -> str:
     if any(part in ("", ".", "..") or "\0" in part for part in stream.split("/")):
         raise DvrError(Kind.BAD_REQUEST, "bad_stream_name", f"{stream!r} names no directory")
-    return f"{root}/{stream}"
+    return stream
 
 
 def blob_stem(root: str, stream: str, begin_ms: int) -> str:
     """The path of a blob without the suffix."""
+    return f"{root}/{blob_name(stream, begin_ms)}"
+
+
+def blob_name(stream: str, begin_ms: int) -> str:
+    """The path of a blob on its root, without the suffix."""
     hour = time.strftime("%Y/%m/%d/%H", time.gmtime(begin_ms // 1000))
-    return f"{stream_directory(root, stream)}/{hour}/{begin_ms}"
+    return f"{_directory_name(stream)}/{hour}/{begin_ms}"
 
 
 class BlobFailed(Exception):

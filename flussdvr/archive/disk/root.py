@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from flussdvr.archive.disk.blob import Blob, BlobWriter
 from flussdvr.archive.disk.hold import StreamHolds
 from flussdvr.archive.disk.marker import check_marker, lock_marker, make_marker, read_marker
+from flussdvr.body.file import BodyFile, Directory
 from flussdvr.body.files import FILES, Files
 from flussdvr.errors import DvrError, Kind
 from flussdvr.logs.repeated import Repeated, where
@@ -79,6 +80,7 @@ class Root:
         self.path = path
         self.workers = workers
         self.writer, self.syncer, self.reader = workers
+        self._directory = Directory(path, self.reader)
         self.files = files
         self.known = known
         self.uuid: str | None = None
@@ -102,6 +104,10 @@ class Root:
         self._syncing = False
         self._marker_fd = -1
         self._waiting: list[Deferred[None]] | None = None
+
+    def file(self, blob: Blob, suffix: str = ".mp4") -> BodyFile:
+        """One of the files of a blob that is on this root."""
+        return self._directory.file(blob.name + suffix)
 
     # -- whose disk it is -------------------------------------------------------------------------------------
 

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from operator import attrgetter
 
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.misdated import Aside
-from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.body.body import Extent
+from flussdvr.archive.streams.index_cache import IndexCache, read_table
+from flussdvr.body.file import BodyFile
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import Range, RangeSet
 
@@ -35,20 +36,19 @@ class StreamArchive:
     """
     What is recorded of the stream `name`; `locks` are the ranges that expiry leaves alone.
 
-    `misdating` says of a blob that is to be listed whether its date is wrong: then it is set aside.
+    `file_of(blob, suffix)` is one of the blob's files, on its root. `misdating` says of a blob that is to be listed
+    whether its date is wrong: then it is set aside.
     """
 
     def __init__(
         self,
         name: str,
         indexes: IndexCache,
-        read: Callable[[Extent], Awaitable[bytes]],
+        file_of: Callable[[Blob, str], BodyFile],
         blobs: Iterable[Blob] = (),
         misdating: Callable[[Blob], Aside | None] = lambda blob: None,
     ) -> None:
         self.name = name
-        self.read = read
-        """The bytes of an extent, read in a reader thread. DvrError NOT_FOUND, CORRUPT, UNAVAILABLE."""
         self.locks = RangeSet()
         self.size = 0
         """Bytes on the disk, indexes included."""
@@ -59,6 +59,7 @@ class StreamArchive:
         self.trims = 0
         """How often parts of blobs were deleted."""
         self._indexes = indexes
+        self._file_of = file_of
         self.misdated: dict[Blob, Aside] = {}
         """What is set aside: kept, and not listed."""
         self._misdating = misdating
@@ -175,6 +176,17 @@ class StreamArchive:
         Belongs to the reactor thread, where it grows. DvrError NOT_FOUND if the blob has gone, CORRUPT, UNAVAILABLE.
         """
         return await self._indexes.table(blob, keep)
+
+    def reading_again(self, blob: Blob) -> Callable[[], FragmentTable]:
+        """
+        What reads the table of all fragments that the blob has then: in a thread of the worker of `file(blob)`. It
+        raises as `table`.
+        """
+        return partial(read_table, blob.index_path)
+
+    def file(self, blob: Blob, suffix: str = ".mp4") -> BodyFile:
+        """The recording itself, or another of the blob's files (`SUFFIXES`); it need not be there."""
+        return self._file_of(blob, suffix)
 
     def subscribe(self, subscriber: Callable[[Blob], None]) -> Callable[[], None]:
         """Call `subscriber` with each blob that has grown or been closed; the result ends that."""

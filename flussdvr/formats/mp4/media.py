@@ -74,7 +74,7 @@ class MediaPart:
     offset_brief: Brief
     first_offset: int
     again: Callable[[], Times] | None = None
-    place: str | None = None
+    place: object | None = None
     sets: bytes = b""
     floor: int | None = None
     tag: bytes = b""
@@ -207,7 +207,7 @@ class Media:
         dts: Ints,
         pts: Ints,
         again: Callable[[], Times] | None = None,
-        place: str | None = None,
+        place: object | None = None,
     ) -> None:
         """
         What is decoded after all that is there already, or is decoded at the same time, which then is earlier. There

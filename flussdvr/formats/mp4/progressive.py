@@ -73,7 +73,7 @@ class Piece:
     stop: int
     base: Hashable = None
     again: Callable[[], FragmentTable] | None = None
-    place: str | None = None
+    place: object | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class _Span:
 
     piece: int
     again: Callable[[], FragmentTable] | None
-    place: str | None
+    place: object | None
     table: FragmentTable
     fragments: tuple[int, int]
     begin_ms: int

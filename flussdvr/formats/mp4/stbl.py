@@ -54,7 +54,7 @@ Part = bytes | Made
 class Origin:
     """Where a column is read again that is not held: `place` is the file, `tag` says what the column is."""
 
-    place: str | None
+    place: object | None
     tag: bytes
 
 

@@ -7,14 +7,13 @@ MP4 files of what is recorded, made from one blob after the other: in the CPU wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from flussdvr.archive.streams.index_cache import read_table
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import BodyFile
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.formats.mp4.progressive import Mp4Builder, Piece
@@ -24,7 +23,6 @@ from flussdvr.playback.sources import no_recordings
 from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
-    from flussdvr.archive.disk.blob import Blob
     from flussdvr.formats.mp4.ilst import Metadata
 
 __all__ = ["Part", "Single", "Split"]
@@ -32,9 +30,10 @@ __all__ = ["Part", "Single", "Split"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Fragments `[first, stop)` of `blob`."""
+    """Fragments `[first, stop)` of the blob `file`; `again` reads its table in a thread of the file's worker."""
 
-    blob: Blob
+    file: BodyFile
+    again: Callable[[], FragmentTable]
     table: FragmentTable
     first: int
     stop: int
@@ -48,7 +47,7 @@ class Single:
     ) -> None:
         self._selection = selection
         self._builder = Mp4Builder(window, gaps="keep" if keep_gaps else "skip", metadata=metadata)
-        self._paths: list[str] = []
+        self._files: list[BodyFile] = []
         self._found = False
         self.held = 0
 
@@ -56,10 +55,9 @@ class Single:
         """Raises `DvrError` CORRUPT."""
         tracks = selected(part.table.tracks, self._selection)
         self._found = self._found or bool(tracks)
-        self._paths.append(part.blob.path)
+        self._files.append(part.file)
         with _corrupt():
-            again = partial(read_table, part.blob.index_path)
-            piece = Piece(part.table, part.first, part.stop, again=again, place=part.blob.path)
+            piece = Piece(part.table, part.first, part.stop, again=part.again, place=part.file)
             self._builder.add(piece, {track.id for track in tracks})
 
     def finish(self) -> Body:
@@ -68,12 +66,12 @@ class Single:
 
     def dated(self) -> tuple[int, Body]:
         """When it begins, and the file. Raises `DvrError` NOT_FOUND, CORRUPT."""
-        if self._paths and not self._found:
+        if self._files and not self._found:
             raise no_such_tracks()
         with _corrupt():
             result = self._builder.finish()
         self.held = result.held
-        parts = result.body(lambda number, at, length: Extent(self._paths[number], at, length))
+        parts = result.body(lambda number, at, length: Extent(self._files[number], at, length))
         return result.begin_ms, Body(tuple(parts))
 
 

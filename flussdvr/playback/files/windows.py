@@ -138,7 +138,7 @@ class Exports:
             elif part.table.init != init:
                 return None
             for begin, end in part.table.stretches(first, part.stop):
-                bodies.append(select(span_of(part.table, part.blob.path, begin, end), View("fmp4", selection)))
+                bodies.append(select(span_of(part.table, part.file, begin, end), View("fmp4", selection)))
         if not bodies:
             raise no_recordings()
         return Body.of(piece for one in bodies for piece in one.parts)
@@ -166,13 +166,18 @@ class Exports:
         if not blob.closed:
             table = copy(table)  # the columns of this moment: the CPU worker must not see it grow
         first, stop = rows_around(table, window)
-        return Part(blob, table, first, stop) if first < stop else None
+        if first >= stop:
+            return None
+        return Part(source.archive.file(blob), source.archive.reading_again(blob), table, first, stop)
 
 
 def _state(blobs: Sequence[Blob], window: Range) -> tuple[object, ...]:
-    """What of the blobs a file of the window is made of: the same until more of it is recorded, or less is left."""
+    """
+    What of the blobs a file of the window is made of: the same until more of it is recorded, less is left, or its disk
+    is mounted elsewhere.
+    """
     settled_ms = window.end_ms + SETTLED_MS
-    return tuple((blob.begin_ms, min(blob.end_ms, settled_ms), blob.holes) for blob in blobs)
+    return tuple((blob.root, blob.begin_ms, min(blob.end_ms, settled_ms), blob.holes) for blob in blobs)
 
 
 def rows_around(table: FragmentTable, window: Range) -> tuple[int, int]:
@@ -193,7 +198,7 @@ def _etag(body: Body) -> str:
     digest, making = sha256(), Making()
     for part in body.parts:
         if isinstance(part, Extent):
-            digest.update(f"{part.path.rpartition('/')[2]} {part.offset} {part.length}\n".encode())
+            digest.update(f"{part.file.name.rpartition('/')[2]} {part.offset} {part.length}\n".encode())
         else:
             digest.update(part if isinstance(part, bytes) else part.tag or making.data(part))
     return f'"{digest.hexdigest()[:32]}"'

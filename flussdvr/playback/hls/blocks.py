@@ -40,7 +40,7 @@ class Blocks:
     def __init__(self, inits: Inits, cpu: Worker) -> None:
         self.inits = inits
         self._cpu = cpu
-        self._cache: Lru[tuple[str, View], tuple[tuple[int, bool], Block]] = Lru(CACHE_BYTES)
+        self._cache: Lru[tuple[Blob, View], tuple[tuple[int, bool], Block]] = Lru(CACHE_BYTES)
 
     async def pieces(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
         """
@@ -81,7 +81,7 @@ class Blocks:
     async def of_blob(self, source: Source, blob: Blob, view: View) -> Block:
         """All complete segments of one blob."""
         assert source.archive is not None
-        key, state = (blob.path, view), (blob.index_size, blob.closed)
+        key, state = (blob, view), (blob.index_size, blob.closed)
         cached = self._cache.get(key)
         if cached is not None and cached[0] == state:
             return cached[1]

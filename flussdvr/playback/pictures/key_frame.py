@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flussdvr.body.body import Body
+from flussdvr.body.file import BodyFile
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mp4 import progressive as mp4
 from flussdvr.formats.mp4.fragment_table import FragmentTable
@@ -107,7 +108,7 @@ async def key_frame_after(
         for blob in source.archive.blobs(Range(utc_ms, utc_ms + within_ms))[:blobs]:
             table = await table_of(source.archive, blob)
             if table is not None and (row := first_sync(table, utc_ms)) is not None:
-                found = _of_blob(table, blob, row)
+                found = _of_blob(table, source.archive.file(blob), row)
                 return found if found.at_ms < utc_ms + within_ms else None
     for segment, fragment in _live(source):
         if utc_ms <= fragment.begin_ms < utc_ms + within_ms:
@@ -125,7 +126,7 @@ async def key_frame_before(source: Source, utc_ms: int) -> KeyFrame | None:
         for blob in reversed(source.archive.blobs(Range(begin_ms, max(begin_ms, utc_ms)))[-LOOKED_AT:]):
             table = await table_of(source.archive, blob)
             if table is not None and (row := last_sync(table, utc_ms)) is not None:
-                found = _of_blob(table, blob, row)
+                found = _of_blob(table, source.archive.file(blob), row)
                 return found if found.at_ms >= begin_ms else None
     return None
 
@@ -139,7 +140,7 @@ async def newest_key_frame(source: Source) -> KeyFrame:
         for blob in reversed(source.archive.blobs()[-10:]):
             table = await table_of(source.archive, blob)
             if table is not None and (row := last_sync(table, blob.end_ms + 1)) is not None:
-                return _of_blob(table, blob, row)
+                return _of_blob(table, source.archive.file(blob), row)
     raise no_recordings()
 
 
@@ -178,9 +179,9 @@ async def table_of(archive: StreamArchive, blob: Blob) -> FragmentTable | None:
         return None  # expired meanwhile, or damaged: there are others
 
 
-def _of_blob(table: FragmentTable, blob: Blob, row: int) -> KeyFrame:
+def _of_blob(table: FragmentTable, file: BodyFile, row: int) -> KeyFrame:
     assert table.reference is not None
-    return KeyFrame(int(table.begin_ms[row]), span_of(table, blob.path, row, row + 1), table.reference)
+    return KeyFrame(int(table.begin_ms[row]), span_of(table, file, row, row + 1), table.reference)
 
 
 def live_key_frame(init: bytes, fragment: LiveFragment) -> KeyFrame:

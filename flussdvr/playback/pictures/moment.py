@@ -88,8 +88,9 @@ async def _archived(source: Source, utc_ms: int) -> list[Span]:
             if table is None or row is None:
                 continue
             stop = int(np.searchsorted(table.begin_ms, utc_ms + MARGIN_MS)) + 1
-            if (span := _unbroken(span_of(table, blob.path, row, min(stop, len(table))), utc_ms)) is not None:
-                return [span]
+            span = span_of(table, source.archive.file(blob), row, min(stop, len(table)))
+            if (unbroken := _unbroken(span, utc_ms)) is not None:
+                return [unbroken]
     return []
 
 

@@ -14,7 +14,6 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.disk.root import Root
-from flussdvr.body.reading import ReaderOf
 from flussdvr.playback.pictures.previews import UNDER_WAY, Previews
 from flussdvr.playback.pictures.sprite import Sprites
 from flussdvr.playback.pictures.stored import StoredPictures
@@ -38,7 +37,6 @@ class Pictures(Service):
         self,
         streams: RunningStreams,
         root: Callable[[str], Root],
-        reader: ReaderOf,
         reactor: Any,
         utc_ms: Callable[[], int],
         on_event: OnEvent = lambda event: None,
@@ -49,8 +47,8 @@ class Pictures(Service):
             ThreadWorker(reactor, "thumbnails", THUMBNAILS_WAITING),
         )
         self._workers = viewers, archive
-        self.previews = Previews(viewers, reader, on_event=on_event)
-        self.stored = StoredPictures(reader, utc_ms)
+        self.previews = Previews(viewers, on_event=on_event)
+        self.stored = StoredPictures(utc_ms)
         self.sprites = Sprites(self.previews, self.stored, viewers)
         self.thumbnails = Thumbnails(streams, root, archive, reactor, utc_ms, on_event)
 

@@ -21,10 +21,10 @@ import PIL
 from twisted.logger import Logger
 
 from flussdvr.body.body import Body, Extent
-from flussdvr.body.reading import ReaderOf, read_extent
+from flussdvr.body.reading import read
 from flussdvr.caching.lru import Lru
 from flussdvr.caching.single_flight import Shared
-from flussdvr.errors import DvrError, Kind
+from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made
 from flussdvr.logs.repeated import Repeated
 from flussdvr.playback.pictures.decoder import VERSION, Box, key_frame_jpeg, moment_jpeg, undecodable
@@ -43,14 +43,13 @@ Frame = KeyFrame | Moment
 
 
 class Previews:
-    """`codec` decodes, `reader(path)` reads. `decoded`, `refused`, `failed` count."""
+    """`codec` decodes. `decoded`, `refused`, `failed` count."""
 
     log = Logger()
 
     def __init__(
         self,
         codec: Worker,
-        reader: ReaderOf,
         limit: int = UNDER_WAY,
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     ) -> None:
@@ -62,7 +61,6 @@ class Previews:
         self.failed = 0
         self._troubles = Repeated(self.log)
         self._codec = codec
-        self._reader = reader
         self._on_event = on_event
         self._cache: Lru[str, bytes] = Lru(CACHE_BYTES)
         self._shared: Shared[str, bytes] = Shared()
@@ -124,10 +122,7 @@ class Previews:
         parts = []
         for part in body.parts:
             if isinstance(part, Extent):
-                try:
-                    parts.append(await self._reader(part.path).do(read_extent, part))
-                except OSError as error:
-                    raise DvrError(Kind.UNAVAILABLE, "disk_failed", f"{part.path}: {error}") from error
+                parts.append(await read(part))
             else:
                 parts.append(part.data() if isinstance(part, Made) else part)
         return b"".join(parts)

@@ -11,7 +11,6 @@ has no thumbnails any more, though their bytes go only with the blob.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flussdvr.archive.thumbs import thumbs_paths
+from flussdvr.archive.thumbs import THUMBS, THUMBS_INDEX
 from flussdvr.body.body import Extent
-from flussdvr.body.reading import DataGone, ReaderOf, read_extent
+from flussdvr.body.file import BodyFile
+from flussdvr.body.reading import DataGone, DiskFailed, read, read_extent
 from flussdvr.caching.lru import Lru
 from flussdvr.caching.single_flight import Shared
 from flussdvr.errors import FormatError
@@ -69,13 +69,12 @@ class Thumb:
 
 
 class StoredPictures:
-    """`reader(path)` reads; `now_ms` is the wall clock."""
+    """`now_ms` is the wall clock."""
 
-    def __init__(self, reader: ReaderOf, now_ms: Callable[[], int]) -> None:
-        self._reader = reader
+    def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
-        self._cache: Lru[str, Thumbs] = Lru(CACHE_BYTES)
-        self._shared: Shared[str, Thumbs] = Shared()
+        self._cache: Lru[Blob, Thumbs] = Lru(CACHE_BYTES)
+        self._shared: Shared[Blob, Thumbs] = Shared()
 
     async def within(self, source: Source, window: Range) -> list[Thumb]:
         """Those taken in `window`, in order. Raises `DvrError` UNAVAILABLE."""
@@ -84,13 +83,13 @@ class StoredPictures:
             return found
         recorded = source.archive.ranges(window)
         for blob in source.archive.blobs(window):
-            path, _ = thumbs_paths(blob)
-            thumbs = await self._of(blob)
+            file = source.archive.file(blob, THUMBS)
+            thumbs = await self._of(source.archive, blob)
             first, stop = np.searchsorted(thumbs.at_ms, [window.begin_ms, window.end_ms]).tolist()
             columns = (column[first:stop].tolist() for column in (thumbs.at_ms, thumbs.offsets, thumbs.sizes))
             for at_ms, offset, size in zip(*columns, strict=True):
                 if at_ms in recorded:
-                    found.append(Thumb(at_ms, Extent(path, offset, size)))
+                    found.append(Thumb(at_ms, Extent(file, offset, size)))
         return found
 
     async def first_of(self, source: Source, parts: Sequence[Range]) -> list[Thumb | None]:
@@ -107,47 +106,46 @@ class StoredPictures:
                 return None
             thumbs = known.get(blob)
             if thumbs is None:
-                thumbs = known[blob] = await self._of(blob)
+                thumbs = known[blob] = await self._of(archive, blob)
             first, stop = np.searchsorted(thumbs.at_ms, [part.begin_ms, part.end_ms]).tolist()
             for index in range(first, stop):
                 at_ms = int(thumbs.at_ms[index])
                 if not any(at_ms in hole for hole in blob.holes):
-                    extent = Extent(thumbs_paths(blob)[0], int(thumbs.offsets[index]), int(thumbs.sizes[index]))
-                    return Thumb(at_ms, extent)
+                    offset, size = int(thumbs.offsets[index]), int(thumbs.sizes[index])
+                    return Thumb(at_ms, Extent(archive.file(blob, THUMBS), offset, size))
         return None
 
     async def read(self, thumb: Thumb) -> bytes | None:
         """The JPEG; `None` if it has gone or is not whole."""
         try:
-            data = await self._reader(thumb.extent.path).do(read_extent, thumb.extent)
-        except (DataGone, OSError):
+            data = await read(thumb.extent)
+        except (DataGone, DiskFailed):
             return None
         return data if data[:2] == SOI and data[-2:] == EOI else None
 
-    async def _of(self, blob: Blob) -> Thumbs:
-        path, index_path = thumbs_paths(blob)
-        known = self._cache.get(path)
+    async def _of(self, archive: StreamArchive, blob: Blob) -> Thumbs:
+        known = self._cache.get(blob)
         if known is not None and known.final:
             return known
         final = blob.closed and self._now_ms() > blob.end_ms + FINAL_MS
 
         async def load() -> Thumbs:
-            thumbs = await self._reader(path).do(_load, index_path, known, final)
-            self._cache.put(path, thumbs, thumbs.cost)
+            index = archive.file(blob, THUMBS_INDEX)
+            thumbs = await index.worker.do(_load, index, known, final)
+            self._cache.put(blob, thumbs, thumbs.cost)
             return thumbs
 
-        return await self._shared.do(path, load)
+        return await self._shared.do(blob, load)
 
 
-def _load(index_path: str, known: Thumbs | None, final: bool) -> Thumbs:
+def _load(index: BodyFile, known: Thumbs | None, final: bool) -> Thumbs:
     """In a reader thread. A stream without thumbnails has no such file."""
     try:
-        size = min(os.stat(index_path).st_size, MAX_INDEX)
+        size = min(index.size(), MAX_INDEX)
         if known is not None and known.index_size == size and not final:
             return known
-        with open(index_path, "rb", buffering=0) as file:
-            data = os.pread(file.fileno(), size, 0)
-    except OSError:
+        data = read_extent(Extent(index, 0, size))
+    except (DataGone, OSError):
         data = b""
     return parse_thumbs(data, final)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flussdvr.body.body import Extent
-from flussdvr.body.reading import ReaderOf, read_extent
+from flussdvr.body.reading import read
 from flussdvr.caching.lru import Lru
 from flussdvr.caching.single_flight import Shared
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -41,9 +41,8 @@ Key = tuple[str, Selection | None, PlaceKey]
 
 
 class TsSegments:
-    def __init__(self, index: SegmentIndex, cpu: Worker, reader: ReaderOf) -> None:
+    def __init__(self, index: SegmentIndex, cpu: Worker) -> None:
         self._index = index
-        self._reader = reader
         self._cpu = cpu
         self._cache: Lru[Key, bytes] = Lru(CACHE_BYTES)
         self._shared: Shared[Key, bytes] = Shared()
@@ -102,10 +101,7 @@ class TsSegments:
         if not tracks and not silence:
             raise DvrError(Kind.NOT_FOUND, "no_such_tracks", "the stream has none of these tracks")
         tables = [span.table.samples(track.id, span.first, span.stop) for track in tracks]  # grows: in the reactor
-        data = [
-            await self._reader(part.path).do(read_extent, part) if isinstance(part, Extent) else part
-            for part in span.body.parts
-        ]
+        data = [await read(part) if isinstance(part, Extent) else part for part in span.body.parts]
         packets: bytes = await self._cpu.do(mux, tables, data, placed, silence)
         self._cache.put(key, packets, len(packets))
         return packets

@@ -7,7 +7,6 @@ at a time, so that whoever asks again and again costs one disk's reader at most.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,7 +54,8 @@ def add_consistency(router: Router, archive: Archive, streams: StreamDocuments) 
             return None
         try:
             await found.table(blob)
-            size: int = await archive.reader(blob.path).do(os.path.getsize, blob.path)
+            file = archive.file(blob)
+            size: int = await file.worker.do(file.size)
         except OSError as error:
             return {"code": "disk_failed", "title": error.strerror or str(error)}
         except DvrError as error:

@@ -23,14 +23,14 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from flussdvr.body.body import Body, Extent, Part, place_of
-from flussdvr.body.reading import DataGone, ReaderOf, read_extent
+from flussdvr.body.body import Body, Extent, Part, file_of
+from flussdvr.body.reading import DataGone, DiskFailed, read
 from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made, Making
 from flussdvr.logs.redaction import redact_request
 from flussdvr.threads import Worker
 from flussdvr.web.http.ranges import matches, may_resume, parse_range
-from flussdvr.web.http.transfer import Transfer, WorkerOf
+from flussdvr.web.http.transfer import Transfer
 
 SMALL = 64 << 10
 """A body in RAM up to this size goes through the transport: cheaper than a thread."""
@@ -65,18 +65,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """
-    How bodies go out: `reader(path)` is the worker of the storage root that `path` lies on, `ram` one for bodies that
-    lie on none.
-    """
+    """How bodies go out: files are read by their own workers, `ram` is for bodies that are in none."""
 
     reactor: Any
-    reader: ReaderOf
     ram: Worker
-
-    def worker_of(self, part: Part) -> Worker:
-        place = place_of(part)
-        return self.reader(place) if place is not None else self.ram
 
     async def send(self, body: Body, request: Request, etag: str | None = None, ranges: bool = True) -> Sent:
         """
@@ -134,12 +126,12 @@ class Sender:
         transport = plain_tcp(request)
         try:
             if transport is not None and IReactorFDSet.providedBy(self.reactor):
-                return await send_through_socket(self.reactor, transport, body.parts, self.worker_of, request)
-            return await write_through_transport(body.parts, self.worker_of, request)
+                return await send_through_socket(self.reactor, transport, body.parts, self.ram, request)
+            return await write_through_transport(body.parts, self.ram, request)
         except DataGone as gone:
-            log.warn("{path} vanished while it was sent to {peer}", path=gone.path, peer=request.getClientAddress())
+            log.warn("{file} vanished while it was sent to {peer}", file=gone.file, peer=request.getClientAddress())
             abort(request)
-        except OSError as error:
+        except (OSError, DiskFailed) as error:
             log.info("sending {uri} ended: {error}", uri=redact_request(request.uri), error=error)
             abort(request)
         return Sent()
@@ -155,7 +147,7 @@ def plain_tcp(request: Request) -> tcp.Connection | None:
 
 
 async def send_through_socket(
-    reactor: Any, transport: tcp.Connection, parts: tuple[Part, ...], worker_of: WorkerOf, request: Request
+    reactor: Any, transport: tcp.Connection, parts: tuple[Part, ...], ram: Worker, request: Request
 ) -> Sent:
     transport.setTcpNoDelay(True)  # the head must not wait for the body's acknowledgement, nor the other way round
     transport.setTcpKeepAlive(True)  # who reads nothing for an hour may do so, if he is still there
@@ -164,7 +156,7 @@ async def send_through_socket(
     def flushed() -> bool:
         return not transport.dataBuffer and not transport._tempDataBuffer
 
-    transfer = Transfer(reactor, transport.fileno(), parts, worker_of, flushed)
+    transfer = Transfer(reactor, transport.fileno(), parts, ram, flushed)
     request.notifyFinish().addErrback(lambda _: transfer.stop())
 
     # A coroutine of its own: whoever waits for it may be cancelled when the client goes, but the duplicate of the
@@ -189,19 +181,19 @@ async def send_through_socket(
     return Sent(transfer.sent_ram, transfer.sent_disk)
 
 
-async def write_through_transport(parts: tuple[Part, ...], worker_of: WorkerOf, request: Request) -> Sent:
+async def write_through_transport(parts: tuple[Part, ...], ram: Worker, request: Request) -> Sent:
     sent, making = Sent(), Making()
 
     async def chunks() -> AsyncIterator[bytes]:
         for part in parts:
             for at in range(0, len(part), CHUNK):
                 if isinstance(part, Extent):
-                    piece = Extent(part.path, part.offset + at, min(CHUNK, part.length - at))
-                    data: bytes = await worker_of(part).do(read_extent, piece)
+                    data = await read(part.slice(at, min(at + CHUNK, part.length)))
                     sent.disk += len(data)
                 elif isinstance(part, Made):
                     some = part.slice(at, min(at + CHUNK, len(part)))
-                    data = await worker_of(part).do(making.data, some)
+                    file = file_of(part)
+                    data = await (file.worker if file is not None else ram).do(making.data, some)
                     sent.ram += len(data)
                 else:
                     data = part[at : at + CHUNK]

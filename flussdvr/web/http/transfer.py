@@ -1,7 +1,7 @@
 # mypy: allow-untyped-calls
 # (twisted is annotated only in part)
 """
-The bytes of a body into a TCP socket without passing through the process: sendfile(2).
+The bytes of a body into a TCP socket, those of local files without passing through the process: sendfile(2).
 
     reactor thread                    reader thread of the file's storage root
     head -> transport, flushed
@@ -31,8 +31,8 @@ from twisted.internet.interfaces import IWriteDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from flussdvr.body.body import Extent, Part, place_of
-from flussdvr.body.reading import DataGone, has_hole
+from flussdvr.body.body import Extent, Part, file_of
+from flussdvr.body.file import BodyFile, Opened
 from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made, Making
 from flussdvr.process.descriptors import for_client
@@ -50,8 +50,8 @@ SOON_S = 0.2
 """... with a client for whom the reactor has to wait no longer than this."""
 CHUNK = 4 << 20
 """At most this in one sendfile(2)."""
-
-WorkerOf = Callable[[Part], Worker]
+PIECE = 256 << 10
+"""At most this of a file without a descriptor is in memory for a client."""
 
 
 @implementer(IWriteDescriptor)
@@ -92,8 +92,8 @@ class Transfer:
     """
     Bytes, extents and what is made of memory on their way into one socket.
 
-    `sent_ram` and `sent_disk` count what has gone out of each kind. `flushed` says whether what was written before
-    (the response's head) has left the transport's own buffer.
+    `sent_ram` and `sent_disk` count what has gone out of each kind. `ram` writes what is in no file. `flushed` says
+    whether what was written before (the response's head) has left the transport's own buffer.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Transfer:
         reactor: Any,
         descriptor: int,
         parts: Sequence[Part],
-        worker_of: WorkerOf,
+        ram: Worker,
         flushed: Callable[[], bool] = lambda: True,
     ) -> None:
         self.sent_ram = 0
@@ -109,7 +109,7 @@ class Transfer:
         self.stopped = False
         self._reactor = reactor
         self._parts = [part for part in parts if len(part)]
-        self._worker_of = worker_of
+        self._ram = ram
         self._flushed = flushed
         self._socket = for_client(os.dup(descriptor))
         self._writability = _Writability(reactor, self._socket)
@@ -118,7 +118,9 @@ class Transfer:
         self._offset = 0
         self._waited_s = 1.0
         """How long the socket was full the last time that the reactor watched it."""
-        self._file: tuple[str, int] | None = None
+        self._file: tuple[BodyFile, Opened] | None = None
+        self._piece: tuple[int, bytes] | None = None
+        """Where in the file it begins, and what was read there, of a file without a descriptor."""
 
     def stop(self) -> None:
         """The client has gone: end as soon as no thread is at work."""
@@ -147,8 +149,10 @@ class Transfer:
 
     def _worker(self) -> Worker:
         """That of the next part that lies on a disk, whose thread also writes the bytes in front of it."""
-        rest = self._parts[self._index :] if self._index else self._parts
-        return self._worker_of(next((part for part in rest if place_of(part) is not None), rest[0]))
+        for index in range(self._index, len(self._parts)):
+            if (file := file_of(self._parts[index])) is not None:
+                return file.worker
+        return self._ram
 
     # -- in a reader thread, one at a time ----------------------------------------------------------------------------
 
@@ -157,15 +161,15 @@ class Transfer:
         deadline = time.monotonic() + SLICE_S
         patience_ms = WAIT_MS if self._waited_s < FAST_S else 0
         soon = self._waited_s < SOON_S
-        path: str | None = None
+        current: BodyFile | None = None
         poll: select.poll | None = None
         while self._index < len(self._parts) and not self.stopped:
             part = self._parts[self._index]
-            place = place_of(part)
-            if place is not None:
-                if path is not None and place != path:
+            file = file_of(part)
+            if file is not None and file is not current:
+                if current is not None and file != current:
                     return False  # it may lie on another disk, which has its own thread
-                path = place
+                current = file
             try:
                 full = self._advance(part)
             except BlockingIOError:
@@ -190,14 +194,7 @@ class Transfer:
         """Send some of `part`; whether there was no room for more. Raises `BlockingIOError` where there was none."""
         left = len(part) - self._offset
         if isinstance(part, Extent):
-            source = self._open(part.path)
-            at = part.offset + self._offset
-            wanted = min(left, CHUNK)
-            if has_hole(source, at, at + wanted):
-                raise DataGone(part.path)
-            count = os.sendfile(self._socket, source, at, wanted)
-            if count == 0 or has_hole(source, at, at + count):  # punched meanwhile
-                raise DataGone(part.path)
+            count, wanted = self._send(self._open(part.file), part.offset + self._offset, left)
             self.sent_disk += count
         else:
             wanted = left
@@ -211,29 +208,44 @@ class Transfer:
             self._making.forget()
         return count < wanted
 
-    def _open(self, path: str) -> int:
-        if self._file is None or self._file[0] != path:
-            if self._file is not None:
-                os.close(self._file[1])
-                self._file = None
-            self._file = path, for_client(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    def _send(self, opened: Opened, at: int, left: int) -> tuple[int, int]:
+        """Send up to `left` bytes of a file from `at` on: how many went out, of how many that were tried."""
+        if opened.descriptor is not None:
+            wanted = min(left, CHUNK)
+            opened.check(at, at + wanted)
+            count = os.sendfile(self._socket, opened.descriptor, at, wanted)
+            opened.check(at, at + max(count, 1))  # punched meanwhile, or cut
+            return count, wanted
+        if self._piece is None:
+            self._piece = at, opened.chunk(at, min(left, PIECE))
+        begin, data = self._piece
+        rest = memoryview(data)[at - begin :]
+        count = os.write(self._socket, rest)
+        if count == len(rest):
+            self._piece = None
+        return count, len(rest)
+
+    def _open(self, file: BodyFile) -> Opened:
+        if self._file is None or (self._file[0] is not file and self._file[0] != file):
+            before, self._file = self._file, None
+            if before is not None:
+                before[1].close()
+            opened = file.open()
+            if opened.descriptor is not None:
+                for_client(opened.descriptor)
+            self._file = file, opened
         return self._file[1]
 
     def _close(self) -> None:
         os.close(self._socket)
         if self._file is not None:
-            path, descriptor = self._file
+            file, opened = self._file
             self._file = None
             # The last close of an unlinked blob frees its blocks, which may take the disk a while.
-            try:
-                closing = self._worker_of(Extent(path, 0, 0)).do(os.close, descriptor)
-            except DvrError:
-                os.close(descriptor)
-            else:
-                closing.addErrback(_close_here, descriptor)
+            file.worker.do(opened.close).addErrback(_close_here, opened)
 
 
-def _close_here(failure: Failure, descriptor: int) -> None:
+def _close_here(failure: Failure, opened: Opened) -> None:
     """The reader is too busy, or has been stopped."""
     failure.trap(DvrError)
-    os.close(descriptor)
+    opened.close()

@@ -32,7 +32,7 @@ class Live:
 
 def lists() -> Hls:
     worker = InlineWorker()
-    return Hls(Blocks(Inits(lambda path: worker), worker), Discontinuities(), lambda: BEGIN)
+    return Hls(Blocks(Inits(), worker), Discontinuities(), lambda: BEGIN)
 
 
 def seen(hls: Hls, live: Live, watch: Watch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flussdvr.body.body import Body
+from flussdvr.body.reading import read
 from flussdvr.errors import DvrError
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.key_frame import (
@@ -23,7 +24,7 @@ from flussdvr.playback.pictures.moment import moment_at
 from flussdvr.playback.pictures.previews import Previews
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
-from tests.playback.camera_stamps import FPS, KINDS, Recording, T, lay_down, read, result, seen, seen_in_mp4, shoot
+from tests.playback.camera_stamps import FPS, KINDS, Recording, T, lay_down, result, seen, seen_in_mp4, shoot
 from tests.playback.recordings import media
 
 FULL = Box(4000, 4000)
@@ -40,7 +41,7 @@ def source_of(recording: Recording, live: bool = False) -> Source:
 
 def previews() -> Previews:
     worker = InlineWorker()
-    return Previews(worker, lambda path: worker)
+    return Previews(worker)
 
 
 def bytes_of(body: Body) -> bytes:

@@ -14,7 +14,7 @@ from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.key_frame import KeyFrame, key_frame_for
 from flussdvr.playback.pictures.previews import CACHE_BYTES, Previews
 from flussdvr.playback.sources import Source
-from flussdvr.threads import Busy, InlineWorker, MemoryWorker
+from flussdvr.threads import Busy, MemoryWorker
 from tests.playback.camera_stamps import Recording, T, lay_down, result, shoot
 
 BOX = Box(320, 9999)
@@ -33,8 +33,7 @@ class Camera:
     def __init__(self, limit: int = 4) -> None:
         self.codec = MemoryWorker()
         self.events: list[dict[str, Any]] = []
-        reader = InlineWorker()
-        self.previews = Previews(self.codec, lambda path: reader, limit, self.events.append)
+        self.previews = Previews(self.codec, limit, self.events.append)
 
     def ask(self, key: KeyFrame, box: Box = BOX) -> Deferred[Any]:
         return Deferred.fromCoroutine(self.previews.jpeg("ort", key, box))
@@ -109,7 +108,7 @@ def test_a_key_frame_that_does_not_decode_is_told_and_the_next_is_fine(source: S
     key = key_at(source, 2)
     sample = key.sample().parts[0]
     assert isinstance(sample, Extent)
-    with open(sample.path, "r+b") as file:
+    with open(str(sample.file), "r+b") as file:
         file.seek(sample.offset)
         file.write(b"\x5a" * sample.length)
     work = camera.ask(key)
@@ -131,7 +130,7 @@ def test_what_has_been_deleted_meanwhile_is_not_found(source: Source) -> None:
     key = key_at(source, 2)
     sample = key.sample().parts[0]
     assert isinstance(sample, Extent)
-    Path(sample.path).unlink()
+    Path(str(sample.file)).unlink()
     failed = outcome(camera.ask(key))
     assert isinstance(failed, Failure) and isinstance(failed.value, DvrError) and failed.value.status == 404
     assert camera.previews.under_way == 0

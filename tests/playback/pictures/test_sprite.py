@@ -32,8 +32,8 @@ def recording(tmp_path: Path) -> Recording:
 
 def sprites() -> Sprites:
     worker = InlineWorker()
-    previews = Previews(worker, lambda path: worker)
-    return Sprites(previews, StoredPictures(lambda path: worker, lambda: 2 * T), worker)
+    previews = Previews(worker)
+    return Sprites(previews, StoredPictures(lambda: 2 * T), worker)
 
 
 def source_of(recording: Recording) -> Source:
@@ -132,7 +132,7 @@ def test_a_damaged_picture_is_a_black_tile(recording: Recording) -> None:
     assert isinstance(tile, KeyFrame)
     part = tile.sample().parts[0]
     assert isinstance(part, Extent)
-    with open(part.path, "r+b") as file:
+    with open(str(part.file), "r+b") as file:
         file.seek(part.offset)
         file.write(b"\x5a" * part.length)
     assert tiles(result(made.jpeg("ort", sprite)), 4, 1) == [0, None, 4, 6]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flussdvr.archive.thumbs import thumbs_paths
 from flussdvr.body.body import Extent
+from flussdvr.body.file import Directory, file_at
 from flussdvr.playback.pictures.stored import FINAL_MS, StoredPictures, Thumb, nearest, parse_thumbs
 from flussdvr.playback.sources import Source
 from flussdvr.threads import InlineWorker
@@ -36,9 +37,10 @@ class Counted(InlineWorker):
         return super().do(f, *args)  # type: ignore[arg-type]
 
 
-def stored(now_ms: int = T + 3_600_000) -> tuple[StoredPictures, Counted]:
+def stored(recording: Recording, now_ms: int = T + 3_600_000) -> tuple[StoredPictures, Counted]:
     worker = Counted()
-    return StoredPictures(lambda path: worker, lambda: now_ms), worker
+    recording.place = Directory(str(recording.root), worker)
+    return StoredPictures(lambda: now_ms), worker
 
 
 def times(pictures: StoredPictures, recording: Recording, window: Range = ALL) -> list[int]:
@@ -47,9 +49,9 @@ def times(pictures: StoredPictures, recording: Recording, window: Range = ALL) -
 
 
 def test_those_of_a_window(recording: Recording) -> None:
-    pictures, _ = stored()
+    pictures, _ = stored(recording)
     assert times(pictures, recording) == []
-    pictures, _ = stored()
+    pictures, _ = stored(recording)
     store_thumbs(recording, [T, T + 2000, T + 4000, T + 20_000, T + 22_000])
     assert times(pictures, recording) == [0, 2000, 4000, 20_000, 22_000]
     assert times(pictures, recording, Range(T + 2000, T + 22_000)) == [2000, 4000, 20_000]
@@ -61,19 +63,19 @@ def test_those_of_a_window(recording: Recording) -> None:
 
 def test_a_finished_blob_is_read_once_and_a_growing_one_again(recording: Recording) -> None:
     store_thumbs(recording, [T, T + 2000])
-    pictures, worker = stored()
+    pictures, worker = stored(recording)
     times(pictures, recording), times(pictures, recording)
     assert worker.jobs == 1 + 2
     store_thumbs(recording, [T + 20_000])
     assert times(pictures, recording) == [0, 2000, 20_000]
-    pictures, worker = stored(T + 10_000 + FINAL_MS)  # a thumbnail may be on its way after the blob's end
+    pictures, worker = stored(recording, T + 10_000 + FINAL_MS)  # a thumbnail may be on its way after the blob's end
     times(pictures, recording), times(pictures, recording)
     assert worker.jobs == 4
 
 
 def test_what_is_not_recorded_any_more_has_no_thumbnails(recording: Recording) -> None:
     store_thumbs(recording, [T, T + 2000, T + 4000])
-    pictures, _ = stored()
+    pictures, _ = stored(recording)
     recording.archive._ranges = recording.archive.ranges()
     recording.archive._ranges.subtract(Range(T + 1000, T + 3000))
     assert times(pictures, recording) == [0, 4000]
@@ -100,13 +102,13 @@ def test_any_bytes_are_an_index(data: bytes) -> None:
 
 def test_a_jpeg_that_is_not_whole_is_none(recording: Recording) -> None:
     store_thumbs(recording, [T, T + 2000])
-    pictures, _ = stored()
+    pictures, _ = stored(recording)
     first, second = result(pictures.within(Source("ort", None, recording.archive), ALL))
-    with open(second.extent.path, "r+b") as file:
+    with open(str(second.extent.file), "r+b") as file:
         file.truncate(second.extent.offset + second.extent.length - 1)
     assert result(pictures.read(first)) == jpeg(T // 1000)
     assert result(pictures.read(second)) is None
-    os.unlink(first.extent.path)
+    os.unlink(str(first.extent.file))
     assert result(pictures.read(first)) is None
 
 
@@ -125,7 +127,7 @@ def test_a_jpeg_that_is_not_whole_is_none(recording: Recording) -> None:
     ],
 )
 def test_the_nearest(utc_ms: int, found: int) -> None:
-    thumbs = [Thumb(at, Extent("x", 0, 1)) for at in (400, 2500, 2600)]
+    thumbs = [Thumb(at, Extent(file_at("/x"), 0, 1)) for at in (400, 2500, 2600)]
     chosen = nearest(thumbs, utc_ms)
     assert chosen is not None and chosen.at_ms == found
     assert nearest([], utc_ms) is None

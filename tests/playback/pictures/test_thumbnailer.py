@@ -14,7 +14,7 @@ from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.stored import StoredPictures
 from flussdvr.playback.pictures.thumbnailer import UNDER_WAY, Thumbnailer
 from flussdvr.playback.sources import Source
-from flussdvr.threads import InlineWorker, MemoryWorker
+from flussdvr.threads import MemoryWorker
 from flussdvr.timeline import Range
 from tests.playback.camera_stamps import Recording, Shot, T, lay_down, result, seen, shoot
 from tests.playback.recordings import media
@@ -48,8 +48,7 @@ class Studio:
 
     def stored(self) -> dict[int, bytes]:
         """What is on the disk, by moment."""
-        worker = InlineWorker()
-        pictures = StoredPictures(lambda path: worker, lambda: T)
+        pictures = StoredPictures(lambda: T)
         found = result(pictures.within(Source("ort", None, self.recording.archive), Range(0, 2 * T)))
         return {thumb.at_ms: result(pictures.read(thumb)) for thumb in found}
 

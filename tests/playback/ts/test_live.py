@@ -37,7 +37,7 @@ class Viewer:
         self.recording.play_live(seconds=SECONDS)
         self.clock = Clock()
         source: Source = source_of(Streams([self.recording], live=True), "ort")
-        segments = TsSegments(SegmentIndex(), worker, lambda path: InlineWorker())
+        segments = TsSegments(SegmentIndex(), worker)
         assert source.window is not None
         self.lost: list[int] = []
         live = TsLive(segments, self.clock)

@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from flussdvr.body.body import Body, Extent
+from flussdvr.body.file import Directory, Place, file_at
 from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made
 from flussdvr.web.http.sender import Sender
@@ -61,13 +62,12 @@ class BodyResource(Resource):
         return NOT_DONE_YET
 
 
-def test_body(tmp_path: Path) -> tuple[Body, bytes]:
+def test_body(place: Place) -> tuple[Body, bytes]:
+    """A body with parts of a file of `place`."""
     data = os.urandom(300_000)
-    path = tmp_path / "blob.mp4"
-    path.write_bytes(b"x" * 1000 + data)
-    body = Body(
-        (b"head", Extent(str(path), 1000, 200_000), Made.of(lambda: b"middle", 6), Extent(str(path), 201_000, 100_000))
-    )
+    file = place.file("blob.mp4")
+    Path(str(file)).write_bytes(b"x" * 1000 + data)
+    body = Body((b"head", Extent(file, 1000, 200_000), Made.of(lambda: b"middle", 6), Extent(file, 201_000, 100_000)))
     return body, b"head" + data[:200_000] + b"middle" + data[200_000:]
 
 
@@ -80,7 +80,7 @@ class InMemory:
     def __init__(self, body: Body, etag: str | None = '"tag"') -> None:
         clock = Clock()
         self.requests: list[Any] = []
-        self.resource = BodyResource(Sender(clock, lambda path: Now(), Now()), body, etag)
+        self.resource = BodyResource(Sender(clock, Now()), body, etag)
         self.site = site = Site(self.resource, clock, None, lambda request, aborted: self.requests.append(request))
         self.protocol = site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5))
         self.transport = StringTransport()
@@ -97,7 +97,7 @@ class InMemory:
 
 @pytest.fixture
 def served(tmp_path: Path) -> tuple[InMemory, bytes]:
-    body, content = test_body(tmp_path)
+    body, content = test_body(Directory(str(tmp_path), Now()))
     return InMemory(body), content
 
 
@@ -148,7 +148,7 @@ def test_preconditions(served: tuple[InMemory, bytes]) -> None:
 
 
 def test_a_vanished_file_breaks_the_connection(tmp_path: Path) -> None:
-    server = InMemory(Body((Extent(str(tmp_path / "none"), 0, 5),)))
+    server = InMemory(Body((Extent(file_at(str(tmp_path / "none")), 0, 5),)))
     server.get()
     assert server.transport.disconnected or server.transport.aborting
 
@@ -165,7 +165,7 @@ class FullTransport(StringTransport):
 def test_a_client_that_reads_nothing_holds_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(os.urandom(8 << 20))
-    server = InMemory(Body((Extent(str(path), 0, 8 << 20),)))
+    server = InMemory(Body((Extent(file_at(str(path)), 0, 8 << 20),)))
     server.transport = FullTransport()
     server.protocol = server.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5))
     server.protocol.makeConnection(server.transport)
@@ -185,7 +185,7 @@ class Listening:
         from twisted.internet import reactor
 
         self.requests: list[tuple[Any, bool]] = []
-        self.resource = BodyResource(Sender(reactor, lambda path: Threads(), Threads()), body, etag)
+        self.resource = BodyResource(Sender(reactor, Threads()), body, etag)
         site = Site(self.resource, reactor, None, lambda request, aborted: self.requests.append((request, aborted)))
         self.port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
         self.address = ("127.0.0.1", self.port.getHost().port)
@@ -240,7 +240,7 @@ async def test_sendfile_and_keep_alive(tmp_path: Path, listening: Callable[..., 
     from twisted.internet import reactor
 
     assert IReactorFDSet.providedBy(reactor)
-    body, content = test_body(tmp_path)
+    body, content = test_body(Directory(str(tmp_path), Threads()))
     server = listening(body)
     with server.connect() as connection:
         for _ in range(3):
@@ -286,7 +286,7 @@ def descriptors() -> int:
 async def test_the_client_goes_in_the_middle(tmp_path: Path, listening: Callable[..., Listening]) -> None:
     path = tmp_path / "blob"
     path.write_bytes(os.urandom(1 << 20) * 30)
-    server = listening(Body((Extent(str(path), 0, 30 << 20),)))
+    server = listening(Body((Extent(Directory(str(tmp_path), Threads()).file("blob"), 0, 30 << 20),)))
     before = descriptors()
     connection = server.connect()
     await deferToThread(connection.sendall, GET)
@@ -304,6 +304,6 @@ async def test_a_hole_in_the_file_breaks_the_connection(tmp_path: Path, listenin
     path = tmp_path / "blob"
     path.write_bytes(os.urandom(1 << 20))
     os.truncate(path, 4 << 20)
-    server = listening(Body((Extent(str(path), 0, 4 << 20),)))
+    server = listening(Body((Extent(Directory(str(tmp_path), Threads()).file("blob"), 0, 4 << 20),)))
     with server.connect() as connection, pytest.raises(ConnectionError):
         await deferToThread(exchange, connection, GET)

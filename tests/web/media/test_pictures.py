@@ -39,7 +39,7 @@ class PictureServer(Server):
         codecs = (codec or worker, worker)
         root = root_of(recordings[0])
         self.pictures = Pictures(
-            SimpleNamespace(names=list), lambda path: root, lambda path: worker, self.clock, lambda: self.now_ms,
+            SimpleNamespace(names=list), lambda path: root, self.clock, lambda: self.now_ms,
             codecs=codecs,  # type: ignore[arg-type]
         )  # fmt: skip
         self.thumbnails: ThumbnailSettings | None = ON_DEMAND

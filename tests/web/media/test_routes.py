@@ -68,8 +68,8 @@ class Server:
         self.now_ms = now_ms
         self.streams = Streams(recordings, live)
         worker = InlineWorker()
-        playback = make_playback(worker, lambda path: worker, self.clock, lambda: self.now_ms)
-        sender = Sender(self.clock, lambda path: worker, worker)
+        playback = make_playback(worker, self.clock, lambda: self.now_ms)
+        sender = Sender(self.clock, worker)
         admission = Everybody(lambda: self.now_ms)
         self.media = MediaSite(self.streams, playback, sender, admission, lambda: self.now_ms, worker)
         self.accessed: list[Any] = []
