@@ -143,6 +143,7 @@ class Server(MultiService):
             self.events.emit,
             self.events.wants,
         )
+        self.streams.on_time_and_date = lambda origin, time: self.clock.testify(origin, time.utc_ms, time.media_ms)
         self.administration.streams = self.streams
         self.countries = Countries(self.cpu)
         self.metrics = Metrics(self.streams, self.archive, self.events, self.usage, reactor, self.clock.now_ms)

@@ -24,7 +24,8 @@ class EventSchema:
 
     RARE = frozenset(
         """
-        clock_held clock_stepped dvr_misdated dvr_root_imported catalog_rebuilt catalog_failed catalog_recovered
+        clock_held clock_stepped clock_contradicted dvr_misdated dvr_root_imported
+        catalog_rebuilt catalog_failed catalog_recovered
         catalog_rows_set_aside dvr_deletion_failed dvr_deletion_resumed dvr_stream_in_use dvr_locks_damaged
         dvr_drop_write dvr_write_failed dvr_write_resumed dvr_root_failed dvr_root_recovered events_dropped
         thumbnail_failed source_lost source_updated stream_updated play_updated

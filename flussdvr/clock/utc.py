@@ -12,12 +12,15 @@ stay far below that. A step is *held*: the server goes on by the monotonic clock
     the kernel says that NTP disciplines this very clock              accepted at once
     the clock is back where the last good time and the monotonic      accepted at once
     clock expect it
+    sources that state UTC agree on the new time (`witnesses`)        accepted at once
     the time before was known to be wrong (see `start`)               accepted at once
-    the step has lasted for `HOLD_MS`, or an operator confirms it     accepted
+    the step has lasted for `HOLD_MS`, or an operator confirms it     accepted; the former not while sources agree
+                                                                      that the served time is right
 
 `doubtful`: the time that is served was taken without proof. What was recorded in it is misdated if the next step
 shows that it was wrong: `Step.doubtful_ms` says since when. Whether recordings may be deleted by their age is a
-question of its own, `trusted_for_expiry`: a loss can't be undone, so it waits longer.
+question of its own, `trusted_for_expiry`: a loss can't be undone, so it waits longer. It waits too while sources agree
+that the served time is wrong.
 
 Pure but for its two clocks, which are passed in. `now_ms` may be called in any thread; everything else belongs to the
 reactor.
@@ -32,6 +35,7 @@ from threading import RLock
 from typing import Any
 
 from flussdvr.clock.kernel import boot_id, kernel_synchronised
+from flussdvr.clock.witnesses import WRONG_MS, Objection, Witnesses
 
 STEP_MS = 1000
 """A larger change between two looks is a step. The kernel slews at most 10 %, and we look each second."""
@@ -89,7 +93,8 @@ class UtcClock:
     `now_ms()` is the server's UTC.
 
     `on_step` is called when the served time has stepped; `on_held` when the wall clock has stepped and is not followed
-    (with how far, in ms) and when that is over (with `None`). Both may be called in any thread.
+    (with how far, in ms) and when that is over (with `None`); `on_contradicted` when sources agree that the served time
+    is wrong (with what they say minus that, in ms) and when that is over. All may be called in any thread.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class UtcClock:
     ) -> None:
         self.on_step: Callable[[Step], None] = lambda step: None
         self.on_held: Callable[[int | None], None] = lambda shift_ms: None
+        self.on_contradicted: Callable[[int | None], None] = lambda difference_ms: None
         self._wall = wall
         self._monotonic = monotonic
         self._synchronised = synchronised
@@ -121,6 +127,10 @@ class UtcClock:
         self._untrusted: int | None = None
         """Since when (monotonic) expiry does not believe the served time."""
         self._looked: int | None = None
+        self._witnesses = Witnesses(EARLIEST_MS)
+        self._objection = Objection()
+        self._told_ms: int | None = None
+        """What `on_contradicted` was called with last."""
         if now < EARLIEST_MS and not synchronised():
             self._doubtful, self._good = mono, None
             self._untrusted = mono
@@ -145,7 +155,7 @@ class UtcClock:
             return mono + offset
         if self._ignored is not None and self._near(offset, self._ignored):
             self._ignored = offset
-            if self._kernel_agrees(mono):
+            if self._kernel_agrees(mono) or self._witnessed(mono, offset, self._offset):
                 self._accept(mono, offset)
             return mono + self._offset
         if self._held is None or not self._near(offset, self._held.offset_ms):
@@ -155,7 +165,9 @@ class UtcClock:
                 self._accept(mono, offset)
                 return mono + offset
             self.on_held(offset - self._offset)
-        elif self._is_proven(mono, offset) or mono - self._held.since_ms >= HOLD_MS:
+        elif self._is_proven(mono, offset):
+            self._accept(mono, offset)
+        elif mono - self._held.since_ms >= HOLD_MS and not self._witnessed(mono, self._offset, offset):
             self._accept(mono, offset)
         else:
             self._held = _Held(offset, self._held.since_ms)
@@ -169,7 +181,12 @@ class UtcClock:
         if self._good is None or self._ignored is not None:
             return offset + mono >= EARLIEST_MS or self._kernel_agrees(mono)
         back = self._doubtful is not None and abs(offset - self._good) <= self._slack(mono)
-        return back or self._kernel_agrees(mono)
+        return back or self._kernel_agrees(mono) or self._witnessed(mono, offset, self._offset)
+
+    def _witnessed(self, mono: int, offset: int, rather_than: int) -> bool:
+        """Whether sources agree on this offset, and can tell it from the other one."""
+        agreed = self._witnesses.agreed(mono)
+        return agreed is not None and abs(agreed - offset) <= WRONG_MS < abs(agreed - rather_than)
 
     def _slack(self, mono: int) -> int:
         """How far the clock may have drifted while it was astray."""
@@ -191,6 +208,7 @@ class UtcClock:
     def _accept(self, mono: int, offset: int) -> None:
         """Follow the wall clock to where it has stepped."""
         by_kernel = self._synchronised()
+        by_sources = self._witnessed(mono, offset, self._offset)
         back = self._good is not None and abs(offset - self._good) <= self._slack(mono)
         since = self._doubtful
         if since is None and by_kernel and self._unsynchronised is not None:
@@ -198,7 +216,7 @@ class UtcClock:
         step = Step(mono + self._offset, mono + offset, None if since is None else since + self._offset)
         known_wrong = self._good is None or self._ignored is not None
         self._offset = offset
-        if by_kernel or back or known_wrong:
+        if by_kernel or by_sources or back or known_wrong:
             self._good, self._doubtful = offset, None
         else:
             self._doubtful = mono
@@ -208,10 +226,36 @@ class UtcClock:
             self._untrusted = None
         elif step.shift_ms > EXPIRY_STEP_MS:
             self._untrusted = mono
+        self._objection.stepped(step.shift_ms)
         was_held, self._held, self._ignored = self._held is not None, None, None
         if was_held:
             self.on_held(None)
         self.on_step(step)
+
+    # -- what sources state -----------------------------------------------------------------------------------
+
+    def testify(self, origin: str, utc_ms: int, media_ms: int) -> None:
+        """A source states `utc_ms`; see `Witnesses.heard`. Nothing is dated by it. Reactor thread."""
+        with self._lock:
+            self._witnesses.heard(origin, utc_ms, media_ms, self._monotonic())
+
+    def weigh(self) -> None:
+        """Whether sources agree that the served time is wrong; to be called now and then. Reactor thread."""
+        with self._lock:
+            self.now_ms()
+            mono = self._monotonic()
+            agreed = self._witnesses.agreed(mono)
+            difference = None if agreed is None else agreed - self._offset
+            heeded = difference is not None or self._objection.difference_ms is not None
+            self._objection.weigh(difference, heeded and self._synchronised(), mono)
+            before, self._told_ms = self._told_ms, self._objection.difference_ms
+        if self._told_ms != before:
+            self.on_contradicted(self._told_ms)
+
+    @property
+    def contradicted_ms(self) -> int | None:
+        """What sources agree on, minus the served time, where they say that it is wrong."""
+        return self._objection.difference_ms
 
     # -- what may be believed ---------------------------------------------------------------------------------
 
@@ -221,13 +265,13 @@ class UtcClock:
         self.now_ms()
         if self._held is not None and self._held.offset_ms - self._offset > EXPIRY_STEP_MS:
             return False
-        if self._ignored is not None:
+        if self._ignored is not None or self._objection.difference_ms is not None:
             return False
         since = self._untrusted
         if since is None:
             return True
         lasted = self._monotonic() - since
-        if lasted >= UNPROVEN_MS or (lasted >= SYNCHRONISED_MS and self._synchronised()):
+        if lasted >= UNPROVEN_MS or (lasted >= SYNCHRONISED_MS and self._is_confirmed()):
             self._untrusted = self._doubtful = None
             self._good = self._offset
             return True
@@ -245,6 +289,11 @@ class UtcClock:
         """Whether nothing proves the served time."""
         return self._doubtful is not None
 
+    def _is_confirmed(self) -> bool:
+        with self._lock:
+            agreed = self._witnesses.agreed(self._monotonic())
+        return (agreed is not None and abs(agreed - self._offset) <= WRONG_MS) or self._synchronised()
+
     def confirm(self) -> None:
         """An operator says that the machine's clock is right: it is followed, and believed in everything."""
         with self._lock:
@@ -253,6 +302,8 @@ class UtcClock:
                 self._held = self._held or _Held(wall - mono, mono)
                 self._accept(mono, wall - mono)
             self._good, self._doubtful, self._untrusted = self._offset, None, None
+            agreed = self._witnesses.agreed(mono)
+            self._objection.overrule(None if agreed is None else agreed - self._offset)
 
     def document(self) -> dict[str, Any]:
         """For the API: times in UTC ms."""
@@ -264,6 +315,7 @@ class UtcClock:
             "synchronised": self._synchronised(),
             "doubtful": self.doubtful,
             "trusted_for_expiry": self.trusted_for_expiry,
+            "contradicted": self.contradicted_ms,
         }
 
     # -- across a restart -------------------------------------------------------------------------------------
@@ -280,6 +332,7 @@ class UtcClock:
             "good_offset_ms": good,
             "doubtful_since_ms": self._doubtful,
             "untrusted_since_ms": self._untrusted,
+            **self._objection.state(),
         }
 
     def start(self, saved: object) -> None:
@@ -295,6 +348,8 @@ class UtcClock:
             return
         with self._lock:
             mono = self._monotonic()
+            contradicted, overruled = _number(saved, "contradicted_ms", 0), _number(saved, "overruled_ms", 0)
+            self._objection.start(contradicted or None, overruled or None, mono)
             same_boot = saved.get("boot") == self._boot and 0 <= _number(saved, "monotonic_ms", -1) <= mono
             if same_boot and (offset := _number(saved, "offset_ms", 0)):
                 self._go_on(saved, mono, offset)

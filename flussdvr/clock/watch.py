@@ -60,6 +60,7 @@ class ClockWatch:
         self._loop = Periodic(reactor, self._look, self.log, "watching the clock")
         clock.on_step = lambda step: reactor.callFromThread(self._stepped, step)
         clock.on_held = lambda shift_ms: reactor.callFromThread(self._held, shift_ms)
+        clock.on_contradicted = lambda ms: reactor.callFromThread(self._contradicted, ms)
 
     async def load(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Go on from what the last process knew; without it where the disk does not answer."""
@@ -81,7 +82,7 @@ class ClockWatch:
         return done.addTimeout(STOP_TIMEOUT_S, self._reactor).addErrback(lambda failure: None)
 
     def _look(self) -> None:
-        self.clock.now_ms()
+        self.clock.weigh()
         self._looks += 1
         if self._looks % SAVE_LOOKS == 1:
             self._save()
@@ -105,6 +106,14 @@ class ClockWatch:
         else:
             self.log.error("the machine's clock has stepped by {shift} ms: not followed yet", shift=shift_ms)
         self._on_event({"event": "clock_held", "shift_ms": shift_ms})
+
+    def _contradicted(self, difference_ms: int | None) -> None:
+        if difference_ms is None:
+            self.log.info("no sources that state UTC contradict the server's time any more")
+        else:
+            self.log.error("sources agree on a UTC that is {ms} ms from the server's", ms=difference_ms)
+        self._on_event({"event": "clock_contradicted", "difference_ms": difference_ms})
+        self._save()
 
     def _stepped(self, step: Step) -> None:
         self.log.warn("the server's time steps by {shift} ms with the machine's clock", shift=step.shift_ms)

@@ -39,6 +39,7 @@ from flussdvr.ingest.publish.publications import (
 from flussdvr.ingest.source import program_of
 from flussdvr.live.stream import Recorder, Stream
 from flussdvr.live.window import Deleted, LiveWindow
+from flussdvr.media import TimeAndDate
 from flussdvr.process.callbacks import Periodic
 from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.timeline import Range
@@ -118,6 +119,8 @@ class Streams(Service):
     ) -> None:
         self.points = PublishPoints(self._offer_for)
         self.bytes_out: Callable[[str], int] = lambda name: 0
+        self.on_time_and_date: Callable[[str, TimeAndDate], None] = lambda origin, time: None
+        """Called with what the sources of the streams state of the time, see `Inputs.on_time_and_date`."""
         self.find = find
         self.permit: PermitPublisher | None = None
         self._archive = archive
@@ -280,6 +283,7 @@ class Streams(Service):
         stream.floor_ms = lambda: self._floor_ms(name)
         stream.window.is_recorded = lambda range: self._is_recorded(name, range)
         inputs = Inputs(settings.inputs, stream, self._reactor, settings.input_timeout_s, name, on_event=self._on_event)
+        inputs.on_time_and_date = lambda origin, time: self.on_time_and_date(origin, time)
         recorder = self._recorder(settings)  # not before the inputs: they may turn out to be impossible
         stream.recorder = self._scheduled(recorder, settings)
         running = self._streams[name] = Running(settings, stream, inputs, recorder)

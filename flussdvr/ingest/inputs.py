@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.registry import InputFactory, make_input
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
-from flussdvr.media import LeftOut, Sample, Track
+from flussdvr.media import LeftOut, Sample, TimeAndDate, Track
 
 STEADY_S = 10.0
 """So long a better input must have delivered before it takes over."""
@@ -88,6 +88,10 @@ class Branch:
         if self.feeding:
             self._inputs.sink.utc_received(utc_ms, dts, timescale)
 
+    def time_and_date_received(self, time: TimeAndDate) -> None:
+        if self.feeding:
+            self._inputs.on_time_and_date(self.input.origin, time)
+
     def source_lost(self, reason: str) -> None:
         self.forget()
         self._inputs.input_lost(self, reason)
@@ -149,6 +153,8 @@ class Inputs(Service):
         on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     ) -> None:
         self.on_event = on_event
+        self.on_time_and_date: Callable[[str, TimeAndDate], None] = lambda origin, time: None
+        """Called with what the source that feeds states of the time, and its `Input.origin`."""
         self.stream = stream
         self.sink = sink
         self.active: Branch | None = None
@@ -158,6 +164,7 @@ class Inputs(Service):
             branch = Branch(self, index, item.priority)
             branch.input = make(item.url, branch, reactor, item.options, _timeout(item.options, timeout_s), stream)
             branch.input.on_event = branch.told
+            branch.input.on_time_and_date = branch.time_and_date_received
             self.branches.append(branch)
 
     @property

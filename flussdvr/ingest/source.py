@@ -38,6 +38,7 @@ from flussdvr.media import (
     PictureTrouble,
     Sample,
     SamplesReceived,
+    TimeAndDate,
     Track,
     TracksChanged,
     TracksLeftOut,
@@ -175,6 +176,7 @@ class Input(Service):
         self.last_media: float | None = None
         self.troubles = Repeated(self.log, reactor.seconds)
         self.on_event: OnEvent = lambda event, **fields: None
+        self.on_time_and_date: Callable[[TimeAndDate], None] = lambda time: None
         self._reactor = reactor
         self._backoff = backoffPolicy(1.0, self.longest_wait_s, 1.5)
         self._failures = 0
@@ -228,6 +230,13 @@ class Input(Service):
                 self.sink.tracks_left_out(event.left_out)
             elif isinstance(event, UtcReceived):
                 self.sink.utc_received(event.utc_ms, event.dts, event.timescale)
+            elif isinstance(event, TimeAndDate):
+                self.on_time_and_date(event)
+
+    @property
+    def origin(self) -> str:
+        """Where the media come from: the same for all that may share a clock, as far as that can be known."""
+        return urlsplit(self.url).hostname or self.shown_url
 
     def _tell_left_out(self, left_out: Sequence[LeftOut]) -> None:
         for one in left_out:

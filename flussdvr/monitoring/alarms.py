@@ -10,7 +10,7 @@ What is wrong now, as sentences for those who are on duty.
     root_failed  root_joining  root_full  root_soon_full  root_short  writes_slow      of a disk
     deletion_failed  deletion_left  deletion_pending  change_pending  stream_in_use
     catalog_failed  catalog_rebuilt  catalog_nonsense  sink_failed  server_busy  clock_stepped  clock_unproven
-    recordings_misdated
+    clock_contradicted  recordings_misdated
 
 A finding becomes an alarm when it has been there for its `after_s`, and is one until it has not been for its `hold_s`:
 what comes and goes is one alarm. One trouble is one alarm: a stream whose source is lost is not recorded, and that it
@@ -387,7 +387,15 @@ def _of_clock(clock: UtcClock) -> Iterator[Finding]:
         way = "ahead" if shift_ms > 0 else "behind"
         title = f"The machine's clock has stepped {span(abs(shift_ms))} {way}: the server does not follow it"
         yield Finding("clock_stepped", CRITICAL, title)
-    if not clock.trusted_for_expiry:
+    difference_ms = clock.contradicted_ms
+    if difference_ms is not None:
+        way = "behind" if difference_ms > 0 else "ahead"
+        title = (
+            f"The server's time is {span(abs(difference_ms))} {way} of what several sources state: nothing is deleted"
+            " for its age until they agree, NTP proves the clock or somebody confirms it"
+        )
+        yield Finding("clock_contradicted", CRITICAL, title)
+    elif not clock.trusted_for_expiry:
         title = "The clock has stepped: nothing is deleted for its age until the clock is proven or confirmed"
         yield Finding("clock_unproven", WARNING, title)
 

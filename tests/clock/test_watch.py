@@ -65,3 +65,20 @@ def test_a_directory_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> No
     watched = Watched(tmp_path / "file" / "state")
     watched.run(120)
     assert watched.watch.clock.now_ms() == NOW + 120_000
+
+
+def test_a_contradiction_is_told_once_and_when_it_is_over(tmp_path: Path, event_schema: Any) -> None:
+    watched = Watched(tmp_path)
+    for _ in range(20):
+        watched.run(10)
+        mono = int(watched.reactor.seconds() * 1000)
+        for origin in "ab":
+            watched.watch.clock.testify(origin, NOW + 9 * 86_400_000 + mono, mono)
+    watched.watch.clock.confirm()
+    watched.run(10)
+    event_schema.check_own(watched.events)
+    assert [(event["event"], event["difference_ms"]) for event in watched.events] == [
+        ("clock_contradicted", 9 * 86_400_000),
+        ("clock_contradicted", None),
+    ]
+    assert not watched.steps

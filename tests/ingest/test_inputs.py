@@ -15,7 +15,7 @@ from flussdvr.ingest.inputs import STEADY_S, Inputs
 from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.publish.publications import PublishPoint, PublishPoints
 from flussdvr.ingest.source import Input, State, UtcReceived
-from flussdvr.media import DataLost, Sample, SamplesReceived, TracksChanged
+from flussdvr.media import DataLost, Sample, SamplesReceived, TimeAndDate, TracksChanged
 from tests.ingest.sinks import VIDEO, RecordingSink
 
 
@@ -369,3 +369,17 @@ def test_publishers_are_told_with_who_they_are(event_schema: Any) -> None:
     sink.tracks_received((VIDEO,))
     bench.inputs.stopService()
     assert bench.told("reason")[-1] == ("source_closed", "stopped")
+
+
+def test_what_a_source_states_of_the_time_is_told_with_where_it_comes_from() -> None:
+    bench, told = Bench("http://192.0.2.1:80/a", "http://user:secret@example.org/b"), list[tuple[str, int]]()
+    bench.inputs.on_time_and_date = lambda origin, time: told.append((origin, time.utc_ms))
+    bench.inputs.startService()
+    for source in bench.sources:
+        source.startService()
+    bench.sources[1].received([TimeAndDate(1, 0)])
+    bench.sources[1].begin()
+    bench.sources[1].received([TimeAndDate(2, 0)])
+    bench.sources[0].received([TimeAndDate(3, 0)])
+    assert told == [("example.org", 2)], "only by the one that feeds"
+    assert not bench.sink.named("utc")[1:], "and nothing is dated by it"

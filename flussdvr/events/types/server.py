@@ -78,6 +78,18 @@ class ClockStepped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockContradicted(Event):
+    """
+    Several sources that state UTC agree that the server's time is wrong, or that is over.
+
+    `difference_ms`: what they state minus the server's time; None: they contradict it no more.
+    """
+
+    event: ClassVar[str] = "clock_contradicted"
+    difference_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsDropped(Event):
     """`count` events of the sink `sink` are lost: it did not take them."""
 

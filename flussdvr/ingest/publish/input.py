@@ -28,6 +28,10 @@ class PublishInput(Input):
     def close(self) -> None:
         pass
 
+    @property
+    def origin(self) -> str:
+        return self.publisher.get("peer", "").rpartition(":")[0] or self.shown_url
+
     def published_by(self, proto: str, peer: str) -> None:
         """Somebody has been admitted, whose media will come."""
         if self.state is State.WAITING:

@@ -25,6 +25,7 @@ from flussdvr.media import (
     MediaEvent,
     Sample,
     SamplesReceived,
+    TimeAndDate,
     Track,
     TracksChanged,
     TracksLeftOut,
@@ -146,6 +147,12 @@ class PublishedInput:
                 self.data_lost(event.reason, event.count)
             elif isinstance(event, TracksLeftOut):
                 self.tracks_left_out(event.left_out)
+            elif isinstance(event, TimeAndDate):
+                self._time_and_date_received(event)
+
+    def _time_and_date_received(self, event: TimeAndDate) -> None:
+        if self._point is not None and not self.held and isinstance(self._point.sink, Input):
+            self._point.sink.received([event])
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         if self.held:

@@ -68,6 +68,11 @@ class UdpInput(Input):
             self._reader.read()
         return self._demuxer.flush()
 
+    @property
+    def origin(self) -> str:
+        """The group and port: who sends there is not known."""
+        return f"{self.address.host}:{self.address.port}"
+
     def complaint(self) -> str | None:
         return self._demuxer.complaint() if self.position else None
 

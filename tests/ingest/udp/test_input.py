@@ -404,3 +404,8 @@ def test_longer_packets_in_datagrams(line: Callable[..., Line], before: int, beh
     made.input.stopService()
     assert made.frames == 50
     assert not made.sink.named("data_lost")
+
+
+def test_one_group_and_port_is_one_origin() -> None:
+    urls = ["udp://239.0.0.1:1234", "udp://239.0.0.1:1234/lo?program=2", "rtp://192.0.2.9@239.0.0.1:1234"]
+    assert {UdpInput(url, RecordingSink(), Clock()).origin for url in urls} == {"239.0.0.1:1234"}
