@@ -6,8 +6,8 @@ The configuration: a file's text -> syntax tree -> values, and back; and the sam
     reading documents        rules of the file: name -> how to read, how to write; fields of documents likewise
     options                  tables of options that both are made of, and docs/configuration.md (tables)
     inputs                   the kinds of inputs
-    *_options  thumbnails  authorization  input_settings  server  export_root      those tables
-    dvr stream               blocks of the file;  dvr_document stream_document: the same in documents
+    *_options  thumbnails  authorization  input_settings  server  listener  event_sink  export_root      those tables
+    dvr stream auth_backend  blocks of the file;  dvr_document stream_document: the same in documents
     overrides dvr_overrides  documents of the API over the file
     load                     files and conf.d -> Config, with every error
     effective                Config -> text

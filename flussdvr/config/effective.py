@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 
+from flussdvr.config.auth_backend import write_auth_backend
 from flussdvr.config.dvr import write_root
+from flussdvr.config.event_sink import write_event_sink
 from flussdvr.config.model import Config
 from flussdvr.config.reading import Writing, written
-from flussdvr.config.server import SERVER_RULES, write_auth_backend, write_event_sink
+from flussdvr.config.server import SERVER_RULES
 from flussdvr.config.stream import write_stream, write_template
 
 

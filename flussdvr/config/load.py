@@ -17,13 +17,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from flussdvr.config import doubts
+from flussdvr.config.auth_backend import read_auth_backend
 from flussdvr.config.dvr import read_root
 from flussdvr.config.errors import Misread, Place, Problems, shown
+from flussdvr.config.event_sink import read_event_sink
 from flussdvr.config.model import Config, Listener, StreamSettings, TemplateSettings
 from flussdvr.config.names import archive_owner
 from flussdvr.config.parser import Directive, parse
 from flussdvr.config.reading import Reading, read_fields, report
-from flussdvr.config.server import BLOCKS, SERVER_RULES, SERVER_UNSUPPORTED, read_auth_backend, read_event_sink
+from flussdvr.config.server import BLOCKS, SERVER_RULES, SERVER_UNSUPPORTED
 from flussdvr.config.stream import read_stream, read_template
 from flussdvr.config.values import is_off
 

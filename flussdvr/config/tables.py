@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from flussdvr.config import authorization, dvr_options, stream_options, thumbnails
+from flussdvr.config import authorization, dvr_options, event_sink, listener, server, stream_options, thumbnails
 from flussdvr.config.input_kind import InputKind, InputOption
 from flussdvr.config.inputs import COMMON, KINDS, OPTIONS, PRIORITY, input_schema, schemes_of
 from flussdvr.config.options import Option
@@ -37,6 +37,14 @@ def _options(options: Iterable[Option], head: str = "option", others: str = "") 
     return table(
         (head, "argument", "default", "meaning"),
         [*rows, ("any other", "text", "none", others)] if others else rows,
+    )
+
+
+def _server() -> str:
+    """The table of what the whole server is told; its last column is examples."""
+    return table(
+        ("directive", "argument", "default", "meaning", "example"),
+        ((f"`{one.name}`", one.kind.argument, one.default, _help(one), one.example) for one in server.OPTIONS),
     )
 
 
@@ -74,10 +82,14 @@ def _fake_parameters() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "lenient": lambda: _options((server.LENIENT,), "directive"),
+    "server": _server,
+    "listener": lambda: _options((*listener.OPTIONS, *listener.TLS_OPTIONS)),
     "dvr": lambda: _options((dvr_options.ROOT, *dvr_options.OPTIONS)),
     "stream": lambda: _options((*stream_options.OPTIONS, stream_options.TEMPLATE), "directive"),
     "thumbnails": lambda: _options(thumbnails.OPTIONS),
     "authorization": lambda: _options(authorization.OPTIONS, others="told to the backend as it is"),
+    "event sink": lambda: _options(event_sink.OPTIONS, others="passed along to the sink: a field of every event"),
     "template": lambda: _options((PREFIX,), "directive"),
     "inputs": _inputs,
     "input options": _input_options,

@@ -9,10 +9,11 @@ import pytest
 
 from flussdvr.config import authorization, load_config, parse_config, thumbnails
 from flussdvr.config.dvr_options import ROOT_RULES
+from flussdvr.config.event_sink import SINK_RULES
 from flussdvr.config.inputs import OPTIONS
 from flussdvr.config.model import Listener
 from flussdvr.config.options import rules
-from flussdvr.config.server import BLOCKS, SERVER_RULES, SINK_RULES
+from flussdvr.config.server import BLOCKS, SERVER_RULES
 from flussdvr.config.stream_options import STREAM_RULES
 
 ROOT = Path(__file__).parents[2]

@@ -27,7 +27,7 @@ from flussdvr.config import (
     stream_name_problem,
     write_config,
 )
-from flussdvr.config.server import SINK_RULES
+from flussdvr.config.event_sink import SINK_RULES
 from flussdvr.config.stream_options import PROTOCOLS
 
 FULL = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,9 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flussdvr.config import Config, ConfigErrors, authorization, dvr_options, parse_config, stream_options, thumbnails
+from flussdvr.config import (
+    Config,
+    ConfigErrors,
+    authorization,
+    dvr_options,
+    event_sink,
+    listener,
+    parse_config,
+    server,
+    stream_options,
+    thumbnails,
+)
 from flussdvr.config.dvr_document import read_dvr
-from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings, ThumbnailSettings
+from flussdvr.config.model import (
+    AuthSettings,
+    DvrSettings,
+    EventSinkSettings,
+    Listener,
+    StreamSettings,
+    ThumbnailSettings,
+)
 from flussdvr.config.options import TEXT, Option, OptionKind, aliases, keys, rules, whole, word
 from flussdvr.config.stream_document import read_stream
 from flussdvr.config.values import choice
@@ -24,6 +42,9 @@ TABLES = {
     DvrSettings: (dvr_options.ROOT, *dvr_options.OPTIONS),
     ThumbnailSettings: thumbnails.OPTIONS,
     AuthSettings: authorization.OPTIONS,
+    EventSinkSettings: event_sink.OPTIONS,
+    Listener: (*listener.OPTIONS, *listener.TLS_OPTIONS),
+    Config: (server.LENIENT, *server.OPTIONS),
 }
 ROWS = [(settings, option) for settings, options in TABLES.items() for option in options]
 
@@ -68,21 +89,42 @@ def test_a_word_of_documents_is_a_word_of_the_file_unless_it_is_said_otherwise()
         field.read(1)
 
 
+NOT_SET_DEFAULTS = {"max_size", "max_depth"}
+"""Of a sink that writes no file, these are not set."""
 DEFAULTS = [
-    (option.name, option.default.strip("`"), option.field)
-    for option in stream_options.OPTIONS
-    if re.fullmatch("`[^`]+`|on|off", option.default)
+    (settings, option.name, option.default.strip("`"), option.field)
+    for settings, option in ROWS
+    if re.fullmatch("`[^`]+`|on|off", option.default) and option.name not in NOT_SET_DEFAULTS
 ]
 
 
-@pytest.mark.parametrize(("name", "default", "field"), DEFAULTS)
-def test_the_default_of_the_document_is_the_default(name: str, default: str, field: str) -> None:
-    config = parse_config(f"stream a {{ input fake://; {name} {default}; }}")
-    assert getattr(config.streams["a"], field) == getattr(StreamSettings("a"), field)
+IN_A_FILE: dict[type, tuple[str, Callable[[Config], Any]]] = {
+    StreamSettings: ("stream a { input fake://; %s }", lambda config: config.streams["a"]),
+    DvrSettings: ("dvr a { root /storage; %s }", lambda config: config.dvrs["a"]),
+    ThumbnailSettings: ("stream a { thumbnails { %s } }", lambda config: config.streams["a"].thumbnails),
+    AuthSettings: ("stream a { on_play http://h/ { %s } }", lambda config: config.streams["a"].on_play),
+    EventSinkSettings: ("event_sink a { url http://h/; %s }", lambda config: config.event_sinks["a"]),
+    Listener: ("http { port 80; %s }", lambda config: config.http[0]),
+    Config: ("%s", lambda config: config),
+}
+
+
+@pytest.mark.parametrize(("settings", "name", "default", "field"), DEFAULTS)
+def test_the_default_of_the_document_is_the_default(settings: type, name: str, default: str, field: str) -> None:
+    text, found = IN_A_FILE[settings]
+    without, said = found(parse_config(text % "")), found(parse_config(text % f"{name} {default};"))
+    assert getattr(said, field) == getattr(without, field)
 
 
 def test_defaults_are_tried() -> None:
-    assert {name for name, _, _ in DEFAULTS} >= {"segment_count", "input_timeout", "static", "hls_container"}
+    assert {settings for settings, *_ in DEFAULTS} == set(TABLES)
+    assert {name for _, name, *_ in DEFAULTS} >= {
+        "segment_count",
+        "input_timeout",
+        "static",
+        "sync_interval",
+        "address",
+    }
 
 
 def of_the_file(text: str) -> StreamSettings | None:
