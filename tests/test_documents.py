@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_layers import MAY_IMPORT, NAMES_EVERYTHING
+
 ROOT = Path(__file__).parents[1]
 TEXT = {".py", ".md", ".ts", ".toml", ".cfg", ".conf", ".yml", ".sh", ""}
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
@@ -126,3 +128,12 @@ def test_only_documents_of_the_tree_are_cited() -> None:
         if name != "tests/test_documents.py"
         for found in CITED.findall(prose(name))
     ] == []
+
+
+def test_the_picture_has_every_room() -> None:
+    """The rooms of `test_layers` in the picture of the architecture: by their folder, or by their name."""
+    picture = prose("docs/architecture.md").split("```")[1]
+    for room in {*MAY_IMPORT, *NAMES_EVERYTHING} - {"__main__"}:
+        first, _, second = room.partition("/")
+        lines = [line for line in picture.splitlines() if re.search(rf"\b{first}\b", line)]
+        assert any(re.search(rf"\b{second}\b", line) for line in lines), room

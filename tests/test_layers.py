@@ -71,15 +71,15 @@ def rooms_of(module: str) -> str:
     return f"{first}/{second}" if f"{first}/{second}" in MAY_IMPORT else first
 
 
-def imports(source: str) -> Iterator[str]:
-    """The modules of the package that a module imports, also for types alone, without `flussdvr.`."""
+def imports(source: str, package: str = "flussdvr") -> Iterator[str]:
+    """The modules of the package that a module imports, also for types alone, without the package's name."""
     for node in ast.walk(ast.parse(source)):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             names = [f"{node.module}.{one.name}" for one in node.names]
         elif isinstance(node, ast.Import):
             names = [one.name for one in node.names]
-        yield from (name.removeprefix("flussdvr.") for name in names if name.startswith("flussdvr."))
+        yield from (name.removeprefix(f"{package}.") for name in names if name.startswith(f"{package}."))
 
 
 def found() -> dict[str, dict[str, set[str]]]:

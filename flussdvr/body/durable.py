@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.archive.test_durable -*-
+# -*- test-case-name: tests.archive.disk.test_locks -*-
 """
 Small files that are replaced whole: atomically, and durably when the call returns; and read within bounds.
 

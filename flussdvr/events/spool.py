@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.events.test_spool -*-
+# -*- test-case-name: tests.events.test_event_service -*-
 """
 The spool: events that a sink has not taken yet, in the state database, so that they outlive the process.
 

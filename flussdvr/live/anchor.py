@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.live.test_anchor -*-
+# -*- test-case-name: tests.live.test_stalls -*-
 """
 Where a run of media lies in UTC, found at its beginning.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.test_metrics -*-
+# -*- test-case-name: tests.integration.test_metrics -*-
 # mypy: allow-untyped-calls
 # (twisted and prometheus_client are annotated only in part)
 """

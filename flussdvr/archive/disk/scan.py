@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.archive.test_scan -*-
+# -*- test-case-name: tests.archive.test_joining -*-
 """
 What lies on a storage root, by the names alone: `<stream>/YYYY/MM/DD/HH/<begin_ms>.mp4`, `<stream>/locks.json`.
 

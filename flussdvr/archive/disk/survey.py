@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.archive.test_survey -*-
+# -*- test-case-name: tests.archive.test_joining -*-
 """
 A survey: does a root have what the catalog says, and nothing else? By directories, so that it costs little.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.database.test_aside -*-
+# -*- test-case-name: tests.database.sqlite.test_nonsense -*-
 """
 Rows that make no sense are set aside: out of their table, into `set_aside`, with the reason.
 
