@@ -23,18 +23,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from flussdvr.formats.mp4.fmp4 import Run, write_fragment
 from flussdvr.live.anchor import Anchor
 from flussdvr.live.clock import AHEAD_US, EARLY_US, MediaClock
+from flussdvr.live.cutter import Cutter
 from flussdvr.live.early import Early, HeldSamples
 from flussdvr.live.fragment import LiveFragment
+from flussdvr.live.jumped import Jumped
 from flussdvr.live.lane import Lane, Verdict, move_together
 from flussdvr.live.repeats import Repeats
 from flussdvr.live.track_change import TOLD_US, TrackChange, TrackChanges, plan_change
 from flussdvr.media import LeftOut, Sample, Track
-from flussdvr.timeline import to_ms
 
-FRAGMENT_US = 1_000_000
 PATIENCE_US = 700_000
 OWN_AHEAD_US = 2 * AHEAD_US
 """No source is further ahead of its arrival than this: an end that is belongs to a clock that has stepped."""
@@ -48,12 +47,8 @@ SYNC_WAIT_US = 10_000_000
 """Audio that has waited this long for the video's first sync sample is recorded without the video."""
 PENDING_BYTES = 32 << 20
 """What may wait to be cut; a stream that exceeds it is cut where it stands."""
-FOLLOW_US = 3_000_000
-"""A track that has jumped waits no longer than this for the others."""
 SAME_CLOCK_US = 2_000_000
 """After a hole, a media clock that is still this close to UTC is believed to be the same one."""
-TOUCH = 500
-"""Fragments of a track that miss each other by less than a second divided by this are made to touch."""
 TOO_OFTEN = "the tracks of its source change too often, it comes and goes"
 NO_KEY_FRAME = "no key frame came for so long that not all of it could wait for one"
 SOURCE_ENDED = "its source ended before the next key frame"
@@ -89,13 +84,8 @@ class Segmenter:
         self._source_tracks: tuple[Track, ...] = ()
         self._lanes: dict[int, Lane] = {}
         """By the source's track id. The stream's own ids are 1, 2, ...: the same whatever input feeds it."""
-        self._active: list[Lane] = []
-        """The lanes of the running run of media, the reference first in `_reference`; empty before its start."""
-        self._reference: Lane | None = None
-        self._jumped: dict[int, list[Sample]] = {}
-        """By the source's track id: from its jump on, what each track that has jumped has brought."""
-        self._jumped_bytes = 0
-        self._jumped_at_us = 0
+        self._cutter = Cutter()
+        self._jumped = Jumped()
         self._now_us = 0
         self._before_us = 0
         self._anchor = Anchor()
@@ -108,10 +98,6 @@ class Segmenter:
         self._skipping = False
         """What would be dated before the end of what is recorded is left out."""
         self._stated_offset_us: int | None = None
-        self._scanned = 1
-        self._shift = 0
-        """Presentation minus decoding time of the latest sync sample, in the reference track's ticks."""
-        self._sequence = 0
         self._end_ms = 0
         self._early = Early()
         self._changes = TrackChanges()
@@ -139,9 +125,9 @@ class Segmenter:
         if self._rename(tracks) or self._plan(tracks):
             return
         self._settle()
-        self._follow(self._jumped_at_us)
+        self._follow(self._jumped.at_us)
         self._flush()
-        if self._active:
+        if self._cutter.lanes:
             self._stop("tracks_changed", keep_clock=True)
         self._abandon(TOO_OFTEN)
         self._changes.note(self._now_us)
@@ -152,7 +138,7 @@ class Segmenter:
     @property
     def _is_early(self) -> bool:
         """Whether something has come, and it is not known yet where in UTC it lies: a burst may be going on."""
-        if self._active or self.clock.anchored or self._early.over:
+        if self._cutter.lanes or self.clock.anchored or self._early.over:
             return False
         return any(lane.pending or lane.stamps.waiting for lane in self._lanes.values())
 
@@ -189,14 +175,14 @@ class Segmenter:
             return False
         ids = {old.id: new.id for old, new in zip(before, after, strict=True)}
         self._lanes = {ids[key]: lane for key, lane in self._lanes.items()}
-        self._jumped = {ids[key]: samples for key, samples in self._jumped.items()}
+        self._jumped.rename(ids)
         self._abandon(TOO_OFTEN)
         self._source_tracks = tuple(tracks)
         return True
 
     def _plan(self, tracks: Sequence[Track]) -> bool:
         """Whether the run can go on to the next sync sample before these tracks begin."""
-        reference = self._reference if self._active else self._beginning()
+        reference = self._cutter.reference if self._cutter.lanes else self._beginning()
         if reference is None or not reference.track.is_video:
             return False
         change = plan_change(tracks, self._source_tracks, self._lanes, reference, self._now_us)
@@ -234,7 +220,7 @@ class Segmenter:
         """Begin with the set that waits. `flush`: no sync sample came, what is pending ends the run before."""
         if flush:
             self._settle()
-            self._follow(self._jumped_at_us)
+            self._follow(self._jumped.at_us)
         change, self._change = self._change, None
         if change is None:
             return
@@ -249,7 +235,7 @@ class Segmenter:
             for sample in pending[key]:
                 lane.put(sample)
         self._lanes, self._source_tracks = change.lanes, change.tracks
-        self._jumped = {key: samples for key, samples in self._jumped.items() if key in self._lanes}
+        self._jumped.keep(self._lanes)
         if change.dropped:
             self._leave_out(change, change.dropped, NO_KEY_FRAME)
         self._changes.note(self._now_us)
@@ -263,9 +249,9 @@ class Segmenter:
     def utc_received(self, utc_ms: int, dts: int, timescale: int) -> None:
         """The source itself states the UTC of its media time `dts`."""
         self._release()
-        self._follow(self._jumped_at_us)
+        self._follow(self._jumped.at_us)
         before, self._stated_offset_us = self._stated_offset_us, utc_ms * 1000 - dts * 1_000_000 // timescale
-        if before is not None and self._active and abs(self._stated_offset_us - before) > STEP_US:
+        if before is not None and self._cutter.lanes and abs(self._stated_offset_us - before) > STEP_US:
             stated = self._stated_offset_us
             self._flush()
             self._stop("clock")
@@ -298,11 +284,8 @@ class Segmenter:
         if samples and track_id not in self._jumped:
             samples = self._put(lane, samples, now_us)
         if samples:
-            if not self._jumped:
-                self._jumped_at_us = now_us
-            self._jumped.setdefault(track_id, []).extend(samples)
-            self._jumped_bytes += sum(len(sample.data) for sample in samples)
-            if self._all_jumped(now_us):
+            self._jumped.add(track_id, samples, now_us)
+            if self._jumped.is_complete(self._lanes, now_us) or self.pending_bytes > PENDING_BYTES:
                 self._follow(now_us)
 
     def _put(self, lane: Lane, samples: Sequence[Sample], now_us: int, follow: bool = False) -> Sequence[Sample]:
@@ -325,7 +308,7 @@ class Segmenter:
                 continue
             lane.offset_us = now_us - lane.media_us(sample.dts)
             if first:
-                move_together(lane, self._reference or self._running(lane))
+                move_together(lane, self._cutter.reference or self._running(lane))
             newest = sample.pts if newest is None else max(newest, sample.pts)
         # Nothing can be shown before it was seen: the sample with the latest presentation time has travelled least.
         if newest is not None:
@@ -337,23 +320,11 @@ class Segmenter:
         """A lane that has brought something since the last run ended, other than `lane` if there is one."""
         return next((one for one in self._lanes.values() if one is not lane and one.newest_us is not None), lane)
 
-    def _all_jumped(self, now_us: int) -> bool:
-        """Whether every track that brings anything has jumped, or has had the time to."""
-        if all(key in self._jumped or lane.newest_us is None for key, lane in self._lanes.items()):
-            return True
-        if now_us - self._jumped_at_us > FOLLOW_US or self.pending_bytes > PENDING_BYTES:
-            return True
-        return any(
-            abs(samples[-1].dts - samples[0].dts) > FOLLOW_US * self._lanes[key].track.timescale // 1_000_000
-            for key, samples in self._jumped.items()
-        )
-
     def _follow(self, now_us: int) -> None:
         """End the run before the jump, and begin with what the tracks have brought since."""
-        jumped, self._jumped, self._jumped_bytes = self._jumped, {}, 0
-        for number, (key, samples) in enumerate(jumped.items()):
+        for number, (key, samples) in enumerate(self._jumped.take().items()):
             if not number:
-                self._jump(self._lanes[key], samples[0], self._jumped_at_us)
+                self._jump(self._lanes[key], samples[0], self._jumped.at_us)
             self._put(self._lanes[key], samples, now_us, follow=True)
 
     def _settle(self) -> None:
@@ -370,37 +341,27 @@ class Segmenter:
         self._flush()
 
     def _flush(self) -> None:
-        if self._anchor.first_us is not None and not self._active:
+        if self._anchor.first_us is not None and not self._cutter.lanes:
             self._begin(patient=False)
-        reference = self._reference
+        reference = self._cutter.reference
         if reference is None:
             return
         while self._cut(patient=False):
             pass
         if reference.pending:
             # The last picture in decoding order need not be the last one that is shown.
-            shift = self._shift_at(reference.pending[0])
+            shift = self._cutter.shift_at(reference.pending[0])
             last = max(reference.pending[-1].dts, reference.newest_pts - shift)
-            self._emit(len(reference.pending), last + self._last_duration(last + shift), shift)
-        if self._reference is not None and self._reference is not reference:
+            self._emit(len(reference.pending), last + self._cutter.last_duration(last + shift), shift)
+        if self._cutter.reference is not None and self._cutter.reference is not reference:
             self._flush()  # another set of tracks has begun on the way, and none waits now
-
-    def _last_duration(self, shown: int) -> int:
-        """Of the picture that is shown last: as usual, but one that comes seldom no longer than the sound goes on."""
-        reference = self._reference
-        assert reference is not None
-        usual, timescale = reference.usual_duration, reference.track.timescale
-        ends = [lane.newest_us for lane in self._active if lane is not reference and lane.newest_us is not None]
-        if usual <= timescale or not ends:
-            return usual
-        return min(usual, max(timescale // 25, max(ends) * timescale // 1_000_000 - shown))
 
     def lost(self, reason: str) -> None:
         """The source is gone: what is complete becomes a fragment, and a gap begins."""
         self._release()
         self._settle()
-        self._follow(self._jumped_at_us)
-        if self._anchor.first_us is not None and not self._active:
+        self._follow(self._jumped.at_us)
+        if self._anchor.first_us is not None and not self._cutter.lanes:
             self._begin(patient=False)
         if self._video_appeared():  # after seconds of sound alone, all in one burst
             self._begin(patient=False)
@@ -423,7 +384,7 @@ class Segmenter:
     @property
     def pending_bytes(self) -> int:
         held = 0 if self._change is None else sum(lane.pending_bytes for lane in self._change.lanes.values())
-        return self._early.bytes + self._jumped_bytes + held + sum(lane.pending_bytes for lane in self._lanes.values())
+        return self._early.bytes + self._jumped.bytes + held + sum(lane.pending_bytes for lane in self._lanes.values())
 
     # -- a run of media begins and ends -----------------------------------------------------------------------
 
@@ -434,19 +395,21 @@ class Segmenter:
             self._anchor.arrived(media_us, now_us)
 
     def _work(self, now_us: int) -> None:
-        if not self._active:
+        if not self._cutter.lanes:
             overflow = self.pending_bytes > PENDING_BYTES
             if self.clock.anchored or overflow or self._anchor.is_ready(now_us):
                 self._begin(patient=not overflow)
-            if not self._active:
+            if not self._cutter.lanes:
                 return
         if self._video_appeared() or self._video_stopped():
             return
         while self._cut(patient=self.pending_bytes <= PENDING_BYTES):
             pass
-        reference = self._reference
+        reference = self._cutter.reference
         if self.pending_bytes > PENDING_BYTES and reference is not None and len(reference.pending) > 1:
-            self._emit(len(reference.pending) - 1, reference.pending[-1].dts, self._shift_at(reference.pending[0]))
+            self._emit(
+                len(reference.pending) - 1, reference.pending[-1].dts, self._cutter.shift_at(reference.pending[0])
+            )
 
     def _begin(self, patient: bool) -> None:
         """Start a run of media at the first sync sample of the video, if there is one."""
@@ -474,12 +437,10 @@ class Segmenter:
         for lane in audio:
             if lane is not reference and not self._switched:
                 self._drop_old(lane, start_us)
-        self._reference = reference
         used = [lane for lane in self._lanes.values() if lane is reference or lane in audio]
         if reference.track.is_video:
             used = [lane for lane in self._lanes.values() if lane is reference or not lane.track.is_video]
-        self._active = used
-        self._scanned = 1
+        self._cutter.begin(reference, used)
         self._on_tracks(tuple(lane.track for lane in used))
 
     def _comes_late(self, video: Lane, audio: Lane, first: Sample) -> bool:
@@ -546,7 +507,7 @@ class Segmenter:
         """A track's time jumped: end the run, and keep the clock only if it still tells UTC."""
         self._flush()
         at_us = self.clock.utc_us(lane.media_us(sample.dts))
-        running = bool(self._active)
+        running = bool(self._cutter.lanes)
         forward = at_us >= self._end_ms * 1000
         late_us = now_us - at_us
         most_us = SAME_CLOCK_US + max(0, now_us - self._before_us) + max(0, self.clock.deviation_us)
@@ -559,8 +520,7 @@ class Segmenter:
     def _restart_lanes(self) -> None:
         for lane in self._lanes.values():
             lane.restart()
-        self._reference = None
-        self._active = []
+        self._cutter.end()
         self._shift_us = 0
         self._anchor.restart()
 
@@ -577,52 +537,31 @@ class Segmenter:
 
     def _cut(self, patient: bool) -> bool:
         """Make one fragment if the next boundary is known and every track has reached it."""
-        reference = self._reference
-        index = None if reference is None else self._boundary(reference)
+        reference = self._cutter.reference
+        index = self._cutter.boundary()
         if reference is None or index is None:
             return False
         sample = reference.pending[index]
-        shift = self._shift_at(sample if sample.sync else reference.pending[0])
+        shift = self._cutter.shift_at(sample if sample.sync else reference.pending[0])
         newest = reference.newest_us
         waited = newest is not None and newest - reference.media_us(sample.dts) > PATIENCE_US
-        if patient and not waited and not self._reached(reference.media_us(sample.dts + shift)):
+        if patient and not waited and not self._cutter.is_reached(reference.media_us(sample.dts + shift)):
             return False
         self._emit(index, sample.dts, shift)
         change = self._change
-        if change is not None and self._reference is reference and sample.sync and reference.track.is_video:
+        if change is not None and self._cutter.reference is reference and sample.sync and reference.track.is_video:
             if reference.media_us(sample.dts) > change.after_us and self._changes.is_due(change, self._now_us):
                 self._switch()
                 return False
         return True
 
-    def _shift_at(self, sample: Sample) -> int:
-        """Presentation minus decoding time of `sample`'s GOP, where `sample` is the first of a fragment."""
-        return sample.cto if sample.sync else self._shift
-
-    def _boundary(self, reference: Lane) -> int | None:
-        """Which pending sample of the reference track the next fragment begins with."""
-        pending = reference.pending
-        if not pending:
-            return None
-        limit = pending[0].dts + FRAGMENT_US * reference.track.timescale // 1_000_000
-        is_video = reference.track.is_video
-        for index in range(self._scanned, len(pending)):
-            sample = pending[index]
-            if is_video and sample.sync and sample.pts <= pending[0].dts + self._shift_at(pending[0]):
-                sample.sync = False  # shown before what it follows: no fragment can begin here
-            if sample.dts >= limit or (is_video and sample.sync):
-                self._scanned = index
-                return index
-        self._scanned = max(1, len(pending))
-        return None
-
     def _video_stopped(self) -> bool:
         """The video has stopped while the audio goes on: end the run, so that the audio does not pile up."""
-        reference = self._reference
+        reference = self._cutter.reference
         newest = None if reference is None else reference.newest_us
         if newest is None:
             return False
-        others = [lane.newest_us or 0 for lane in self._active if lane is not reference and lane.pending]
+        others = [lane.newest_us or 0 for lane in self._cutter.lanes if lane is not reference and lane.pending]
         if not others or reference is None:
             return False
         patience_us = SYNC_WAIT_US // 2 if reference.paced else SLOW_VIDEO_US
@@ -634,7 +573,7 @@ class Segmenter:
 
     def _video_appeared(self) -> bool:
         """A run that began without video has video now: end it, so that the next one has both."""
-        reference = self._reference
+        reference = self._cutter.reference
         if reference is None or reference.track.is_video:
             return False
         for lane in self._lanes.values():
@@ -644,7 +583,7 @@ class Segmenter:
             if first is not None:
                 start_us = lane.media_us(first.pts)
                 kept = [(lane, lane.cut(0))]
-                for sound in self._active:  # what ends before the picture is shown
+                for sound in self._cutter.lanes:  # what ends before the picture is shown
                     count = sound.count_before(start_us - sound.media_us(sound.usual_duration) + 1)
                     kept.append((sound, sound.cut(count)))
                 self._flush()
@@ -655,49 +594,16 @@ class Segmenter:
                 return True
         return False
 
-    def _reached(self, media_us: int) -> bool:
-        for lane in self._active:
-            if lane is self._reference:
-                continue
-            newest = lane.newest_us
-            if newest is not None and newest < media_us:
-                return False
-        return True
-
     def _emit(self, count: int, end_dts: int, end_shift: int) -> None:
-        """
-        One fragment: `count` samples of the reference track, the others' up to the same instant.
-
-        `end_dts` is where the reference track goes on and `end_shift` what makes a time of presentation of it.
-        """
-        reference = self._reference
+        """One fragment: `count` samples of the reference track, the others' up to the same instant."""
+        reference = self._cutter.reference
         assert reference is not None
         first = reference.pending[0]
         self._repeats.note(reference, first, self.clock.offset_us(reference.media_us(first.dts)))
-        if first.sync:
-            self._shift = first.cto
-        show_us = reference.media_us(end_dts + end_shift)
-        timescale = reference.track.timescale
-        runs = []
-        begin_ms = end_ms = 0
-        for lane in self._active:
-            if lane is reference:
-                run = self._run(lane, count, end_dts)
-            else:
-                run = self._run(lane, lane.count_before(show_us))
-            if run is None:
-                continue
-            runs.append(run)
-            if lane is reference:
-                begin_ms = to_ms(run.dts + self._shift, timescale)
-                end_ms = to_ms(run.dts + sum(run.durations) + end_shift, timescale)
+        fragment = self._cutter.take(self.clock, count, end_dts, end_shift)
         self.clock.steer(reference.media_us(end_dts))
-        self._end_ms = max(self._end_ms, end_ms)
-        self._sequence += 1
-        self._scanned = 1
-        head, payload = write_fragment(self._sequence, runs)
-        sync = first.sync or not reference.track.is_video
-        self._on_fragment(LiveFragment(head + payload, len(head), begin_ms, end_ms, sync))
+        self._end_ms = max(self._end_ms, fragment.end_ms)
+        self._on_fragment(fragment)
         self._correct(reference)
 
     # -- corrections of the clock -----------------------------------------------------------------------------
@@ -708,7 +614,7 @@ class Segmenter:
 
         A small step back is no reason to lose anything: the run goes on after its own end, and is steered.
         """
-        if not self._active:
+        if not self._cutter.lanes:
             self._anchor.stepped(shift_us)
             if self.clock.anchored:
                 self.clock.shift(shift_us)
@@ -749,22 +655,5 @@ class Segmenter:
             self._end_ms = 0
         elif ahead_us > 0:
             self._skipping = True
-            self._active, self._reference = [], None
+            self._cutter.end()
         self._stepped = False
-
-    def _run(self, lane: Lane, count: int, end_dts: int | None = None) -> Run | None:
-        """The oldest `count` samples of a lane; the last one ends at `end_dts`, else where the next one begins."""
-        if not count:
-            return None
-        samples = lane.take(count)
-        dts = [sample.dts for sample in samples]
-        if end_dts is None:
-            end_dts = lane.pending[0].dts if lane.pending else dts[-1] + lane.usual_duration
-        dts.append(end_dts)
-        mapped = self.clock.ticks(dts, lane.track.timescale)
-        touch = lane.mapped_next
-        if touch is not None and mapped[0] - touch < lane.track.timescale // TOUCH and touch < mapped[1]:
-            mapped[0] = touch
-        lane.mapped_next = mapped[-1]
-        durations = [after - before for before, after in zip(mapped, mapped[1:], strict=False)]
-        return Run(lane.track, mapped[0], durations, samples)
