@@ -8,7 +8,7 @@ The configuration: a file's text -> syntax tree -> values, and back; and the sam
     inputs                   the kinds of inputs
     *_options  thumbnails  authorization  input_settings  server  listener  event_sink  export_root      those tables
     dvr stream auth_backend  blocks of the file;  dvr_document stream_document: the same in documents
-    overrides dvr_overrides  documents of the API over the file
+    patches                  what the API has changed of a document;  overrides dvr_overrides: over the file
     load                     files and conf.d -> Config, with every error
     effective                Config -> text
 """

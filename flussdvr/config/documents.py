@@ -1,7 +1,6 @@
 """
-Documents: the configuration as the API's JSON, and patches over it.
+Documents: the configuration as the API's JSON.
 
-    merge(document, patch)    objects deeply, lists whole; null unsets; "$reset": true begins from nothing (RFC 7396)
     Field                     one key: which field of the settings it is, how it is read and how shown
     read_document             JSON -> values of settings; every refusal names the key it is about
     write_document            settings -> JSON, secrets masked for those who may only look
@@ -21,47 +20,6 @@ from flussdvr.errors import Kind as ErrorKind
 from flussdvr.logs.redaction import MASK
 
 Document = dict[str, Any]
-RESET = "$reset"
-MAX_DEPTH = 16
-
-
-def merge(document: Mapping[str, Any], patch: Mapping[str, Any], depth: int = 0) -> Document:
-    """`document` with `patch` applied: what it is afterwards, nulls gone."""
-    _check_depth(depth)
-    merged = {} if patch.get(RESET) is True else dict(document)
-    for key, value in patch.items():
-        if key == RESET:
-            continue
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping):
-            before = merged.get(key)
-            merged[key] = merge(before if isinstance(before, Mapping) else {}, value, depth + 1)
-        else:
-            merged[key] = value
-    return merged
-
-
-def merge_patches(first: Mapping[str, Any], second: Mapping[str, Any], depth: int = 0) -> Document:
-    """The one patch that does what `first` and then `second` do."""
-    _check_depth(depth)
-    if second.get(RESET) is True:
-        return dict(second)
-    merged = dict(first)
-    for key, value in second.items():
-        before = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            merged[key] = merge_patches(before, value, depth + 1)
-        elif isinstance(value, Mapping) and key in merged:  # null or a plain value before: nothing of the file is left
-            merged[key] = {**value, RESET: True}
-        else:
-            merged[key] = value
-    return merged
-
-
-def _check_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise DvrError(ErrorKind.BAD_REQUEST, "bad_request", f"objects are nested deeper than {MAX_DEPTH}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from flussdvr.config.documents import Document, merge, merge_patches, read_document, refused, write_document
+from flussdvr.config.documents import Document, read_document, refused, write_document
 from flussdvr.config.dvr_options import DVR_ALIASES, STORAGE_FIELDS
 from flussdvr.config.model import Config, DvrSettings
 from flussdvr.config.names import MAX_PART_BYTES
-from flussdvr.config.stream_document import SHOWN_ONLY
+from flussdvr.config.patches import apply_each, merge, merge_patches, normalized
 from flussdvr.errors import DvrError, Kind
 
 _OWN = [one.name for one in fields(DvrSettings) if one.name not in ("root", "name")]
@@ -25,8 +25,7 @@ _OWN = [one.name for one in fields(DvrSettings) if one.name not in ("root", "nam
 
 def extend_storage_patch(before: Mapping[str, Any], patch: Mapping[str, Any]) -> Document:
     """The patch to keep after one more PUT: by the names of today, without what is only shown."""
-    normal = {DVR_ALIASES.get(key, key): value for key, value in patch.items() if key not in SHOWN_ONLY}
-    return merge_patches(before, normal)
+    return merge_patches(before, normalized(patch, DVR_ALIASES))
 
 
 def apply_storage_patch(name: str, patch: Mapping[str, Any], file: Config) -> DvrSettings:
@@ -52,20 +51,8 @@ def _name_problem(name: str) -> str | None:
 
 def apply_storage_patches(file: Config, patches: Mapping[str, Mapping[str, Any]]) -> tuple[Config, list[str]]:
     """The file with its storages patched, and sentences about patches that do not fit it any more (left out)."""
-    dvrs, problems = dict(file.dvrs), []
-    for name, patch in patches.items():
-        try:
-            dvrs[name] = apply_storage_patch(name, patch, file)
-        except DvrError as error:
-            problems.append(f"dvr {name}: what the API changed does not fit the file any more: {error.title}")
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            RecursionError,
-        ) as error:  # a patch that no API has let in
-            problems.append(f"dvr {name}: what is kept of the API's changes makes no sense: {error!r}"[:500])
+    patched, problems = apply_each("dvr", patches, lambda name, patch: apply_storage_patch(name, patch, file))
+    dvrs = {**file.dvrs, **patched}
     if dvrs == file.dvrs:
         return file, problems
     streams = {name: replace(stream, dvr=_follow(stream.dvr, file.dvrs, dvrs)) for name, stream in file.streams.items()}

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from flussdvr.config.documents import RESET, Document, merge, merge_patches
+from flussdvr.config.documents import Document
 from flussdvr.config.dvr_options import DVR_ALIASES
 from flussdvr.config.model import AuthSettings, Config, StreamSettings
 from flussdvr.config.names import archive_owner, stream_name_problem
-from flussdvr.config.stream_document import SHOWN_ONLY, configured, read_stream
+from flussdvr.config.patches import SHOWN_ONLY, apply_each, merge, merge_patches
+from flussdvr.config.stream_document import configured, read_stream
 from flussdvr.config.stream_options import ALIASES
 from flussdvr.errors import DvrError, Kind
 
@@ -67,21 +68,8 @@ def normal_patch(patch: Mapping[str, Any]) -> Document:
 
 def apply_overrides(file: Config, patches: Mapping[str, Mapping[str, Any]]) -> tuple[Config, list[str]]:
     """The configuration that holds, and sentences about patches that do not fit the file any more (left out)."""
-    streams, problems = dict(file.streams), []
-    for name, patch in patches.items():
-        try:
-            streams[name] = apply_patch(name, patch, file)
-        except DvrError as error:
-            problems.append(f"stream {name}: what the API changed does not fit the file any more: {error.title}")
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            RecursionError,
-        ) as error:  # a patch that no API has let in
-            problems.append(f"stream {name}: what is kept of the API's changes makes no sense: {error!r}"[:500])
-    return replace(file, streams=streams), problems
+    streams, problems = apply_each("stream", patches, lambda name, patch: apply_patch(name, patch, file))
+    return replace(file, streams={**file.streams, **streams}), problems
 
 
 def check_countries(settings: StreamSettings, config: Config) -> None:
@@ -99,14 +87,3 @@ def check_neighbours(name: str, names: set[str]) -> None:
     inner = next((one for one in others if archive_owner(one, {name}) == name), None)
     if (owner := archive_owner(name, others) or inner) is not None:
         raise DvrError(Kind.CONFLICT, "bad_stream_name", f"{name} and {owner} would record into each other")
-
-
-__all__ = [
-    "RESET",
-    "apply_overrides",
-    "apply_patch",
-    "base_document",
-    "check_countries",
-    "check_neighbours",
-    "extend_patch",
-]

@@ -19,11 +19,9 @@ from flussdvr.config.dvr_document import read_dvr, write_dvr
 from flussdvr.config.dvr_options import DVR_ALIASES
 from flussdvr.config.model import STREAM_DEFAULTS, Config, InputSettings, StreamSettings
 from flussdvr.config.options import keys
+from flussdvr.config.patches import SHOWN_ONLY
 from flussdvr.config.stream_options import ALIASES, SECRET_FIELDS, STREAM_FIELDS, TEMPLATE, mask_labels
 from flussdvr.logs.redaction import MASK, redact_text
-
-SHOWN_ONLY = frozenset({"stats", "named_by", "config_on_disk", "name", "effective"})
-"""What GET shows and PUT ignores, so that what was got may be put."""
 
 
 def read_stream(name: str, document: Mapping[str, Any], config: Config) -> StreamSettings:

@@ -5,11 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flussdvr.config import Config, ConfigErrors, parse_config, write_config
-from flussdvr.config.documents import merge, merge_patches
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.config.stream_document import configured, effective, mask_patch, read_stream
 from flussdvr.errors import DvrError, Kind
@@ -134,24 +131,6 @@ def test_archives_do_not_lie_in_each_other() -> None:
     for name, others in (("cam/2026", {"cam"}), ("cam", {"cam/2026/x"})):
         with pytest.raises(DvrError, match="bad_stream_name"):
             check_neighbours(name, others)
-
-
-keys = st.sampled_from(["a", "b", "$reset"])
-documents = st.recursive(
-    st.integers(0, 3), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8
-).filter(lambda value: isinstance(value, dict))
-patches = st.recursive(
-    st.none() | st.integers(0, 3),
-    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3).flatmap(
-        lambda made: st.sampled_from([made, {**made, "$reset": True}])
-    ),
-    max_leaves=8,
-).filter(lambda value: isinstance(value, dict))
-
-
-@given(documents, patches, patches)
-def test_merging_patches_is_applying_them_in_turn(document: Any, first: Any, second: Any) -> None:
-    assert merge(document, merge_patches(first, second)) == merge(merge(document, first), second)
 
 
 def test_a_viewer_sees_no_secret_wherever_it_is() -> None:

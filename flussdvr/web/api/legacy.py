@@ -12,9 +12,9 @@ from typing import Any
 
 from flussdvr.archive.archive import Archive
 from flussdvr.config import ConfigErrors, parse_config
-from flussdvr.config.documents import RESET
 from flussdvr.config.dvr_document import write_dvr
 from flussdvr.config.model import DvrSettings
+from flussdvr.config.patches import RESET
 from flussdvr.config.stream_document import configured
 from flussdvr.control.administration import Administration
 from flussdvr.errors import DvrError, Kind

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flussdvr.config.documents import RESET
 from flussdvr.config.errors import Problems, nearest
 from flussdvr.config.parser import parse
-from flussdvr.config.stream_document import SHOWN_ONLY
+from flussdvr.config.patches import RESET, SHOWN_ONLY
 from flussdvr.config.stream_options import PROTOCOLS, STREAM_FIELDS, STREAM_RULES
 from flussdvr.errors import DvrError, Kind
 
