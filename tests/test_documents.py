@@ -19,7 +19,7 @@ NAMED = re.compile(r"(?<![\w./-])((?:docs|newsfragments)/[\w./-]+\.\w+)")
 """A document that is named by its path from the top, also in a comment."""
 MODULE = re.compile(r"`(?:flussdvr/)?((?:[a-z0-9_]+/)+[a-z0-9_]+\.py)`")
 """A module, as documents name it: with its room, with or without the package."""
-CITED = re.compile(r"\b(compat(?:ibility)? notes|product\.md|house\.md|held\.md)\b")
+CITED = re.compile(r"(?<![\w-])(compat(?:ibility)? notes|product\.md|house\.md|held\.md)\b")
 """Names of documents that are not in the tree."""
 
 
@@ -78,7 +78,11 @@ def broken_links(name: str, text: str) -> list[str]:
             broken.append(f"{name}: {target} is not there")
         elif anchor and file.suffix == ".md" and anchor not in anchors(str(file.resolve().relative_to(ROOT))):
             broken.append(f"{name}: {target} has no such heading")
-        elif file.suffix == ".py" and label.startswith("`") and label.strip("`()") not in defined(file.read_text()):
+        elif (
+            file.suffix == ".py"
+            and re.fullmatch(r"`[\w.]+(?<!\.py)(\(\))?`", label)
+            and label.strip("`()") not in defined(file.read_text())
+        ):
             broken.append(f"{name}: {path} defines no {label}")
     return broken
 
