@@ -22,6 +22,7 @@ from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made
 from flussdvr.web.http.sender import Sender
 from flussdvr.web.http.site import Site, write_error
+from tests.body.places import Elsewhere
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -95,9 +96,9 @@ class InMemory:
         return int(status.split()[1]), {k.lower(): v for k, v in (f.split(": ", 1) for f in fields)}, body
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> tuple[InMemory, bytes]:
-    body, content = test_body(Directory(str(tmp_path), Now()))
+@pytest.fixture(params=[Directory, Elsewhere])
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[InMemory, bytes]:
+    body, content = test_body(request.param(str(tmp_path), Now()))
     return InMemory(body), content
 
 
@@ -147,10 +148,22 @@ def test_preconditions(served: tuple[InMemory, bytes]) -> None:
     assert server.get("Range: bytes=0-5", 'If-Range: "tag"')[2] == content[:6]
 
 
-def test_a_vanished_file_breaks_the_connection(tmp_path: Path) -> None:
-    server = InMemory(Body((Extent(file_at(str(tmp_path / "none")), 0, 5),)))
+@pytest.mark.parametrize("place", [Directory, Elsewhere])
+def test_a_vanished_file_breaks_the_connection(tmp_path: Path, place: Callable[..., Place]) -> None:
+    server = InMemory(Body((Extent(place(str(tmp_path), Now()).file("none"), 0, 5),)))
     server.get()
     assert server.transport.disconnected or server.transport.aborting
+
+
+def test_a_disk_or_a_place_that_fails_breaks_the_connection(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(bytes(100_000))
+    (tmp_path / "directory").mkdir()
+    broken = Elsewhere(str(tmp_path), Now(), fails=2)
+    for file in (file_at(str(tmp_path / "directory")), broken.file("blob")):
+        server = InMemory(Body((Extent(file, 0, 100_000),)))
+        server.get()
+        assert server.transport.disconnected or server.transport.aborting
+    assert broken.opened == 0
 
 
 class FullTransport(StringTransport):
@@ -215,7 +228,7 @@ def listening() -> Iterator[Callable[..., Listening]]:
         pytest_twisted.blockon(one.port.stopListening())
 
 
-def exchange(connection: socket.socket, request: bytes) -> tuple[bytes, bytes]:
+def exchange(connection: socket.socket, request: bytes, at_once: int = 1 << 20) -> tuple[bytes, bytes]:
     """One request on a connection, in a thread of the client's own."""
     connection.sendall(request)
     data = b""
@@ -227,7 +240,7 @@ def exchange(connection: socket.socket, request: bytes) -> tuple[bytes, bytes]:
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length: ")]
     while len(body) < lengths[0]:
-        received = connection.recv(1 << 20)
+        received = connection.recv(at_once)
         if not received:
             raise ConnectionError(f"closed after {len(body)} of {lengths[0]}")
         body += received
@@ -235,12 +248,16 @@ def exchange(connection: socket.socket, request: bytes) -> tuple[bytes, bytes]:
     return head, body
 
 
+@pytest.mark.parametrize("place", [Directory, Elsewhere])
 @pytest_twisted.ensureDeferred
-async def test_sendfile_and_keep_alive(tmp_path: Path, listening: Callable[..., Listening]) -> None:
+async def test_straight_into_the_socket(
+    tmp_path: Path, listening: Callable[..., Listening], place: Callable[..., Place]
+) -> None:
+    """By sendfile(2) or in chunks; the connection is kept."""
     from twisted.internet import reactor
 
     assert IReactorFDSet.providedBy(reactor)
-    body, content = test_body(Directory(str(tmp_path), Threads()))
+    body, content = test_body(place(str(tmp_path), Threads()))
     server = listening(body)
     with server.connect() as connection:
         for _ in range(3):
@@ -282,11 +299,14 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.parametrize("place", [Directory, Elsewhere])
 @pytest_twisted.ensureDeferred
-async def test_the_client_goes_in_the_middle(tmp_path: Path, listening: Callable[..., Listening]) -> None:
-    path = tmp_path / "blob"
+async def test_the_client_goes_in_the_middle(
+    tmp_path: Path, listening: Callable[..., Listening], place: Callable[..., Place]
+) -> None:
+    path, source = tmp_path / "blob", place(str(tmp_path), Threads())
     path.write_bytes(os.urandom(1 << 20) * 30)
-    server = listening(Body((Extent(Directory(str(tmp_path), Threads()).file("blob"), 0, 30 << 20),)))
+    server = listening(Body((Extent(source.file("blob"), 0, 30 << 20),)))
     before = descriptors()
     connection = server.connect()
     await deferToThread(connection.sendall, GET)
@@ -296,7 +316,45 @@ async def test_the_client_goes_in_the_middle(tmp_path: Path, listening: Callable
     await server.resource.answering
     assert [aborted for _, aborted in await server.answered()] == [True]
     await deferToThread(lambda: None)
-    assert descriptors() == before
+    assert descriptors() == before and getattr(source, "opened", 0) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_slow_client_of_another_place_gets_every_byte_once(
+    tmp_path: Path, listening: Callable[..., Listening]
+) -> None:
+    """The socket is full in the middle of chunks again and again."""
+    data = os.urandom(1 << 20) * 20
+    for name in "ab":
+        (tmp_path / name).write_bytes(data)
+    place = Elsewhere(str(tmp_path), Threads())
+    whole, part = Extent(place.file("a"), 0, len(data)), Extent(place.file("b"), 1_000_003, 999_999)
+    server = listening(Body((whole, b"-", part)))
+
+    def read_slowly(connection: socket.socket) -> bytes:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        return exchange(connection, GET, 30_001)[1]
+
+    with server.connect() as connection:
+        got = await deferToThread(read_slowly, connection)
+    assert got == data + b"-" + data[1_000_003:2_000_002]
+    request, aborted = (await server.answered())[0]
+    assert not aborted and (request.sent.ram, request.sent.disk) == (1, len(data) + 999_999)
+    assert place.opened == 0
+
+
+@pytest.mark.parametrize("fails", [0, 1, 5])
+@pytest_twisted.ensureDeferred
+async def test_a_place_that_breaks_off_breaks_the_connection(
+    tmp_path: Path, listening: Callable[..., Listening], fails: int
+) -> None:
+    (tmp_path / "blob").write_bytes(bytes(3 << 20))
+    place = Elsewhere(str(tmp_path), Threads(), fails)
+    server = listening(Body((Extent(place.file("blob"), 0, 3 << 20),)))
+    with server.connect() as connection, pytest.raises(ConnectionError):
+        await deferToThread(exchange, connection, GET)
+    await server.answered()
+    assert place.opened == 0
 
 
 @pytest_twisted.ensureDeferred
