@@ -2,7 +2,7 @@
 # make test   the whole test suite, with the system programs that it needs
 # make ui     the page, from ui/ into flussdvr/web/ui/static (wants Node.js 20 or newer; what is committed needs no Node)
 # make deb    the Debian package, into dist/ (wants root's apt-get, or its build dependencies; takes libraries from PyPI)
-# make tables the tables of docs/configuration.md and the inputs of the API's schema, from the code
+# make tables the tables of docs/configuration.md and the settings in the API's schema, from the code
 # make lint types bench clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)

@@ -13,7 +13,16 @@ from typing import Any
 
 from flussdvr.config import doubts
 from flussdvr.config.countries import COUNTRY
-from flussdvr.config.documents import Document, Field, mapping, read_document, text, the_object, write_document
+from flussdvr.config.documents import (
+    Document,
+    Field,
+    mapping,
+    object_schema,
+    read_document,
+    text,
+    the_object,
+    write_document,
+)
 from flussdvr.config.errors import Misread, nearest, shown
 from flussdvr.config.lexer import quote
 from flussdvr.config.model import AuthSettings
@@ -66,7 +75,7 @@ OPTIONS = (
     ),
 )
 _URL = Option("url", "url", OptionKind("", json=lambda field: Field(field, text)))
-_EXTRA = Option("extra", "extra", OptionKind("", json=lambda field: Field(field, mapping)))
+_EXTRA = Option("extra", "extra", OptionKind("", json=lambda field: Field(field, mapping, schema={"type": "object"})))
 _RULES = rules(OPTIONS)
 _FIELDS = keys((_URL, *OPTIONS, _EXTRA))
 _UNSUPPORTED = {"domains": ""}
@@ -106,7 +115,7 @@ def authorization(*schemes: str) -> OptionKind:
     return OptionKind(
         "URL with options, or `off`",
         lambda field: Rule(field, read, _write),
-        lambda field: Field(field, read_json, _write_document, _mask),
+        lambda field: Field(field, read_json, _write_document, _mask, object_schema(_FIELDS, ["string", "boolean"])),
     )
 
 

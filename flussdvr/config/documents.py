@@ -8,7 +8,7 @@ Documents: the configuration as the API's JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,18 +22,23 @@ from flussdvr.logs.redaction import MASK
 Document = dict[str, Any]
 
 
+JsonSchema = Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """
     One key of a document. `read(value)` raises Misread, `write(value)` gives JSON or `None` for nothing to show.
 
-    `masked(shown)` is what a viewer sees instead.
+    `masked(shown)` is what a viewer sees instead. `schema` says what is sent, for the API's schema: one type, and
+    under `x-also` those that older clients send; None is a text.
     """
 
     field: str
     read: Callable[[Any], Any]
     write: Callable[[Any], Any] = lambda value: value
     masked: Callable[[Any], Any] = lambda shown: shown
+    schema: JsonSchema | None = None
 
 
 Fields = Mapping[str, Field]
@@ -67,6 +72,27 @@ def _at(pointer: str) -> Iterator[None]:
         inner = error.source.get("pointer", "")
         title = error.title.replace(inner[1:], (pointer + inner)[1:], 1)
         raise refused(error.code, title, pointer + inner) from None
+
+
+def properties(fields: Fields, needed: Container[str] = ()) -> dict[str, JsonSchema]:
+    """The fields in the API's schema. Null takes back what is set, but for those that are `needed`."""
+    return {key: one.schema or {"type": "string"} if key in needed else _or_null(one) for key, one in fields.items()}
+
+
+def _or_null(one: Field) -> JsonSchema:
+    schema = one.schema or {"type": "string"}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def object_schema(fields: Fields, also: Sequence[str]) -> JsonSchema:
+    """Of an object with these fields and no others; `also` are further types that clients may send."""
+    reset = {"$reset": {"type": "boolean"}}
+    return {
+        "type": "object",
+        "properties": {**properties(fields), **reset},
+        "additionalProperties": False,
+        "x-also": list(also),
+    }
 
 
 def refused(code: str, title: str, pointer: str) -> DvrError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flussdvr.config import doubts
-from flussdvr.config.documents import Field, boolean, expected, limit, number, text, words
+from flussdvr.config.documents import Field, JsonSchema, boolean, expected, limit, number, text, words
 from flussdvr.config.options import PATH, Option, OptionKind, aliases, keys, rules, word
 from flussdvr.config.reading import listed, path
 from flussdvr.config.urls import read_scheme
@@ -42,10 +42,26 @@ def _root(value: Any) -> str:
     return value.rstrip("/") or "/"
 
 
+def _limit_schema(unit: str, most: int | None = None) -> JsonSchema:
+    """A limit in documents. Without `most` what a number of 64 bits holds, which JSON's readers often do not."""
+    bounds = {"minimum": 0} if most is None else {"minimum": 0, "maximum": most}
+    return {"type": "integer", **bounds, "description": f"{unit}; 0 is no limit", "x-also": ["boolean"]}
+
+
+_SCHEDULE_SCHEMA = {
+    "type": "array",
+    "items": {"type": "array", "x-also": ["string"], "items": {"type": "integer"}},
+    "description": "pairs of hhmm, UTC, such as [[800,1600],[2200,130]]",
+}
+
 ROOT = Option(
     "root",
     "root",
-    OptionKind(PATH.argument, path, lambda field: Field(field, _root)),
+    OptionKind(
+        PATH.argument,
+        path,
+        lambda field: Field(field, _root, schema={"type": "string", "description": "directory; absolute"}),
+    ),
     "the directory; streams record to `ROOT/STREAM/`",
     "needed",
 )
@@ -53,7 +69,13 @@ LIMITS = (
     Option(
         "expiration",
         "expiration_s",
-        word(DURATION, "duration; 0 is no limit", limit(MAX_SECONDS), doubt=doubts.expiration),
+        word(
+            DURATION,
+            "duration; 0 is no limit",
+            limit(MAX_SECONDS),
+            doubt=doubts.expiration,
+            schema=_limit_schema("seconds", MAX_SECONDS),
+        ),
         "what is older is deleted",
         "no limit",
         older=("dvr_limit",),
@@ -61,7 +83,7 @@ LIMITS = (
     Option(
         "storage_limit",
         "storage_limit",
-        word(SIZE, "size; 0 is no limit", limit(MAX_BYTES), doubt=doubts.archive_size),
+        word(SIZE, "size; 0 is no limit", limit(MAX_BYTES), doubt=doubts.archive_size, schema=_limit_schema("bytes")),
         "of one stream's archive; the oldest is deleted",
         "no limit",
         older=("disk_space",),
@@ -69,7 +91,13 @@ LIMITS = (
     Option(
         "disk_usage_limit",
         "disk_usage_limit",
-        word(PERCENT, "percent; 0 is no limit", limit(100), doubt=doubts.disk_usage),
+        word(
+            PERCENT,
+            "percent; 0 is no limit",
+            limit(100),
+            doubt=doubts.disk_usage,
+            schema=_limit_schema("percent of the whole disk", 100),
+        ),
         "of the whole disk; the oldest is deleted when it is fuller",
         "no limit",
         older=("disk_limit",),
@@ -80,7 +108,13 @@ OPTIONS = (
     Option(
         "sync_interval",
         "sync_interval_s",
-        word(DURATION, "duration", number(1, 3600), doubt=doubts.sync_interval),
+        word(
+            DURATION,
+            "duration",
+            number(1, 3600),
+            doubt=doubts.sync_interval,
+            schema={"type": "integer", "minimum": 1, "maximum": 3600, "description": "seconds"},
+        ),
         "how often recordings are made safe against loss of power",
         "`5s`",
     ),
@@ -90,7 +124,9 @@ OPTIONS = (
         OptionKind(
             "list of `hhmm-hhmm` in UTC, without leading zeros; may pass midnight",
             lambda field: listed(field, INTERVAL),
-            lambda field: Field(field, _schedule, lambda value: [list(pair) for pair in value] or None),
+            lambda field: Field(
+                field, _schedule, lambda value: [list(pair) for pair in value] or None, schema=_SCHEDULE_SCHEMA
+            ),
         ),
         "when to record: `schedule 800-1600 2200-130;`",
         "always",
@@ -104,14 +140,21 @@ OPTIONS = (
             _copy,
             masked=redact_url,
             off=True,
+            schema={"type": "string", "x-also": ["boolean"]},
         ),
         "each finished hour is copied there. Locks do not work with it",
         "none",
     ),
 )
-_REFERENCE = Option("reference", "name", OptionKind("", json=lambda field: Field(field, text)))
+_REFERENCE = Option(
+    "reference",
+    "name",
+    OptionKind("", json=lambda field: Field(field, text, schema={"type": "string", "description": "name of a dvr"})),
+)
 _OFFLINE = Option(
-    "dvr_offline", "offline", OptionKind("", json=lambda field: Field(field, boolean, lambda value: value or None))
+    "dvr_offline",
+    "offline",
+    OptionKind("", json=lambda field: Field(field, boolean, lambda value: value or None, schema={"type": "boolean"})),
 )
 """What the file says by `dvr @NAME` and `dvr_offline`."""
 

@@ -120,8 +120,10 @@ def _mask(shown: list[Document]) -> list[Document]:
     return [{**one, "url": redact_url(one["url"])} for one in shown]
 
 
+_SCHEMA = {"type": "array", "items": {"$ref": "#/components/schemas/input"}, "x-also": ["string"]}
+
 INPUTS = OptionKind(
     "URL with options, repeatable",
     lambda field: Rule(field, _read, _write, repeated=True),
-    lambda field: Field(field, _read_documents, _write_documents, _mask),
+    lambda field: Field(field, _read_documents, _write_documents, _mask, _SCHEMA),
 )

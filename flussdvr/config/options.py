@@ -1,5 +1,6 @@
 """
-Options: what can be set, said once for the file's grammar, for the API's documents and for docs/configuration.md.
+Options: what can be set, said once for the file's grammar, for the API's documents and their schema, and for
+docs/configuration.md.
 
     Option("segment_count", "segment_count", whole(2, 1000), "segments in the live playlist", "`4`")
             name             field            kind            meaning                          default
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flussdvr.config import doubts, values
-from flussdvr.config.documents import Field, as_text, boolean, mask, number, timeout, words
+from flussdvr.config.documents import Field, JsonSchema, as_text, boolean, mask, number, timeout, words
 from flussdvr.config.doubts import Doubt
 from flussdvr.config.reading import Rule, flag, listed, path, simple
 from flussdvr.config.values import DURATION, HTTP_URL, SECRET, Kind, integer
@@ -90,6 +91,7 @@ def aliases(options: Iterable[Option]) -> dict[str, str]:
 # -- kinds ----------------------------------------------------------------------------------------------------------
 
 Reader = Callable[[Any], Any]
+LIST_SCHEMA: JsonSchema = {"type": "array", "items": {"type": "string"}}
 
 
 def same(value: Any) -> Any:
@@ -104,18 +106,20 @@ def word(
     masked: Reader = same,
     off: bool = False,
     doubt: Doubt | None = None,
+    schema: JsonSchema | None = None,
 ) -> OptionKind:
     """One word in the file; `read` in documents, where None is a text in the grammar of the file."""
     return OptionKind(
         argument,
         lambda field: simple(field, kind, off, doubt),
-        lambda field: Field(field, read or as_text(kind), write, masked),
+        lambda field: Field(field, read or as_text(kind), write, masked, schema),
     )
 
 
 def whole(least: int, most: int, argument: str = "") -> OptionKind:
     """A whole number."""
-    return word(integer(least, most), argument or f"{least} to {most}", number(least, most))
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return word(integer(least, most), argument or f"{least} to {most}", number(least, most), schema=schema)
 
 
 def several(kind: Kind, argument: str, doubt: Doubt | None = None, repeated: bool = False) -> OptionKind:
@@ -123,7 +127,7 @@ def several(kind: Kind, argument: str, doubt: Doubt | None = None, repeated: boo
     return OptionKind(
         argument,
         lambda field: listed(field, kind, repeated, doubt),
-        lambda field: Field(field, words(as_text(kind)), write_list),
+        lambda field: Field(field, words(as_text(kind)), write_list, schema=LIST_SCHEMA),
     )
 
 
@@ -139,8 +143,16 @@ TEXT = word(values.TEXT, "text")
 PROSE = word(values.TEXT, "text", masked=redact_text)
 """A text in which people may write addresses with passwords."""
 PASSWORD = word(SECRET, "text", masked=mask, doubt=doubts.password)
-SWITCH = OptionKind("switch", flag, lambda field: Field(field, boolean))
+SWITCH = OptionKind("switch", flag, lambda field: Field(field, boolean, schema={"type": "boolean"}))
 URL = word(HTTP_URL, "`http://` or `https://`", masked=redact_url)
-TIMEOUT = word(DURATION, "duration, or `off`", timeout, _write_timeout, off=True, doubt=doubts.timeout)
+TIMEOUT = word(
+    DURATION,
+    "duration, or `off`",
+    timeout,
+    _write_timeout,
+    off=True,
+    doubt=doubts.timeout,
+    schema={"type": "integer", "minimum": 0, "description": "seconds; false is never", "x-also": ["boolean"]},
+)
 SESSION_KEYS = several(values.TEXT, "list", doubts.session_key)
 PATH = OptionKind("path", path)

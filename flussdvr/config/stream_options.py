@@ -52,12 +52,19 @@ def mask_labels(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _LABELS = OptionKind(
-    "`key=value` ...", pairs, lambda field: Field(field, mapping, lambda value: dict(value) or None, mask_labels)
+    "`key=value` ...",
+    pairs,
+    lambda field: Field(field, mapping, lambda value: dict(value) or None, mask_labels, {"type": "object"}),
 )
 _PROTOCOLS = OptionKind(
     f"list of {' '.join(f'`{name}`' for name in PROTOCOLS)}",
     lambda field: listed(field, choice(*PROTOCOLS)),
-    lambda field: Field(field, _read_protocols, lambda value: dict.fromkeys(value, True) if value else None),
+    lambda field: Field(
+        field,
+        _read_protocols,
+        lambda value: dict.fromkeys(value, True) if value else None,
+        schema={"type": "object", "x-also": ["array"], "items": {"type": "string"}},
+    ),
 )
 
 OPTIONS = (
@@ -108,6 +115,7 @@ OPTIONS = (
             milliseconds(1000, 15_000),
             "seconds from 1 to 15, with up to three decimals, or `2500ms`",
             number(1000, 15_000),
+            schema={"type": "integer", "minimum": 1000, "maximum": 15_000, "description": "milliseconds"},
         ),
         "least length of an HLS segment",
         "`5`",

@@ -1,5 +1,5 @@
 """
-The tables of docs/configuration.md and the inputs of the API's schema, made from the tables that the code reads.
+The tables of docs/configuration.md and the settings in the API's schema, made from the tables that the code reads.
 
     python -m flussdvr.config.tables      writes both anew, in the directory of the sources
 
@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from flussdvr.config import authorization, dvr_options, event_sink, listener, server, stream_options, thumbnails
+from flussdvr.config.documents import properties
+from flussdvr.config.dvr_options import DVR_FIELDS, STORAGE_FIELDS
 from flussdvr.config.input_kind import InputKind, InputOption
 from flussdvr.config.inputs import COMMON, KINDS, OPTIONS, PRIORITY, input_schema, schemes_of
-from flussdvr.config.options import Option
+from flussdvr.config.options import Option, keys
 from flussdvr.config.stream import PREFIX
+from flussdvr.config.stream_options import STREAM_FIELDS, TEMPLATE
 
 DOCUMENT = "docs/configuration.md"
 SCHEMA = "flussdvr/web/api/schema.json"
@@ -106,15 +109,23 @@ def tables_in(document: str) -> list[str]:
     return [found[2] for found in _TABLE.finditer(document)]
 
 
-def with_inputs(schema: str) -> str:
-    """The text of the API's schema with the inputs as they are now."""
+def with_settings(schema: str) -> str:
+    """The text of the API's schema with the inputs and the settings as they are now; what is beside them stays."""
     document = json.loads(schema)
-    document["components"]["schemas"]["input"] = input_schema()
+    components = document["components"]["schemas"]
+    components["input"] = input_schema()
+    streams = {**STREAM_FIELDS, **keys([TEMPLATE])}
+    for name, fields, needed in (
+        ("stream_config", streams, ()),
+        ("dvr_settings", DVR_FIELDS, ()),
+        ("dvr_config", STORAGE_FIELDS, ("root",)),
+    ):
+        components[name]["properties"] |= properties(fields, needed)
     return json.dumps(document, indent=1) + "\n"
 
 
 def main() -> None:
-    for name, made in ((DOCUMENT, with_tables), (SCHEMA, with_inputs)):
+    for name, made in ((DOCUMENT, with_tables), (SCHEMA, with_settings)):
         path = Path(__file__).parents[2] / name
         path.write_text(made(path.read_text()))
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flussdvr.config.documents import Document, Field, boolean, read_document, the_object, words, write_document
+from flussdvr.config.documents import (
+    Document,
+    Field,
+    boolean,
+    object_schema,
+    read_document,
+    the_object,
+    words,
+    write_document,
+)
 from flussdvr.config.lexer import Word, quote_value
 from flussdvr.config.model import ThumbnailSettings
 from flussdvr.config.options import URL, Option, OptionKind, keys, rules, word
@@ -37,11 +46,25 @@ def _sizes(value: Any) -> tuple[tuple[int, int], ...]:
     return words(size)(value)
 
 
+_SIZES_SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"width": {"type": "integer"}, "height": {"type": "integer"}},
+        "x-also": ["string"],
+    },
+}
+
 OPTIONS = (
     Option(
         "enabled",
         "enabled",
-        word(Kind(_read_enabled, write_boolean), "switch or `ondemand`", _enabled),
+        word(
+            Kind(_read_enabled, write_boolean),
+            "switch or `ondemand`",
+            _enabled,
+            schema={"type": "string", "x-also": ["boolean"]},
+        ),
         "`ondemand`: pictures are made when asked for, and none are stored",
         "on",
     ),
@@ -52,7 +75,9 @@ OPTIONS = (
         OptionKind(
             "list of `WIDTHxHEIGHT`",
             lambda field: listed(field, DIMENSIONS, repeated=True),
-            lambda field: Field(field, _sizes, lambda value: [{"width": w, "height": h} for w, h in value]),
+            lambda field: Field(
+                field, _sizes, lambda value: [{"width": w, "height": h} for w, h in value], schema=_SIZES_SCHEMA
+            ),
         ),
         "`thumbnails size=320x180;` pictures are made to fit into the first, aspect kept",
         "320 wide",
@@ -102,5 +127,5 @@ def _mask(shown: Document) -> Document:
 THUMBNAILS = OptionKind(
     "see below, or `off`",
     lambda field: Rule(field, _read, _write),
-    lambda field: Field(field, _read_document, _write_document, _mask),
+    lambda field: Field(field, _read_document, _write_document, _mask, object_schema(_FIELDS, ["boolean"])),
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flussdvr.config import Config, ConfigErrors, parse_config, write_config
+from flussdvr.config.documents import Field, number, object_schema, properties, text
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.config.stream_document import configured, effective, mask_patch, read_stream
 from flussdvr.errors import DvrError, Kind
@@ -55,6 +56,18 @@ def test_what_was_got_may_be_put(config: Config, name: str) -> None:
     document = effective(settings, True) | {"stats": {"alive": True}, "named_by": "config"}
     if name != "cam":  # what takes back a template's value can't be seen in the effective configuration
         assert apply_patch(name, extend_patch({}, document), config).dvr == settings.dvr
+
+
+def test_the_schema_of_fields() -> None:
+    fields = {"a": Field("a", number(1, 2), schema={"type": "integer", "x-also": ["string"]}), "b": Field("b", text)}
+    assert properties(fields) == {
+        "a": {"type": ["integer", "null"], "x-also": ["string"]},
+        "b": {"type": ["string", "null"]},
+    }
+    assert properties(fields, ("b",))["b"] == {"type": "string"}
+    made = object_schema(fields, ["boolean"])
+    assert set(made["properties"]) == {"a", "b", "$reset"} and made["x-also"] == ["boolean"]
+    assert made["additionalProperties"] is False
 
 
 def test_patches(config: Config) -> None:

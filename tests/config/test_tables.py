@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from flussdvr.config.tables import DOCUMENT, SCHEMA, TABLES, table, tables_in, with_inputs, with_tables
+from flussdvr.config.tables import DOCUMENT, SCHEMA, TABLES, table, tables_in, with_settings, with_tables
 
 ROOT = Path(__file__).parents[2]
 MADE = "it is made: run make tables"
@@ -18,9 +19,21 @@ def test_the_document_has_the_tables_of_the_code() -> None:
     assert with_tables(text) == text, MADE
 
 
-def test_the_schema_has_the_inputs_of_the_code() -> None:
+def test_the_schema_has_the_settings_of_the_code() -> None:
     text = (ROOT / SCHEMA).read_text()
-    assert with_inputs(text) == text, MADE
+    assert with_settings(text) == text, MADE
+
+
+def test_what_is_beside_the_settings_stays_in_the_schema() -> None:
+    text = (ROOT / SCHEMA).read_text()
+    document = json.loads(text)
+    of_streams = document["components"]["schemas"]["stream_config"]["properties"]
+    of_streams["segment_count"] = {"type": "string"}
+    of_streams["something_older"] = {"type": "integer"}
+    made = json.loads(with_settings(json.dumps(document)))["components"]["schemas"]["stream_config"]["properties"]
+    assert made["segment_count"] == {"type": ["integer", "null"], "minimum": 2, "maximum": 1000}
+    assert made.pop("something_older") == {"type": "integer"}
+    assert made == json.loads(text)["components"]["schemas"]["stream_config"]["properties"]
 
 
 def test_a_table_is_replaced_between_its_marks() -> None:
