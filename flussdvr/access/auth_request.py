@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
-from flussdvr.urls.paths import (
+from flussdvr.urls.values import (
     ArchivePlaylist,
     ImagePlaylist,
     InitSegment,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from flussdvr.errors import DvrError, Kind
-from flussdvr.urls.paths import (
+from flussdvr.urls.values import (
     ArchivePlaylist,
     ImagePlaylist,
     InitSegment,

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flussdvr.errors import DvrError
-from flussdvr.urls.paths import (
+from flussdvr.urls.paths import parse
+from flussdvr.urls.values import (
     ArchivePlaylist,
     InitSegment,
     LivePlaylist,
@@ -25,7 +26,6 @@ from flussdvr.urls.paths import (
     TimeshiftRelPlaylist,
     TimeshiftRelTs,
     TsExport,
-    parse,
     segment_path,
     spell,
 )

@@ -14,7 +14,7 @@ from flussdvr.access.links import FORMATS, PARAMETER, Links, grant_key
 from flussdvr.database.catalog import LinkRow
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import MILLISECOND_DIGITS
-from flussdvr.urls.paths import spell
+from flussdvr.urls.values import spell
 from flussdvr.web.api.moments import window
 from flussdvr.web.api.router import Call, Router
 from flussdvr.web.api.streams import StreamDocuments

@@ -35,7 +35,8 @@ from twisted.web.server import Site as WebSite
 from flussdvr import __version__
 from flussdvr.errors import DvrError, Kind
 from flussdvr.logs.redaction import redact_request
-from flussdvr.urls.paths import LiveTs, MediaPath, parse
+from flussdvr.urls.paths import parse
+from flussdvr.urls.values import LiveTs, MediaPath
 from flussdvr.web.http.channel import QUIET_S, Channel
 from flussdvr.web.http.send_completion import SMALL, Departure, unsent, unwritten
 from flussdvr.web.http.sender import Sent

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from flussdvr.access.sessions import Session
 from flussdvr.caching.lru import Lru
-from flussdvr.urls.paths import LiveTs, MediaPath, Mp4Export, Picture, TimeshiftAbsTs, TimeshiftRelTs, TsExport
+from flussdvr.urls.values import LiveTs, MediaPath, Mp4Export, Picture, TimeshiftAbsTs, TimeshiftRelTs, TsExport
 from flussdvr.web.http.site import DvrRequest
 
 SESSIONS = 100_000

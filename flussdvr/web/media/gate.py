@@ -33,7 +33,7 @@ from flussdvr.access.viewer import Viewer
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
-from flussdvr.urls.paths import LiveTs, MediaPath, Mp4Export, TimeshiftAbsTs, TimeshiftRelTs, TsExport
+from flussdvr.urls.values import LiveTs, MediaPath, Mp4Export, TimeshiftAbsTs, TimeshiftRelTs, TsExport
 from flussdvr.web.http.site import DvrRequest
 from flussdvr.web.media.passes import Pass, granted
 from flussdvr.web.media.viewer import Viewers

@@ -24,7 +24,7 @@ from flussdvr.config.model import Config
 from flussdvr.database.catalog import LinkRow
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
-from flussdvr.urls.paths import (
+from flussdvr.urls.values import (
     ArchivePlaylist,
     ImagePlaylist,
     InitSegment,

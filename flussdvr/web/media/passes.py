@@ -16,7 +16,7 @@ from typing import Protocol
 
 from flussdvr.access.grant import Grant
 from flussdvr.errors import DvrError, Kind
-from flussdvr.urls.paths import MediaPath
+from flussdvr.urls.values import MediaPath
 from flussdvr.web.http.site import DvrRequest
 
 

@@ -40,7 +40,7 @@ from flussdvr.playback.pictures.stored import nearest
 from flussdvr.playback.pictures.thumbnails import HEIGHT, StreamSettings, ThumbnailSettings, default_box
 from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.timeline import Range, RangeSet
-from flussdvr.urls.paths import ArchivePlaylist, ImagePlaylist, Picture, SpritePicture, spell
+from flussdvr.urls.values import ArchivePlaylist, ImagePlaylist, Picture, SpritePicture, spell
 from flussdvr.web.http.ranges import matches
 from flussdvr.web.http.sender import Sender
 from flussdvr.web.http.site import DvrRequest

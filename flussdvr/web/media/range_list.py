@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 
 from flussdvr.timeline import Range, RangeSet
-from flussdvr.urls.paths import MAX_MS, RangeList
+from flussdvr.urls.numbers import MAX_MS
+from flussdvr.urls.values import RangeList
 from flussdvr.web.api.range_page import range_page
 
 LIMIT = 10_000

@@ -38,7 +38,8 @@ from flussdvr.playback.status import media_info, newest_tracks, recording_status
 from flussdvr.playback.view import View
 from flussdvr.threads import Busy, Worker
 from flussdvr.timeline import Range, RangeSet
-from flussdvr.urls.paths import (
+from flussdvr.urls.paths import parse
+from flussdvr.urls.values import (
     ArchivePlaylist,
     InitSegment,
     LivePlaylist,
@@ -57,7 +58,6 @@ from flussdvr.urls.paths import (
     TimeshiftRelPlaylist,
     TimeshiftRelTs,
     TsExport,
-    parse,
     spell,
 )
 from flussdvr.web.http.budget import Budget

@@ -18,7 +18,7 @@ from typing import Any
 
 from flussdvr.config.model import IPNetwork
 from flussdvr.logs.redaction import LONGEST, redact_request, redact_url
-from flussdvr.urls.paths import (
+from flussdvr.urls.values import (
     ArchivePlaylist,
     MediaPath,
     Mp4Export,

@@ -18,7 +18,7 @@ from flussdvr.access.grant import Grant
 from flussdvr.access.viewer import Viewer
 from flussdvr.config.model import Config
 from flussdvr.errors import DvrError, Kind
-from flussdvr.urls.paths import MediaPath
+from flussdvr.urls.values import MediaPath
 from flussdvr.web.http.address import client_address
 from flussdvr.web.http.site import DvrRequest
 from flussdvr.web.media.admission import protocol_of, session_id

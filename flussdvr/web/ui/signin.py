@@ -25,7 +25,7 @@ from flussdvr.config.model import Config, Credentials
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.process.secret import Secret
-from flussdvr.urls.paths import MediaPath
+from flussdvr.urls.values import MediaPath
 from flussdvr.web.http.auth import Account, Gate, accounts
 from flussdvr.web.http.origin import check_origin, is_https
 from flussdvr.web.http.site import DvrRequest

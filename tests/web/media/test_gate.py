@@ -19,8 +19,8 @@ from flussdvr.access.sessions import IDLE_S, Sessions
 from flussdvr.access.verdict import BackendFailed, Reply
 from flussdvr.config.model import AuthBackendSettings, AuthSettings, Config, StreamSettings
 from flussdvr.errors import DvrError
-from flussdvr.urls import paths
-from flussdvr.urls.paths import MediaPath
+from flussdvr.urls import commands, paths, values
+from flussdvr.urls.values import MediaPath
 from flussdvr.web.media.gate import ViewersGate
 from tests.playback.recordings import Recording, T
 from tests.web.media.test_routes import Server
@@ -133,18 +133,18 @@ SEGMENT = "/ort/2026/11/20/17/00/00.000-02000.m4s"
 
 def descendants(kind: type) -> set[type]:
     # dataclass(slots=True) makes every class twice; only the second is in the module
-    found = {one for one in kind.__subclasses__() if getattr(paths, one.__name__) is one}
+    found = {one for one in kind.__subclasses__() if getattr(values, one.__name__) is one}
     return found.union(*(descendants(one) for one in kind.__subclasses__()))
 
 
 def test_every_kind_of_url_is_known_to_the_gate() -> None:
-    kinds = descendants(MediaPath) - {paths.Playlist}
+    kinds = descendants(MediaPath) - {values.Playlist}
     assert kinds == KINDS, "a new kind of URL: tell the gate what it asks for, and this test an example"
     assert {kind.__name__ for kind in kinds} == set(FAMILIES)
-    commands = [pattern for pattern, _ in paths._COMMANDS]
+    patterns = [pattern for pattern, _ in commands.COMMANDS]
     unused = [
         pattern.pattern
-        for pattern in commands
+        for pattern in patterns
         if not any(
             pattern.fullmatch(url.partition("?")[0].removeprefix("tracks-v1a1/"))
             for urls in FAMILIES.values()
@@ -171,7 +171,7 @@ def test_every_url_passes_the_gate(server: Guarded, kind: str, url: str) -> None
 
 def test_a_kind_that_is_not_known_is_refused() -> None:
     @dataclasses.dataclass(frozen=True, slots=True)
-    class Novelty(paths.Picture):
+    class Novelty(values.Picture):
         pass
 
     with pytest.raises(DvrError):

@@ -12,7 +12,7 @@ from flussdvr.access.grant import Grant
 from flussdvr.access.verdict import Reply
 from flussdvr.config.model import AuthSettings, Config, StreamSettings
 from flussdvr.errors import DvrError, Kind
-from flussdvr.urls.paths import MediaPath
+from flussdvr.urls.values import MediaPath
 from flussdvr.web.http.site import DvrRequest
 from flussdvr.web.media.gate import ViewersGate
 from flussdvr.web.media.passes import Foreign

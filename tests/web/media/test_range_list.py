@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from flussdvr.errors import DvrError
 from flussdvr.timeline import Range, RangeSet
-from flussdvr.urls.paths import RangeList, parse
+from flussdvr.urls.paths import parse
+from flussdvr.urls.values import RangeList
 from flussdvr.web.media.range_list import LIMIT, range_list
 
 T = 1_795_194_000_000
