@@ -27,7 +27,7 @@ export async function saidMs(page) {
   const said = page.locator("time.controls-moment");
   return Number(
     await until("the moment is shown", async () => {
-      const seeking = await page.evaluate(() => document.querySelector("video").seeking);
+      const seeking = await page.evaluate(() => document.querySelector("video")?.seeking ?? true);
       return !seeking && (await said.getAttribute("data-ms"));
     }),
   );
