@@ -45,6 +45,13 @@ from flussdvr.database.catalog import OPEN_S
 from flussdvr.errors import DvrError
 from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
+from flussdvr.events.types.server import (
+    ConfigReloaded,
+    ConfigReloadFailed,
+    ServerStarted,
+    ServerStarting,
+    ServerStopped,
+)
 from flussdvr.export.exporter import Exporter
 from flussdvr.export.file import ArchiveRoot, Place, PrivateRoot
 from flussdvr.ingest.rtmp.listener import PublisherFactory
@@ -188,7 +195,7 @@ class Server(MultiService):
 
     async def _start(self) -> None:
         self._warn(self.config)
-        self.events.emit({"event": "server_starting", "version": __version__})
+        self.events.emit(ServerStarting(version=__version__))
         holding = self._state.do(hold_made, self.config.state_dir, "a server")
         until = self._reactor.seconds() + STATE_S
         await self.clock_watch.load()
@@ -207,7 +214,7 @@ class Server(MultiService):
             recorded=len(list(self.archive.streams())),
         )
         self.metrics.latency.start()
-        self.events.emit({"event": "server_started", "version": __version__})
+        self.events.emit(ServerStarted(version=__version__))
         notify("READY=1")
         self._reloads.started()
 
@@ -377,7 +384,7 @@ class Server(MultiService):
         except ConfigErrors as errors:
             for error in errors.errors:
                 self.log.error("not reloaded: {error}", error=str(error))
-            self.events.emit({"event": "config_reload_failed", "error": str(errors.errors[0])})
+            self.events.emit(ConfigReloadFailed(error=str(errors.errors[0])))
         else:
             await self._reload(config)
 
@@ -390,7 +397,7 @@ class Server(MultiService):
         await self.events.apply(config.told)
         await self.countries.apply(config.geoip)
         await self.administration.reload(config)
-        self.events.emit({"event": "config_reloaded", "path": self._path, "streams": len(config.streams)})
+        self.events.emit(ConfigReloaded(path=self._path, streams=len(config.streams)))
         self.log.info("reloaded {path}: {streams} streams", path=self._path, streams=len(config.streams))
 
     # -- stop -------------------------------------------------------------------------------------------------
@@ -418,7 +425,7 @@ class Server(MultiService):
         await self.streams.stopService()
         uploads = self._uploaders.stop().addTimeout(UPLOADS_END_S, self._reactor)
         await uploads.addErrback(lambda failure: failure.trap(TimeoutError))
-        self.events.emit({"event": "server_stopped", "version": __version__})
+        self.events.emit(ServerStopped(version=__version__))
         await self.events.stop()  # before the archive: it closes the database
         await self.clock_watch.stop()
         await self.archive.stopService()

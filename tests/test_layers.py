@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "formats":         "errors media timeline",
     "body":            "errors formats threads",
     "process":         "errors body threads",
-    "clock":           "body process threads",
+    "clock":           "body process threads events/types",
     "config":          "errors glob logs",
     "archive/disk":    f"{WORKING} formats body",
     "database":        f"{WORKING} body archive/disk",

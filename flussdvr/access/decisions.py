@@ -28,6 +28,7 @@ from flussdvr.access.verdict import DURATION_S, BackendFailed, Verdict, denied
 from flussdvr.access.viewer import Viewer
 from flussdvr.caching.lru import Lru
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.viewers import PlayUpdated
 from flussdvr.logs.redaction import LONGEST, redact_url
 
 RETRY_S = 30.0
@@ -218,7 +219,7 @@ class Decisions:
         else:
             session.live = held
         if not is_new:
-            self._sessions.tell("play_updated", session)
+            self._sessions.tell(PlayUpdated, session)
 
     def _withdraw(self, id: str, dvr: bool) -> None:
         """What was allowed is not any more."""

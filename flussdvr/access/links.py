@@ -15,7 +15,6 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,6 +22,8 @@ from twisted.logger import Logger
 from flussdvr.caching.lru import Lru
 from flussdvr.database.catalog import Catalog, LinkRow
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.viewers import DvrLinkMade, DvrLinkRevoked
 from flussdvr.timeline import Range
 
 PARAMETER = "link"
@@ -48,7 +49,7 @@ class Links:
         key: bytes,
         catalog: Catalog,
         now_ms: Callable[[], int],
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
         trusts_clock: Callable[[], bool] = lambda: True,
     ) -> None:
         self.now_ms = now_ms
@@ -109,17 +110,16 @@ class Links:
         await self._catalog.insert_link(link)
         self._links[id] = link
         self._on_event(
-            {
-                "event": "dvr_link_made",
-                "media": stream,
-                "link": id,
-                "begin_ms": span.begin_ms,
-                "duration_ms": span.duration_ms,
-                "formats": list(formats),
-                "expires_at": expires_ms,
-                "max_uses": max_uses,
-                "author": created_by,
-            }
+            DvrLinkMade(
+                media=stream,
+                link=id,
+                begin_ms=span.begin_ms,
+                duration_ms=span.duration_ms,
+                formats=formats,
+                expires_at=expires_ms,
+                max_uses=max_uses,
+                author=created_by,
+            )
         )
         return link
 
@@ -134,7 +134,7 @@ class Links:
         except DvrError:
             link.revoked = False
             raise
-        self._on_event({"event": "dvr_link_revoked", "media": stream, "link": id, "uses": link.uses, "author": by})
+        self._on_event(DvrLinkRevoked(media=stream, link=id, uses=link.uses, author=by))
         return link
 
     async def use(self, link: LinkRow, viewer: bytes, count: bool = True) -> bool:

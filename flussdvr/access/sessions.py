@@ -22,6 +22,8 @@ from twisted.logger import Logger
 
 from flussdvr.access.verdict import Verdict
 from flussdvr.caching.lru import Lru
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.viewers import PlayClosed, PlayOpened, PlayStarted, PlayUpdated
 from flussdvr.logs.redaction import LONGEST, redact_request, redact_url
 from flussdvr.playback.hls.windows import Following
 from flussdvr.process.rate import Rate
@@ -153,7 +155,7 @@ class Sessions:
         self,
         clock: IReactorTime,
         now_ms: Callable[[], int],
-        on_event: Callable[[Document], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
         limit: int = SESSIONS,
         wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
@@ -212,7 +214,7 @@ class Sessions:
                 session.timeshifts = remembered[1]
         session.told_s = self._clock.seconds()
         self.seen(session)
-        self.tell("play_opened", session)
+        self.tell(PlayOpened, session)
 
     def _make_room(self) -> None:
         """The one that has been silent for longest goes; those that are being answered are not silent."""
@@ -230,7 +232,7 @@ class Sessions:
         if session.used_s - session.told_s >= UPDATE_S:
             session.told_s = session.used_s
             if self._wants("play_updated"):
-                self.tell("play_updated", session)
+                self.tell(PlayUpdated, session)
         if self._timer is None:
             self._timer = self._clock.callLater(IDLE_S, self._sweep)
 
@@ -247,7 +249,7 @@ class Sessions:
         self._rate.add(count)
         if first and self._by_use.get(session.id) is session:
             session.started_ms = self._now_ms()
-            self.tell("play_started", session)
+            self.tell(PlayStarted, session)
 
     def lost(self, session: Session, count: int) -> None:
         """It was too slow for so many fragments."""
@@ -283,7 +285,8 @@ class Sessions:
         for request in list(session.answering or ()):
             request.break_off()
         closed_ms = self._now_ms()
-        self.tell("play_closed", session, closed_at=closed_ms, duration=closed_ms - session.opened_ms, reason=reason)
+        duration_ms = closed_ms - session.opened_ms
+        self._on_event(PlayClosed(**_facts(session), closed_at=closed_ms, duration=duration_ms, reason=reason))
 
     def close_all(self, reason: str) -> None:
         """The server ends."""
@@ -293,13 +296,8 @@ class Sessions:
             self._timer.cancel()
         self._timer = None
 
-    def tell(self, event: str, session: Session, **more: Any) -> None:
-        """An event with the session's fields; values of queries, which may be tokens, are hidden."""
-        document = session.document(False)
-        name, referer = document.pop("name"), redact_url(session.referer[:LONGEST])
-        query = redact_request(b"?" + session.query.encode("utf-8", "replace"))[1:]
-        whole = {**document, "referer": referer, "query_string": query or None, **more}
-        self._on_event({"event": event, "media": name, **whole})
+    def tell(self, kind: type[PlayOpened | PlayStarted | PlayUpdated], session: Session) -> None:
+        self._on_event(kind(**_facts(session)))
 
     def _forget_user(self, session: Session) -> None:
         if session.user is not None and (sessions := self._users.get(session.user)) is not None:
@@ -327,3 +325,12 @@ class Sessions:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = self._clock.callLater(delay_s, self._sweep)
+
+
+def _facts(session: Session) -> Document:
+    """The fields of a `PlayEvent`; values of queries, which may be tokens, are hidden."""
+    document = session.document(False)
+    document["media"] = document.pop("name")
+    document["referer"] = redact_url(session.referer[:LONGEST])
+    query = redact_request(b"?" + session.query.encode("utf-8", "replace"))[1:]
+    return document | {"query_string": query or None}

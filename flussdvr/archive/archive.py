@@ -33,7 +33,7 @@ from flussdvr.archive.disk.locks import Kept, write_locks
 from flussdvr.archive.disk.marker import MARKER
 from flussdvr.archive.disk.placement import place
 from flussdvr.archive.disk.recovery import Recovered, is_none_of_ours, recover_some, take_over
-from flussdvr.archive.disk.root import OnEvent, Root, RootWorkers, as_error, root_threads
+from flussdvr.archive.disk.root import Root, RootWorkers, as_error, root_threads
 from flussdvr.archive.disk.scan import Skipped
 from flussdvr.archive.joining import Joining
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated, read_misdated, write_misdated
@@ -49,6 +49,8 @@ from flussdvr.clock.utc import Step
 from flussdvr.database.catalog import OPEN_S, Catalog, RootRow, SqliteCatalog
 from flussdvr.database.watch import CatalogWatch
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.archive import DvrLocksDamaged, DvrMisdated
+from flussdvr.events.types.event import Event, OnEvent
 from flussdvr.logs.repeated import Repeated, RepeatedBy, where
 from flussdvr.process.callbacks import Periodic
 from flussdvr.process.memory import filling
@@ -271,8 +273,7 @@ class Archive(Service):
             "the locks of {stream} on {root} were damaged ({problem}): what stood there is kept as {kept}",
             **{"stream": name, "root": path, "problem": kept.problem, "kept": kept.path},
         )
-        about = {"media": name, "path": path, "kept": kept.path, "error": kept.problem}
-        self._event({"event": "dvr_locks_damaged", **about})
+        self._event(DvrLocksDamaged(media=name, path=path, kept=kept.path, error=kept.problem))
 
     # -- start and stop ---------------------------------------------------------------------------------------
 
@@ -585,10 +586,15 @@ class Archive(Service):
     def _set_aside(self, archive: StreamArchive, blob: Blob, aside: Aside) -> None:
         self.misdated.set(blob, aside)
         archive.set_aside(blob, aside)
-        about = {"media": blob.stream, "path": blob.root, "begin_ms": blob.begin_ms}
         self.log.warn("{path} is misdated", path=blob.path)
-        duration_ms = blob.end_ms - blob.begin_ms
-        self._event({"event": "dvr_misdated", **about, "duration_ms": duration_ms, "shift_ms": aside.shift_ms})
+        misdated = DvrMisdated(
+            media=blob.stream,
+            path=blob.root,
+            begin_ms=blob.begin_ms,
+            duration_ms=blob.end_ms - blob.begin_ms,
+            shift_ms=aside.shift_ms,
+        )
+        self._event(misdated)
 
     async def write_misdated(self, root: Root) -> None:
         """Behind; a disk that refuses it keeps what is set aside only until the server ends."""
@@ -676,8 +682,8 @@ class Archive(Service):
             lambda failure: self._bugs.failure(where(failure), "archive", failure)
         )
 
-    def _event(self, event: dict[str, Any]) -> None:
-        with self.log.failuresHandled("event {event}", event=event.get("event")):
+    def _event(self, event: Event) -> None:
+        with self.log.failuresHandled("event {event}", event=event.event):
             self._on_event(event)
 
 

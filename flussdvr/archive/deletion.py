@@ -21,7 +21,7 @@ Only in the reactor thread; the disk in the root's syncer thread, one job after 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import EDQUOT, ENOSPC
 from typing import Any, TypeVar
@@ -34,12 +34,21 @@ from twisted.python.failure import Failure
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.disk.recovery import read_index
 from flussdvr.archive.disk.removal import Left, Removal, remove_blobs
-from flussdvr.archive.disk.root import OnEvent, Root, as_error
+from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.disk.trim import Cut, Trimmed
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.trim_thumbs import trim_held
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.events.types.archive import (
+    DeletionReason,
+    DvrBlobDeleted,
+    DvrDeletedFragments,
+    DvrDeletionFailed,
+    DvrDeletionResumed,
+    DvrStreamInUse,
+)
+from flussdvr.events.types.event import OnEvent
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.logs.repeated import Repeated, RepeatedBy
 from flussdvr.logs.repeated import where as raised_at
@@ -53,7 +62,7 @@ TAKEN_S = 60.0
 """A stream that nobody has tried to delete from for so long after it was due is not known to be another's any more."""
 CATALOG = ""
 """In the place of a root's path: the catalog."""
-REASONS = {
+REASONS: Mapping[DeletionReason, str] = {
     "expiration": "it is older than the stream's expiration",
     "storage_limit": "the recordings were larger than storage_limit",
     "disk_usage_limit": "the disk was fuller than disk_usage_limit",
@@ -111,7 +120,7 @@ class _Item:
 
     blob: Blob
     archive: StreamArchive
-    reason: str | None
+    reason: DeletionReason | None
     before: BlobState
     size: int
     cut: Cut | None = None
@@ -208,7 +217,7 @@ class Deletion:
 
     # -- deleting ---------------------------------------------------------------------------------------------
 
-    async def delete(self, blobs: Sequence[Blob], reason: str) -> Outcome:
+    async def delete(self, blobs: Sequence[Blob], reason: DeletionReason) -> Outcome:
         """Delete closed blobs, of which nothing is locked. Fails never: the outcome says what became of it."""
         by_root: dict[str, list[Blob]] = {}
         for blob in blobs:
@@ -218,7 +227,7 @@ class Deletion:
             total.add(outcome)
         return total
 
-    async def _delete_on(self, path: str, blobs: Sequence[Blob], reason: str) -> Outcome:
+    async def _delete_on(self, path: str, blobs: Sequence[Blob], reason: DeletionReason) -> Outcome:
         total = Outcome()
         for at in range(0, len(blobs), BATCH):
             # While one batch was under way, another deletion may have come to a blob of the next.
@@ -229,7 +238,7 @@ class Deletion:
                 break
         return total
 
-    async def cut(self, archive: StreamArchive, blob: Blob, cut: Cut, reason: str) -> Outcome:
+    async def cut(self, archive: StreamArchive, blob: Blob, cut: Cut, reason: DeletionReason) -> Outcome:
         """Delete parts of a closed blob; all of it where nothing else is left. Fails never."""
         if not is_closed(blob):
             return Outcome()
@@ -259,7 +268,7 @@ class Deletion:
 
     # -- the steps --------------------------------------------------------------------------------------------
 
-    def _begin(self, blob: Blob, reason: str | None, cut: Cut | None = None) -> _Item:
+    def _begin(self, blob: Blob, reason: DeletionReason | None, cut: Cut | None = None) -> _Item:
         archive = self._archive_of(blob.stream)
         size = blob.disk_size if cut is None else share_of(blob, cut)
         item = _Item(blob, archive, reason, blob.state, size, cut, self._seconds())
@@ -477,12 +486,12 @@ class Deletion:
             self._refusals.of(path).error(
                 error.code, "nothing can be deleted on {path}: {error}", path=path or "any root", error=error
             )
-            self._on_event({"event": "dvr_deletion_failed", "path": path, "reason": error.code, "error": error.title})
+            self._on_event(DvrDeletionFailed(path=path, reason=error.code, error=error.title))
 
     def _worked(self, path: str) -> None:
         if self.troubles.pop(path, None) is not None:
             self._refusals.over(path, "deletions on {path} work again", path=path or "all roots")
-            self._on_event({"event": "dvr_deletion_resumed", "path": path})
+            self._on_event(DvrDeletionResumed(path=path))
 
     def _taken(self, path: str, stream: str, error: DvrError) -> None:
         """Another process has a stream on a root: its recordings there are left alone for a while."""
@@ -493,8 +502,7 @@ class Deletion:
         self._in_use[path, stream] = Trouble(error, now + delay, delay)
         if before is None:
             self.log.error("nothing of {stream} is deleted on {path}: {error}", stream=stream, path=path, error=error)
-            about = {"media": stream, "path": path, "error": error.title}
-            self._on_event({"event": "dvr_stream_in_use", **about})
+            self._on_event(DvrStreamInUse(media=stream, path=path, error=error.title))
 
     def _free(self, path: str, stream: str) -> None:
         if self._in_use.pop((path, stream), None) is not None:
@@ -504,12 +512,18 @@ class Deletion:
         if item.reason is None:
             return  # nobody need be told: there was nothing in it
         blob = item.blob
-        event = {"event": "dvr_blob_deleted", "media": blob.stream, "blob": blob.path, "path": blob.root}
-        self._on_event(event | {"disk_size": size, "reason": item.reason, "reason_text": REASONS.get(item.reason, "")})
-        if len(begins_ms) and self._wants("dvr_deleted_fragments"):
-            utcs = [begin_ms // 1000 for begin_ms in begins_ms]
-            about = {"media": blob.stream, "path": blob.root, "utcs": utcs}
-            self._on_event({"event": "dvr_deleted_fragments", **about})
+        deleted = DvrBlobDeleted(
+            media=blob.stream,
+            blob=blob.path,
+            path=blob.root,
+            disk_size=size,
+            reason=item.reason,
+            reason_text=REASONS[item.reason],
+        )
+        self._on_event(deleted)
+        if len(begins_ms) and self._wants(DvrDeletedFragments.event):
+            utcs = tuple(begin_ms // 1000 for begin_ms in begins_ms)
+            self._on_event(DvrDeletedFragments(media=blob.stream, path=blob.root, utcs=utcs))
 
 
 def is_full(failure: Exception) -> bool:

@@ -20,11 +20,13 @@ from twisted.logger import Logger
 from flussdvr.archive.deletion import is_closed
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.disk.marker import check_marker
-from flussdvr.archive.disk.root import OnEvent, Root
+from flussdvr.archive.disk.root import Root
 from flussdvr.archive.disk.scan import Scanned, Skipped, scan
 from flussdvr.archive.disk.survey import Surveyed, newest, survey
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.database.catalog import Catalog
+from flussdvr.events.types.archive import DvrRootImported
+from flussdvr.events.types.event import OnEvent
 from flussdvr.timeline import RangeSet
 
 SHOWN = 20
@@ -139,8 +141,8 @@ class Joining:
             count=skipped.count,
             skipped=str(skipped) or "none",
         )
-        about = {"path": root.path, "found": found, "gone": gone, "skipped": skipped.count}
-        self._on_event({"event": "dvr_root_imported", **about, "reasons": skipped.lines[:SHOWN]})
+        reasons = tuple(skipped.lines[:SHOWN])
+        self._on_event(DvrRootImported(path=root.path, found=found, gone=gone, skipped=skipped.count, reasons=reasons))
 
 
 def scan_checked(root: str, uuid: str) -> Scanned:

@@ -19,18 +19,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from errno import EDQUOT, EFBIG, ENOSPC
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from flussdvr.archive.disk.blob import Blob, BlobFailed, BlobState, BlobWriter, delete_files, stream_directory
-from flussdvr.archive.disk.root import OnEvent, Root, as_error
+from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.streams.numbering import first_discontinuity
 from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError
+from flussdvr.events.types.archive import DvrBlobClosed, DvrDropWrite, DvrNewFragment, DvrWriteFailed, DvrWriteResumed
+from flussdvr.events.types.event import OnEvent
 from flussdvr.formats.mp4.fmp4 import BlobInfo, blob_info_box
 from flussdvr.logs.repeated import Repeated, where
 from flussdvr.timeline import HOUR_MS
@@ -54,6 +56,13 @@ class Fragment(Protocol):
     def end_ms(self) -> int: ...
     @property
     def sync(self) -> bool: ...
+
+
+class _About(TypedDict):
+    """What all events of a recorder have."""
+
+    media: str
+    path: str
 
 
 @dataclass(slots=True, eq=False)
@@ -170,7 +179,7 @@ class Recorder:
             self._end("disk")
             self._troubles.warn("slow", "{stream}: {root} is too slow", stream=self.archive.name, root=self.root.path)
             duration_ms = fragment.end_ms - fragment.begin_ms
-            self._event("dvr_drop_write", reason="disk", begin_ms=fragment.begin_ms, duration=duration_ms)
+            self._on_event(DvrDropWrite(**self._about, begin_ms=fragment.begin_ms, duration=duration_ms))
             return
         current.end_ms = fragment.end_ms
         if current.writer is None:
@@ -296,8 +305,8 @@ class Recorder:
             self.archive.add(blob)
         else:
             self.archive.grow(blob, fragment.end_ms, size, index_size)
-        duration_ms = fragment.end_ms - fragment.begin_ms
-        self._event("dvr_new_fragment", utc=fragment.begin_ms // 1000, begin_ms=fragment.begin_ms, duration=duration_ms)
+        begin_ms, duration_ms = fragment.begin_ms, fragment.end_ms - fragment.begin_ms
+        self._on_event(DvrNewFragment(**self._about, utc=begin_ms // 1000, begin_ms=begin_ms, duration=duration_ms))
         self._finish_if_idle(recording)
 
     def _not_written(self, failure: Failure, recording: _Recording, fragment: Fragment) -> None:
@@ -336,7 +345,8 @@ class Recorder:
         if changed:
             told = {"stream": name, "root": path, "error": self.error}
             self._troubles.error(self.error.code, "{stream} is not recorded: {error}", **told)
-            self._event("dvr_write_failed", reason="disk_full" if full else self.error.code, error=self.error.title)
+            reason = "disk_full" if full else self.error.code
+            self._on_event(DvrWriteFailed(**self._about, reason=reason, error=self.error.title))
         if full and self._make_room is not None:
             Deferred.fromCoroutine(self._room(self._make_room)).addErrback(
                 lambda failed: self._troubles.failure(where(failed), "making room on {root}", failed, root=path)
@@ -349,7 +359,7 @@ class Recorder:
     def _resumed(self) -> None:
         self.error = self._retry_at = None
         self._troubles.over("{stream} is recorded again", stream=self.archive.name, root=self.root.path)
-        self._event("dvr_write_resumed")
+        self._on_event(DvrWriteResumed(**self._about))
 
     def _end(self, reason: str | None) -> None:
         """End the current blob; `reason` is that of the gap that follows, `None` if there is none."""
@@ -382,7 +392,7 @@ class Recorder:
         self.archive.closed(blob)
         await self._catalog.update_blobs([blob])
         duration_ms = blob.end_ms - blob.begin_ms
-        self._event("dvr_blob_closed", begin_ms=blob.begin_ms, duration_ms=duration_ms, size=blob.size)
+        self._on_event(DvrBlobClosed(**self._about, begin_ms=blob.begin_ms, duration_ms=duration_ms, size=blob.size))
 
     async def _withdraw(self, recording: _Recording) -> None:
         """Nothing was written to the blob: take it back. If that fails too, the next start does it."""
@@ -397,8 +407,9 @@ class Recorder:
             kind = "left behind", as_error(error, self.root.path).code
             self._troubles.warn(kind, "{path} is left behind: {error}", path=blob.path, error=error)
 
+    @property
+    def _about(self) -> _About:
+        return {"media": self.archive.name, "path": self.root.path}
+
     def _drop(self) -> None:
         self.fragments_dropped += 1
-
-    def _event(self, event: str, **fields: Any) -> None:
-        self._on_event({"event": event, "media": self.archive.name, "path": self.root.path, **fields})

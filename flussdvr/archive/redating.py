@@ -32,6 +32,7 @@ from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.clock.utc import EARLIEST_MS
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, FormatError, Kind
+from flussdvr.events.types.archive import DeletionReason
 from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.timeline import Range, RangeSet
 
@@ -323,7 +324,7 @@ class Redating:
         for lock in locks:
             await self._holdings.unlock(blob.stream, lock)
 
-    async def _delete(self, blob: Blob, reason: str) -> None:
+    async def _delete(self, blob: Blob, reason: DeletionReason) -> None:
         """DvrError."""
         archive, root = self._kept(blob), self._holdings.root(blob.root)
         if reason == "deleted" and is_locked(archive, blob):

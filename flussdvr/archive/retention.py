@@ -32,6 +32,7 @@ from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.disk.trim import Cut
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError
+from flussdvr.events.types.archive import DeletionReason
 from flussdvr.logs.repeated import RepeatedBy
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
@@ -309,7 +310,7 @@ class Retention:
 
     # -- deleting ---------------------------------------------------------------------------------------------
 
-    async def delete(self, blobs: Sequence[Blob], reason: str) -> Outcome:
+    async def delete(self, blobs: Sequence[Blob], reason: DeletionReason) -> Outcome:
         """What of these blobs is not locked: whole ones first, as a part can't be cut out on a full disk."""
         archives = {archive.name: archive for archive in self._streams(None)}
         blobs = [blob for blob in blobs if blob.stream in archives and is_closed(blob)]
@@ -322,7 +323,7 @@ class Retention:
             total.add(await self._cut(archive, blob, unlocked(archive, blob), reason))
         return total
 
-    async def _cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: str) -> Outcome:
+    async def _cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: DeletionReason) -> Outcome:
         everything = parts == unlocked(archive, blob)
         outcome = await self.deletion.cut(archive, blob, Cut(tuple(parts)), reason)
         if everything and outcome.error is None:

@@ -20,6 +20,8 @@ from twisted.logger import Logger
 
 from flussdvr.body.durable import replace_file
 from flussdvr.clock.utc import Step, UtcClock
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.server import ClockContradicted, ClockHeld, ClockStepped
 from flussdvr.process.callbacks import Periodic
 from flussdvr.threads import ThreadWorker, Worker
 
@@ -45,7 +47,7 @@ class ClockWatch:
         clock: UtcClock,
         state_dir: str,
         reactor: Any,
-        on_event: Callable[[dict[str, Any]], None],
+        on_event: OnEvent,
         worker: Worker | None = None,
     ) -> None:
         self.clock = clock
@@ -105,20 +107,19 @@ class ClockWatch:
             self.log.info("the machine's clock is where it is expected again, or is followed now")
         else:
             self.log.error("the machine's clock has stepped by {shift} ms: not followed yet", shift=shift_ms)
-        self._on_event({"event": "clock_held", "shift_ms": shift_ms})
+        self._on_event(ClockHeld(shift_ms=shift_ms))
 
     def _contradicted(self, difference_ms: int | None) -> None:
         if difference_ms is None:
             self.log.info("no sources that state UTC contradict the server's time any more")
         else:
             self.log.error("sources agree on a UTC that is {ms} ms from the server's", ms=difference_ms)
-        self._on_event({"event": "clock_contradicted", "difference_ms": difference_ms})
+        self._on_event(ClockContradicted(difference_ms=difference_ms))
         self._save()
 
     def _stepped(self, step: Step) -> None:
         self.log.warn("the server's time steps by {shift} ms with the machine's clock", shift=step.shift_ms)
-        event = {"event": "clock_stepped", "from_ms": step.from_ms, "to_ms": step.to_ms}
-        self._on_event(event | {"doubtful_ms": step.doubtful_ms})
+        self._on_event(ClockStepped(from_ms=step.from_ms, to_ms=step.to_ms, doubtful_ms=step.doubtful_ms))
         for subscriber in tuple(self.subscribers):
             with self.log.failuresHandled("telling of a step of the clock"):
                 subscriber(step)

@@ -27,6 +27,15 @@ from flussdvr.clock.utc import Step
 from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.config.overrides import check_neighbours
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.streams import (
+    CloseReason,
+    SourceUpdated,
+    StreamClosed,
+    StreamOpened,
+    StreamUpdated,
+    UpdateReason,
+)
 from flussdvr.ingest.inputs import Inputs
 from flussdvr.ingest.publish.publications import (
     NOT_PUBLISHABLE,
@@ -114,7 +123,7 @@ class Streams(Service):
         reactor: Any,
         utc_ms: Callable[[], int],
         find: Callable[[str], StreamSettings | None] = lambda name: None,
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
         wants: Callable[[str], bool] = lambda event: True,
     ) -> None:
         self.points = PublishPoints(self._offer_for)
@@ -289,7 +298,7 @@ class Streams(Service):
         running = self._streams[name] = Running(settings, stream, inputs, recorder)
         if inputs.publish is not None:
             self.points.add(self._point(running))
-        self._on_event({"event": "stream_opened", "media": name})
+        self._on_event(StreamOpened(media=name))
         inputs.startService()
         self.log.info("{stream} is started", stream=name)
         return running
@@ -383,7 +392,7 @@ class Streams(Service):
             return None
         return settings if any(one.url.startswith("publish://") for one in settings.inputs) else None
 
-    async def remove(self, name: str, reason: str = "removed") -> None:
+    async def remove(self, name: str, reason: CloseReason = "removed") -> None:
         """
         Stop a stream; its recordings stay. `reason`: one word for the event. Returns after `STOP_S` at the latest: what
         takes longer goes on, and is in `stuck`.
@@ -396,7 +405,7 @@ class Streams(Service):
         self._stopping[name] = Deferred()
         await self._patiently(name, running.settings, begun(self._stop(name, running, reason)))
 
-    async def _stop(self, name: str, running: Running, reason: str) -> None:
+    async def _stop(self, name: str, running: Running, reason: CloseReason) -> None:
         try:
             await running.stop()
             if name in self._closing:
@@ -407,7 +416,7 @@ class Streams(Service):
             self._remember_discontinuities(name, running.stream.window)
             self._stopping.pop(name).callback(None)
             self.log.info("{stream} is stopped", stream=name)
-            self._on_event({"event": "stream_closed", "media": name, "reason": reason, **self._counters(running)})
+            self._tell_closed(running, reason)
             self._start_next(name)
 
     def _start_next(self, name: str) -> None:
@@ -427,25 +436,36 @@ class Streams(Service):
 
     # -- what is told about them ------------------------------------------------------------------------------
 
-    def _counters(self, running: Running) -> dict[str, Any]:
+    def _tell_closed(self, running: Running, reason: CloseReason) -> None:
         stream = running.stream
-        return {
-            "opened_at": stream.opened_at_ms,
-            "bytes_in": stream.bytes_in,
-            "bytes_out": self.bytes_out(stream.name),
-        }
+        closed = StreamClosed(
+            media=stream.name,
+            reason=reason,
+            opened_at=stream.opened_at_ms,
+            bytes_in=stream.bytes_in,
+            bytes_out=self.bytes_out(stream.name),
+        )
+        self._on_event(closed)
 
-    def _tell_update(self, running: Running, reason: str) -> None:
-        if self._wants("stream_updated"):
-            about = {"media": running.stream.name, "reason": reason, "alive": running.stream.alive}
-            self._on_event({"event": "stream_updated", **about, **self._counters(running)})
+    def _tell_update(self, running: Running, reason: UpdateReason) -> None:
+        stream = running.stream
+        if self._wants(StreamUpdated.event):
+            updated = StreamUpdated(
+                media=stream.name,
+                reason=reason,
+                alive=stream.alive,
+                opened_at=stream.opened_at_ms,
+                bytes_in=stream.bytes_in,
+                bytes_out=self.bytes_out(stream.name),
+            )
+            self._on_event(updated)
 
     def _tell_updates(self) -> None:
         with self.log.failuresHandled("telling how much comes in"):
-            if self._wants("source_updated"):
+            if self._wants(SourceUpdated.event):
                 for running in self._streams.values():
                     running.inputs.tell_updates(UPDATE_S)
-            if self._wants("stream_updated"):
+            if self._wants(StreamUpdated.event):
                 for running in self._streams.values():
                     self._tell_update(running, "interval")
 

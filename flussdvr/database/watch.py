@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-from flussdvr.archive.disk.root import OnEvent
 from flussdvr.database.catalog import Catalog, CatalogState
+from flussdvr.events.types.catalog import CatalogFailed, CatalogRebuilt, CatalogRecovered, CatalogRowsSetAside
+from flussdvr.events.types.event import OnEvent
 
 
 class CatalogWatch:
@@ -26,16 +27,16 @@ class CatalogWatch:
         self._before = now
         if now.moved_aside is not None and now.moved_aside != before.moved_aside:
             self.log.critical("the catalog is made anew: {moved_aside}", moved_aside=now.moved_aside)
-            self._on_event({"event": "catalog_rebuilt", "error": now.moved_aside})
+            self._on_event(CatalogRebuilt(error=now.moved_aside))
         if now.refused is not None and before.refused is None:
             self.log.critical(
                 "the catalog can't be written: {error}; recording and playback go on, what must be kept is refused",
                 error=now.refused,
             )
-            self._on_event({"event": "catalog_failed", "error": now.refused})
+            self._on_event(CatalogFailed(error=now.refused))
         elif now.refused is None and before.refused is not None:
             self.log.warn("the catalog can be written again")
-            self._on_event({"event": "catalog_recovered"})
+            self._on_event(CatalogRecovered())
         known = {one.source: one.count for one in before.aside}
         for one in now.aside:
             if (count := one.count - known.get(one.source, 0)) > 0:
@@ -45,5 +46,4 @@ class CatalogWatch:
                     source=one.source,
                     reason=one.reason,
                 )
-                about = {"source": one.source, "count": count, "reason": one.reason}
-                self._on_event({"event": "catalog_rows_set_aside", **about})
+                self._on_event(CatalogRowsSetAside(source=one.source, count=count, reason=one.reason))

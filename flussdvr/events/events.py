@@ -27,7 +27,7 @@ from flussdvr.events.log_file import FileSink
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import HttpSink, Post, Sink, encode, gets, may_get, poster
 from flussdvr.events.spool import Spool
-from flussdvr.events.types.event import Event
+from flussdvr.events.types.event import Document, Event
 from flussdvr.threads import ThreadWorker, Worker
 
 EARLY = 1000
@@ -60,7 +60,7 @@ class Events:
         self._spool = spool
         self._poster = poster
         self._worker = worker or (lambda name: ThreadWorker(reactor, f"events {name}"))
-        self._early: deque[dict[str, Any]] | None = deque(maxlen=EARLY)
+        self._early: deque[Document] | None = deque(maxlen=EARLY)
         self._queues: dict[str, Queue] = {}
         self._spooled: dict[str, tuple[int, int]] | None = None
         self._wanted: dict[str, bool] = {}
@@ -74,31 +74,24 @@ class Events:
             self._wanted[event] = is_kept(event) or any(by_sinks)
         return self._early is not None or self._wanted[event]
 
-    def emit(self, event: Event | Mapping[str, Any]) -> None:
+    def emit(self, event: Event) -> None:
         """Tell it to whom it concerns. Returns at once, raises nothing."""
-        name = event.event if isinstance(event, Event) else str(event.get("event"))
-        if not self.wants(name):
+        if not self.wants(event.event):
             return
-        with self.log.failuresHandled("event {event}", event=name):
-            whole = self._common(event.document() if isinstance(event, Event) else event)
+        with self.log.failuresHandled("event {event}", event=event.event):
+            whole = self.make(event)
             self.history.add(whole)
             if self._early is not None:
                 self._early.append(whole)
             else:
                 self._tell(whole)
 
-    def make(self, event: str, **fields: Any) -> dict[str, Any]:
-        """An event with the common fields."""
-        return self._common({"event": event, **fields})
+    def make(self, event: Event) -> Document:
+        """The JSON object of an event, with the common fields."""
+        common = {"event": event.event, "event_id": str(uuid4()), "utc_ms": self._utc_ms(), "server": self.server}
+        return common | event.document()
 
-    def _common(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        own = dict(event)
-        if "utc_ms" in own:  # of what the event is about; `utc_ms` is when it happened
-            own["begin_ms"] = own.pop("utc_ms")
-        common = {"event": event["event"], "event_id": str(uuid4()), "utc_ms": self._utc_ms(), "server": self.server}
-        return common | own
-
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _tell(self, event: Document) -> None:
         data = None
         for sink in self.sinks.values():
             if gets(sink.settings, event):

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.config.model import EventSinkSettings
 from flussdvr.events.sink import Make
+from flussdvr.events.types.server import EventsDropped
 from flussdvr.threads import Worker
 
 CAPACITY = 20_000
@@ -140,7 +141,7 @@ class FileSink:
         self._timer = None
         lines = list(self._lines)
         if self._unannounced:
-            lost = self._make("events_dropped", sink=self.settings.name, count=self._unannounced)
+            lost = self._make(EventsDropped(sink=self.settings.name, count=self._unannounced))
             lines.append(as_text(lost) if self.text else json.dumps(lost).encode() + b"\n")
         self._writing = self._worker.do(self._file.append, lines)
         self._writing.addCallbacks(self._written, self._not_written, callbackArgs=(len(self._lines), self._unannounced))

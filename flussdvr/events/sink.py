@@ -30,6 +30,8 @@ from flussdvr.config.model import EventSinkSettings
 from flussdvr.errors import DvrError
 from flussdvr.events.filter import may_want, wanted
 from flussdvr.events.queue import Queue
+from flussdvr.events.types.event import Document, Event
+from flussdvr.events.types.server import EventsDropped
 from flussdvr.logs.redaction import redact_url
 from flussdvr.process.callbacks import background
 
@@ -47,7 +49,7 @@ FAREWELL_S = 2.0
 """How long a sink that works is given what is left when the server stops."""
 
 Post = Callable[[bytes], "Deferred[int]"]
-Make = Callable[..., dict[str, Any]]
+Make = Callable[[Event], Document]
 
 
 class Sink(Protocol):
@@ -72,7 +74,7 @@ class Sink(Protocol):
 
 class HttpSink:
     """
-    `post(body)` gives the status of a POST. `make(event, **fields)` makes an event with the common fields.
+    `post(body)` gives the status of a POST. `make(event)` is its JSON object, with the common fields.
 
     `sent`, `resent`, `dropped` count events; `error` says why the last try failed, or is `None`.
     """
@@ -214,7 +216,7 @@ class HttpSink:
         count, self._unannounced = self._unannounced, 0
         if count:
             self.log.warn("event sink {name}: {count} were dropped", name=self.settings.name, count=count)
-            self.queue.append(encode(self._make("events_dropped", sink=self.settings.name, count=count), self.settings))
+            self.queue.append(encode(self._make(EventsDropped(sink=self.settings.name, count=count)), self.settings))
 
     # -- the spool --------------------------------------------------------------------------------------------
 

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import CancelledError
 
 from flussdvr.body.body import Body
 from flussdvr.config.model import Bucket
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.viewers import DvrExportFinished, ExportStatus
 from flussdvr.export.file import FileDestination, Place
 from flussdvr.export.object import find_object, is_object
 from flussdvr.formats.mp4.ilst import Metadata
@@ -84,7 +86,7 @@ class Exporter:
         disk: Worker,
         uploads: Worker,
         roots: Callable[[], Iterable[Place | Bucket]],
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
         ending: Event | None = None,
     ) -> None:
         self._exports = exports
@@ -174,12 +176,18 @@ class Exporter:
             raise DvrError(Kind.BAD_REQUEST, "not_supported", title, {"parameter": "path"})
         return FileDestination(path, [root for root in roots if not isinstance(root, Bucket)]), self._disk
 
-    def tell(self, order: Order, status: str, error: str | None = None, size: int | None = None) -> None:
-        """What has become of an order. `status`: "succeeded", "failed", "canceled"."""
-        window = {"begin_ms": order.window.begin_ms, "duration_ms": order.window.duration_ms}
-        ended = {"status": status, "error": error, "size": size}
-        about = {"media": order.name, "path": order.path, **window}
-        self._on_event({"event": "dvr_export_finished", **about, **ended})
+    def tell(self, order: Order, status: ExportStatus, error: str | None = None, size: int | None = None) -> None:
+        """What has become of an order."""
+        finished = DvrExportFinished(
+            media=order.name,
+            path=order.path,
+            begin_ms=order.window.begin_ms,
+            duration_ms=order.window.duration_ms,
+            status=status,
+            error=error,
+            size=size,
+        )
+        self._on_event(finished)
 
 
 def describe(order: Order, title: str) -> Metadata:

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.viewers import ExportStatus
 from flussdvr.export.exporter import Canceled, Order
 from flussdvr.json_text import parse_json
 from flussdvr.process.callbacks import background
@@ -87,7 +88,7 @@ def read_job(id: str, text: str) -> Job:
 
 Export = Callable[[Order, Callable[[int, int], None]], Awaitable[int]]
 Left = Callable[[str], Awaitable[int | None]]
-Tell = Callable[[Order, str, str | None, int | None], None]
+Tell = Callable[[Order, ExportStatus, str | None, int | None], None]
 
 
 class ExportJobs:
@@ -166,15 +167,16 @@ class ExportJobs:
 
     async def _settle(self, job: Job) -> None:
         """Of a job that another process has begun."""
+        status: ExportStatus = "failed"
         try:
             job.size = await self._left(job.path)
         except DvrError as error:
-            self._finish(job, "failed", error.code)
+            self._finish(job, status, error.code)
         else:
-            done = job.size is not None
-            self._finish(job, "succeeded" if done else "failed", None if done else "interrupted")
+            status = "failed" if job.size is None else "succeeded"
+            self._finish(job, status, "interrupted" if job.size is None else None)
         self._canceled.discard(job.id)
-        self._tell(job.order, job.status, job.error, job.size)
+        self._tell(job.order, status, job.error, job.size)
         await self._save_end(job)
 
     async def _save_end(self, job: Job) -> None:
@@ -205,7 +207,7 @@ class ExportJobs:
         self._canceled.discard(job.id)
         await self._save_end(job)
 
-    def _finish(self, job: Job, status: str, error: str | None) -> None:
+    def _finish(self, job: Job, status: ExportStatus, error: str | None) -> None:
         job.status, job.error, job.finished_at = status, error, self._now_ms()
 
     async def _save(self, job: Job) -> None:

@@ -19,6 +19,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from flussdvr.events.types.event import Event, OnEvent
+from flussdvr.events.types.streams import SourceOpened, SourceUpdated
 from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.registry import InputFactory, make_input
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
@@ -96,13 +98,11 @@ class Branch:
         self.forget()
         self._inputs.input_lost(self, reason)
 
-    def told(self, event: str, **fields: Any) -> None:
-        """What becomes of the source, as an event."""
-        source = self.input
-        if event == "source_opened":
-            self.bytes_told = source.counters.bytes
-        about = {"media": self._inputs.stream, "url": source.shown_url, "priority": self.priority}
-        self._inputs.on_event({"event": event, **about, **fields})
+    def told(self, event: Event) -> None:
+        """What becomes of the source."""
+        if isinstance(event, SourceOpened):
+            self.bytes_told = self.input.counters.bytes
+        self._inputs.on_event(event)
 
     # -- for Inputs -------------------------------------------------------------------------------------------
 
@@ -111,9 +111,16 @@ class Branch:
         source = self.input
         count, self.bytes_told = source.counters.bytes - self.bytes_told, source.counters.bytes
         if source.state is State.RECEIVING:
-            bitrate = round(count * 8 / 1000 / seconds)
-            counters = {"bitrate": bitrate, "bytes": count, "lost_packets": source.counters.lost}
-            self.told("source_updated", active=self.feeding, **counters)
+            updated = SourceUpdated(
+                media=self._inputs.stream,
+                url=source.shown_url,
+                priority=self.priority,
+                active=self.feeding,
+                bitrate=round(count * 8 / 1000 / seconds),
+                bytes=count,
+                lost_packets=source.counters.lost,
+            )
+            self.told(updated)
 
     def forget(self) -> None:
         """What it was delivering is over."""
@@ -150,7 +157,7 @@ class Inputs(Service):
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",
         make: InputFactory = make_input,
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
     ) -> None:
         self.on_event = on_event
         self.on_time_and_date: Callable[[str, TimeAndDate], None] = lambda origin, time: None
@@ -163,6 +170,7 @@ class Inputs(Service):
         for index, item in enumerate(sorted(settings, key=lambda item: item.priority)):
             branch = Branch(self, index, item.priority)
             branch.input = make(item.url, branch, reactor, item.options, _timeout(item.options, timeout_s), stream)
+            branch.input.priority = item.priority
             branch.input.on_event = branch.told
             branch.input.on_time_and_date = branch.time_and_date_received
             self.branches.append(branch)

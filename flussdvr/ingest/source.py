@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypedDict
 from urllib.parse import parse_qsl, urlsplit
 
 from twisted.application.internet import backoffPolicy
@@ -29,6 +29,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from flussdvr.events.types.event import Event, OnEvent
+from flussdvr.events.types.streams import SourceClosed, SourceConnected, SourceOpened, SourceStarted
 from flussdvr.logs.redaction import redact_url
 from flussdvr.logs.repeated import Repeated
 from flussdvr.media import (
@@ -90,10 +92,12 @@ class UtcReceived:
 InputEvent = MediaEvent | UtcReceived
 
 
-class OnEvent(Protocol):
-    """Told what becomes of a source (docs/events.md), with fields of the event."""
+class _About(TypedDict):
+    """What all events of a source have."""
 
-    def __call__(self, event: str, **fields: Any) -> None: ...
+    media: str
+    url: str
+    priority: int
 
 
 class State(StrEnum):
@@ -175,7 +179,9 @@ class Input(Service):
         self.counters = Counters()
         self.last_media: float | None = None
         self.troubles = Repeated(self.log, reactor.seconds)
-        self.on_event: OnEvent = lambda event, **fields: None
+        self.priority = 0
+        """Of the input in its stream: a lower number is better. For events."""
+        self.on_event: OnEvent = lambda event: None
         self.on_time_and_date: Callable[[TimeAndDate], None] = lambda time: None
         self._reactor = reactor
         self._backoff = backoffPolicy(1.0, self.longest_wait_s, 1.5)
@@ -187,7 +193,7 @@ class Input(Service):
         self._ending = False
         self._opened_at = 0.0
         self._bytes_before = 0
-        self._untold: list[tuple[str, dict[str, Any]]] | None = None
+        self._untold: list[Event] | None = None
         self._timer: IDelayedCall | None = None
 
     # -- for subclasses ---------------------------------------------------------------------------------------
@@ -204,13 +210,20 @@ class Input(Service):
         """What came in and waits for more that will not come: the end of the last picture."""
         return ()
 
-    def opened(self, **found: Any) -> None:
-        """There is a connection; now its media is awaited. `found`: what is worth an event."""
+    def opened(
+        self,
+        status: int | None = None,
+        redirected_to: str | None = None,
+        proto: str | None = None,
+        peer: str | None = None,
+    ) -> None:
+        """There is a connection; now its media is awaited. The arguments are those of `SourceConnected`."""
         self.counters.opened += 1
         self._opened_at = self._reactor.seconds()
         if self.state is State.CONNECTING:
             self.state = State.CONNECTED
-            self.tell("source_connected", **found)
+            found = SourceConnected(**self._about, status=status, redirected_to=redirected_to, proto=proto, peer=peer)
+            self.tell(found)
 
     def received(self, events: Iterable[InputEvent]) -> None:
         """Pass on what a demultiplexer found."""
@@ -337,34 +350,38 @@ class Input(Service):
 
     # -- what is told about it --------------------------------------------------------------------------------
 
-    def tell(self, event: str, **fields: Any) -> None:
+    @property
+    def _about(self) -> _About:
+        return {"media": self.stream, "url": self.shown_url, "priority": self.priority}
+
+    def tell(self, event: Event) -> None:
         """
-        What becomes of the source, as an event. An attempt after one that has failed is told when it succeeds, or fails
+        Emit what becomes of the source. An attempt after one that has failed is told when it succeeds, or fails
         for another reason: that a source is still not there is no news.
         """
         if self._untold is None:
-            self._emit(event, fields)
+            self._emit(event)
         else:
-            self._untold.append((event, fields))
+            self._untold.append(event)
 
     def tell_opened(self) -> None:
         self._bytes_before = self.counters.bytes
         if self._untold is not None:
             self._untold = []
-        self.tell("source_opened", retry_count=self._failures)
+        self.tell(SourceOpened(**self._about, retry_count=self._failures))
 
     def tell_closed(self, reason: str) -> None:
         self._tell_all()
-        self.tell("source_closed", reason=reason, bytes=self.counters.bytes - self._bytes_before)
+        self.tell(SourceClosed(**self._about, reason=reason, bytes=self.position))
 
     def _tell_all(self) -> None:
         untold, self._untold = self._untold, None
-        for event, fields in untold or ():
-            self._emit(event, fields)
+        for event in untold or ():
+            self._emit(event)
 
-    def _emit(self, event: str, fields: Mapping[str, Any]) -> None:
-        with self.log.failuresHandled("{stream}: telling {event}", stream=self.stream, event=event):
-            self.on_event(event, **fields)
+    def _emit(self, event: Event) -> None:
+        with self.log.failuresHandled("{stream}: telling {event}", stream=self.stream, event=event.event):
+            self.on_event(event)
 
     # -- the service ------------------------------------------------------------------------------------------
 
@@ -412,7 +429,7 @@ class Input(Service):
             self._failures = 0
             self.troubles.over("{stream}: {url} is received again", stream=self.stream, url=self.shown_url)
             self._tell_all()
-            self.tell("source_started")
+            self.tell(SourceStarted(**self._about))
 
     def _watch(self) -> None:
         self.guarded(self._look_for_silence)

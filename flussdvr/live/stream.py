@@ -8,10 +8,12 @@ A running stream: what its inputs deliver becomes fragments, which go to the liv
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.logger import Logger, LogLevel
 
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.streams import SourceLost, SourceReady
 from flussdvr.formats.mp4.fmp4 import write_init
 from flussdvr.live.fragment import LiveFragment
 from flussdvr.live.segmenter import Segmenter
@@ -56,7 +58,7 @@ class Stream:
         recorder: Recorder | None,
         utc_ms: Callable[[], int],
         floor_ms: int = 0,
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
     ) -> None:
         self.name = name
         self.window = LiveWindow(segment_ms, segment_count)
@@ -184,7 +186,7 @@ class Stream:
         if not self._flowing:
             self._flowing = True
             self._gaps.over("{stream} goes on after a gap", stream=self.name)
-            self._on_event({"event": "source_ready", "media": self.name, "begin_ms": fragment.begin_ms})
+            self._on_event(SourceReady(media=self.name, begin_ms=fragment.begin_ms))
 
     def _gap(self, reason: str) -> None:
         if self.recorder is not None:
@@ -193,7 +195,7 @@ class Stream:
         self._gaps.emit(LogLevel.info, reason, "{stream} has a gap: {reason}", stream=self.name, reason=reason)
         if self._flowing:
             self._flowing = False
-            self._on_event({"event": "source_lost", "media": self.name, "reason": reason})
+            self._on_event(SourceLost(media=self.name, reason=reason))
 
 
 def _further_videos(tracks: Sequence[Track]) -> tuple[LeftOut, ...]:

@@ -15,6 +15,7 @@ from flussdvr.database.catalog import LinkRow, SqliteCatalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
+from tests.events.documents import documents
 
 T = TypeVar("T")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -44,7 +45,7 @@ class World:
         self.links = self.restarted(key)
 
     def restarted(self, key: bytes = b"k" * 32) -> Links:
-        links = Links(key, self.catalog, lambda: self.now_ms, self.events.append)
+        links = Links(key, self.catalog, lambda: self.now_ms, documents(self.events))
         now(links.load())
         return links
 

@@ -11,6 +11,7 @@ from flussdvr.access.authority import Authority
 from flussdvr.access.sessions import IDLE_S, REMEMBERED_MS, Held, Session, Sessions
 from flussdvr.access.verdict import Verdict
 from flussdvr.config.model import AuthSettings
+from tests.events.documents import documents
 
 
 class Request:
@@ -35,7 +36,7 @@ class Watched(Sessions):
     def __init__(self, limit: int = 100_000) -> None:
         self.clock = Clock()
         self.events: list[dict[str, Any]] = []
-        super().__init__(self.clock, lambda: int(self.clock.seconds() * 1000), self.events.append, limit)
+        super().__init__(self.clock, lambda: int(self.clock.seconds() * 1000), documents(self.events), limit)
 
     def open(self, id: str, name: str = "ort", proto: str = "hls") -> Session:
         now = int(self.clock.seconds() * 1000)

@@ -19,6 +19,7 @@ from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import HOUR_MS
 from tests.archive.camera import Camera, Taken
+from tests.events.documents import documents
 
 T = TypeVar("T")
 SEGMENT_MS = 2000
@@ -116,7 +117,7 @@ class Store:
             str(folder / "state"),
             self.clock,
             (),
-            self.events.append,
+            documents(self.events),
             lambda: self.now_ms,
             self.catalog,
             self._workers,

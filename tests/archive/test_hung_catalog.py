@@ -28,6 +28,7 @@ from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
 from tests.archive.camera import UTC_MS, Camera
 from tests.archive.store import Dvr, Store, result, write
+from tests.events.documents import documents
 
 
 class Lab:
@@ -43,7 +44,7 @@ class Lab:
             str(folder / "state"),
             self.clock,
             (str(folder / "disk"),),
-            self.events.append,
+            documents(self.events),
             lambda: UTC_MS + 10_000,
             self.catalog,
             lambda path: RootWorkers(InlineWorker(), InlineWorker(), InlineWorker()),

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from flussdvr.clock.utc import Step, UtcClock
 from flussdvr.clock.watch import FILE, ClockWatch
 from flussdvr.threads import InlineWorker
+from tests.events.documents import documents
 
 NOW = 1_795_194_000_000
 
@@ -31,7 +32,7 @@ class Watched:
             lambda: False,
             "boot",
         )
-        self.watch = ClockWatch(clock, str(folder), self.reactor, self.events.append, InlineWorker())
+        self.watch = ClockWatch(clock, str(folder), self.reactor, documents(self.events), InlineWorker())
         self.watch.subscribers.append(self.steps.append)
         Deferred.fromCoroutine(self.watch.load())
 

@@ -22,6 +22,7 @@ from flussdvr.errors import DvrError
 from flussdvr.ingest.publish.publications import NOT_PUBLISHABLE, UNKNOWN_STREAM, WRONG_PASSWORD, PublishRefused
 from flussdvr.threads import InlineWorker
 from flussdvr.web.api.schema import Schema
+from tests.events.documents import documents
 
 T = TypeVar("T")
 FILE = """
@@ -73,7 +74,7 @@ class World:
             self.clock,
             lambda: 0,
             lambda name: self.config.stream_for(name),
-            self.events.append,
+            documents(self.events),
             lambda event: self.wants,
         )
         self.administration.streams = self.streams

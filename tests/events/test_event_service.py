@@ -12,6 +12,9 @@ from flussdvr.config.model import EventSinkSettings
 from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.events.events import Events
 from flussdvr.events.spool import Spool
+from flussdvr.events.types.event import Event
+from flussdvr.events.types.server import ConfigReloaded
+from flussdvr.events.types.streams import StreamOpened
 from flussdvr.threads import InlineWorker
 from tests.events.spools import make_spool, now
 
@@ -33,6 +36,12 @@ class Receivers:
         return [(url, event["event"]) for url, event in self.got]
 
 
+def happened(name: str) -> Event:
+    """An event of this name, with no fields of its own."""
+    kind: type[Event] = type("Happened", (Event,), {"event": name})
+    return kind()
+
+
 def sinks(*settings: EventSinkSettings) -> dict[str, EventSinkSettings]:
     return {each.name: each for each in settings}
 
@@ -40,11 +49,15 @@ def sinks(*settings: EventSinkSettings) -> dict[str, EventSinkSettings]:
 def test_what_everybody_gets() -> None:
     receivers = Receivers()
     events = Events(Clock(), lambda: 1234, make_spool(), receivers)
-    events.emit({"event": "early", "media": "cam"})
+    events.emit(StreamOpened(media="cam"))
     only = ({"event": ("web_*",)},)
     now(events.apply(sinks(EventSinkSettings("a", "http://a/"), EventSinkSettings("b", "http://b/", only))))
-    events.emit({"event": "web_request", "utc_ms": 1})
-    assert receivers.names() == [("http://a/", "early"), ("http://a/", "web_request"), ("http://b/", "web_request")]
+    events.emit(happened("web_request"))
+    assert receivers.names() == [
+        ("http://a/", "stream_opened"),
+        ("http://a/", "web_request"),
+        ("http://b/", "web_request"),
+    ]
     first, second, third = (event for _, event in receivers.got)
     assert first["utc_ms"] == second["utc_ms"] == 1234 and first["server"] and first["media"] == "cam"
     assert first["event_id"] != second["event_id"] == third["event_id"]
@@ -52,7 +65,7 @@ def test_what_everybody_gets() -> None:
     now(events.apply(sinks(EventSinkSettings("b", "http://b/", only))))
     assert events.wants("web_request") and not events.wants("stream_updated")
     assert events.wants("other"), "the history does"
-    assert [event["event"] for event in events.history.find(10)] == ["early"]
+    assert [event["event"] for event in events.history.find(10)] == ["stream_opened"]
 
 
 def test_a_sinks_own_settings_go_along() -> None:
@@ -60,7 +73,7 @@ def test_a_sinks_own_settings_go_along() -> None:
     events = Events(Clock(), lambda: 0, make_spool(), receivers)
     extra = EventSinkSettings("a", "http://a/", extra={"site": "north", "event": "no"})
     now(events.apply(sinks(extra, EventSinkSettings("b", "http://b/"))))
-    events.emit({"event": "x"})
+    events.emit(happened("x"))
     (_, first), (_, second) = receivers.got
     assert first["site"] == "north" and first["event"] == "x" and "site" not in second
 
@@ -74,12 +87,12 @@ def test_what_waits_follows_a_sink_to_its_new_url() -> None:
     now(events.apply(sinks(old)))
     assert events.sinks["a"] is sink
     receivers.status = 500
-    events.emit({"event": "x"})
+    events.emit(happened("x"))
     receivers.status = 200
     now(events.apply(sinks(new)))
     assert receivers.names() == [("http://new/", "x")]
     receivers.status = 500
-    events.emit({"event": "y"})
+    events.emit(happened("y"))
     now(events.apply({}))
     assert now(spool.open()) == {}, "nobody will ask for it any more"
     assert not clock.getDelayedCalls()
@@ -89,9 +102,10 @@ def test_what_cannot_be_encoded_harms_nobody() -> None:
     receivers = Receivers()
     events = Events(Clock(), lambda: 0, make_spool(), receivers)
     now(events.apply(sinks(EventSinkSettings("a", "http://a/"))))
-    events.emit({"event": "x", "path": "\udc80", "object": object()})
-    events.emit({"event": "y"})
-    assert [name for _, name in receivers.names()] == ["x", "y"]
+    unspeakable: Any = object()
+    events.emit(ConfigReloaded(path="\udc80", streams=unspeakable))
+    events.emit(happened("y"))
+    assert [name for _, name in receivers.names()] == ["config_reloaded", "y"]
 
 
 def test_what_was_left_is_delivered_though_the_spool_could_not_be_read_at_first() -> None:
@@ -103,10 +117,10 @@ def test_what_was_left_is_delivered_though_the_spool_could_not_be_read_at_first(
     connection, catalog.file._connection = catalog.file._connection, None
     events = Events(clock, lambda: 0, spool, receivers)
     now(events.apply(sinks(EventSinkSettings("a", "http://a/"))))
-    events.emit({"event": "first"})
+    events.emit(happened("first"))
     assert [name for _, name in receivers.names()] == ["first"]
     receivers.status = 500
-    events.emit({"event": "second"})
+    events.emit(happened("second"))
     now(events.apply(sinks(EventSinkSettings("a", "http://b/"))))
     clock.advance(3)
     catalog.file._connection = connection

@@ -16,7 +16,7 @@ from tests.events.spools import now
 
 def make(url: str, clock: Clock, worker: Any = None, **options: Any) -> FileSink:
     settings = EventSinkSettings("s", url, **options)
-    made = lambda event, **fields: {"event": event, "utc_ms": 0, **fields}  # noqa: E731
+    made = lambda event: {**event.document(), "utc_ms": 0}
     return FileSink(settings, clock, worker or InlineWorker(), made)
 
 

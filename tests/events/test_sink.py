@@ -12,6 +12,7 @@ from flussdvr.config.model import EventSinkSettings
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import BATCH, HttpSink
 from flussdvr.events.spool import Spool
+from flussdvr.events.types.event import Event
 from tests.events.spools import make_spool, now
 
 
@@ -38,7 +39,7 @@ def make(receiver: Receiver, clock: Clock, spool: Spool | None = None, **options
     spool = spool or make_spool()
     queue = Queue("s", spool, *now(spool.open()).get("s", (1, 0)))
     settings = EventSinkSettings("s", "http://h/", **options)
-    sink = HttpSink(settings, clock, queue, receiver.post, lambda event, **fields: {"event": event, **fields})
+    sink = HttpSink(settings, clock, queue, receiver.post, Event.document)
     sink.start()
     return sink
 

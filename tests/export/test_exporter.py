@@ -12,6 +12,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.export.exporter import FILES_AT_ONCE, Canceled, Exporter, Order
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
+from tests.events.documents import documents
 
 
 def now(work: Any) -> Any:
@@ -31,7 +32,7 @@ def test_how_an_export_ends_is_told(tmp_path: Path, event_schema: Any) -> None:
 
     exports: Any = NothingRecorded()
     worker = InlineWorker()
-    exporter = Exporter(exports, worker, worker, lambda: [str(tmp_path)], events.append)
+    exporter = Exporter(exports, worker, worker, lambda: [str(tmp_path)], documents(events))
     order = Order("cam", Range(1000, 3000), str(tmp_path / "x.mp4"))
     problem: Exception
     for problem in (DvrError(Kind.NOT_FOUND, "no_recordings", ""), Canceled(), RuntimeError()):
@@ -57,7 +58,7 @@ def test_who_asked_goes_away(tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     exports: Any = SomethingRecorded()
     disk, uploads = MemoryWorker(), InlineWorker()
-    exporter = Exporter(exports, disk, uploads, lambda: [str(tmp_path)], events.append)
+    exporter = Exporter(exports, disk, uploads, lambda: [str(tmp_path)], documents(events))
     for cancel in (False, True):
         order = Order("cam", Range(1000, 3000), f"{tmp_path}/{cancel}.mp4")
         done = Deferred.fromCoroutine(exporter.export(None, order))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.publish.publications import PublishPoint, PublishPoints
 from flussdvr.ingest.source import Input, State, UtcReceived
 from flussdvr.media import DataLost, Sample, SamplesReceived, TimeAndDate, TracksChanged
+from tests.events.documents import documents
 from tests.ingest.sinks import VIDEO, RecordingSink
 
 
@@ -56,7 +57,7 @@ class Bench:
         self.events: list[dict[str, Any]] = []
         settings = [Setting(url, priority) for priority, url in enumerate(urls, 1)]
         random.Random(1).shuffle(settings)
-        self.inputs = Inputs(settings, self.sink, self.clock, timeout_s, "test", self._make, self.events.append)
+        self.inputs = Inputs(settings, self.sink, self.clock, timeout_s, "test", self._make, documents(self.events))
         self.sources: list[Any] = [branch.input for branch in self.inputs.branches]
 
     def _make(self, url: str, *rest: Any) -> Input:

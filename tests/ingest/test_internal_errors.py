@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from flussdvr.ingest.source import CALM_S, LONGEST_CRASH_WAIT_S, TOLD_S, Input, State
 from flussdvr.live.stream import Stream
 from flussdvr.media import MediaEvent, Sample, SamplesReceived, Track, TracksChanged
+from tests.events.documents import documents
 from tests.ingest.http.test_input import Answer, Pull
 from tests.ingest.http.test_push import Push
 from tests.ingest.rtmp.test_listener import Listener
@@ -80,7 +81,7 @@ def test_a_source_is_opened_again_whatever_raises(fault: str) -> None:
     clock = Clock()
     source = Fragile(clock, fault)
     if fault == "event":
-        source.on_event = lambda event, **fields: source._maybe("event")
+        source.on_event = lambda event: source._maybe("event")
     source.startService()
     source.guarded(source.parse, b"x" * 100)
     if fault in ("close", "drain", "event"):
@@ -234,7 +235,7 @@ class Broken:
 
 def test_a_stream_begins_anew_after_a_segmenter_that_fails() -> None:
     told: list[dict[str, Any]] = []
-    stream = Stream("test", 1000, 3, None, lambda: 1_800_000_000_000, on_event=told.append)
+    stream = Stream("test", 1000, 3, None, lambda: 1_800_000_000_000, on_event=documents(told))
     stream.segmenter = Broken()  # type: ignore[assignment]
     source = Fragile(Clock())
     source.sink = stream

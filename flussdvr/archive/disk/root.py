@@ -27,6 +27,8 @@ from flussdvr.archive.disk.marker import check_marker, lock_marker, make_marker,
 from flussdvr.body.file import BodyFile, Directory
 from flussdvr.body.files import FILES, Files
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.archive import DvrRootFailed, DvrRootRecovered
+from flussdvr.events.types.event import OnEvent
 from flussdvr.logs.repeated import Repeated, where
 from flussdvr.threads import Pool, ThreadWorker, Worker
 
@@ -36,7 +38,6 @@ WRITE_LIMIT_COUNT = 10_000
 READERS = 4
 
 T = TypeVar("T")
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(slots=True)
@@ -170,10 +171,10 @@ class Root:
         before, self.error = self.error, error
         if error is not None and (before is None or before.code != error.code):
             self._troubles.error(error.code, "storage root {root}: {error}", root=self.path, error=error)
-            self._on_event({"event": "dvr_root_failed", "path": self.path, "reason": error.code, "error": error.title})
+            self._on_event(DvrRootFailed(path=self.path, reason=error.code, error=error.title))
         elif error is None and before is not None:
             self._troubles.over("storage root {root} is usable again", root=self.path)
-            self._on_event({"event": "dvr_root_recovered", "path": self.path})
+            self._on_event(DvrRootRecovered(path=self.path))
 
     # -- writing ----------------------------------------------------------------------------------------------
 

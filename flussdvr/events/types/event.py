@@ -7,8 +7,12 @@ What all events have in common: the way from a value to JSON.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
+
+Document = dict[str, Any]
+"""The JSON object of an event: its fields as sinks, filters and the API see them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +27,15 @@ class Event:
     event: ClassVar[str]
     """The name of the event."""
 
-    def document(self) -> dict[str, object]:
+    def document(self) -> Document:
         """The fields as JSON values, `event` first. The caller owns the result."""
-        found: dict[str, object] = {"event": self.event}
+        found: Document = {"event": self.event}
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
                 found[field.name] = list(value) if isinstance(value, tuple) else value
         return found
+
+
+OnEvent = Callable[[Event], None]
+"""Told what happens; returns at once."""

@@ -63,6 +63,18 @@ class ClockHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockContradicted(Event):
+    """
+    Several sources that state UTC agree that the server's time is wrong, or that is over.
+
+    `difference_ms`: what they state minus the server's time; None: they contradict it no more.
+    """
+
+    event: ClassVar[str] = "clock_contradicted"
+    difference_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockStepped(Event):
     """
     The server's time has stepped with the machine's clock.
@@ -75,18 +87,6 @@ class ClockStepped(Event):
     from_ms: int
     to_ms: int
     doubtful_ms: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockContradicted(Event):
-    """
-    Several sources that state UTC agree that the server's time is wrong, or that is over.
-
-    `difference_ms`: what they state minus the server's time; None: they contradict it no more.
-    """
-
-    event: ClassVar[str] = "clock_contradicted"
-    difference_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,10 +100,9 @@ class TsHttpInput(Input):
         elif kind.startswith(NOT_MEDIA):
             reason = f"the server answers with {kind}, not with MPEG-TS"
         else:
-            found = {"status": response.code}
-            if response.previousResponse is not None:
-                found["redirected_to"] = redact_url(response.request.absoluteURI.decode("latin-1"))
-            self.opened(**found)
+            redirected = response.previousResponse is not None
+            url = redact_url(response.request.absoluteURI.decode("latin-1")) if redirected else None
+            self.opened(status=response.code, redirected_to=url)
             demuxer = TsDemuxer(program_of(self.options), self._preferred)
             self._body = _Body(self, self._reactor, demuxer)
             response.deliverBody(self._body)

@@ -8,7 +8,7 @@ It is never opened and never fails while nobody publishes; who may publish, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from flussdvr.ingest.source import Input, State
 from flussdvr.media import DataLost, LeftOut, Sample, SamplesReceived, Track, TracksChanged, TracksLeftOut
@@ -17,7 +17,8 @@ from flussdvr.media import DataLost, LeftOut, Sample, SamplesReceived, Track, Tr
 class PublishInput(Input):
     """A `Sink` for one publisher at a time. `publisher`: who that is, for events."""
 
-    publisher: Mapping[str, str] = {}
+    publisher: tuple[str | None, str | None] = None, None
+    """Protocol and address of who publishes."""
 
     def _attempt(self) -> None:
         self._wait()
@@ -30,18 +31,19 @@ class PublishInput(Input):
 
     @property
     def origin(self) -> str:
-        return self.publisher.get("peer", "").rpartition(":")[0] or self.shown_url
+        return (self.publisher[1] or "").rpartition(":")[0] or self.shown_url
 
     def published_by(self, proto: str, peer: str) -> None:
         """Somebody has been admitted, whose media will come."""
         if self.state is State.WAITING:
-            self.publisher = {"proto": proto, "peer": peer}
+            self.publisher = proto, peer
             self._begin()
 
     def _begin(self) -> None:
         self.state = State.CONNECTING
         self.tell_opened()
-        self.opened(**self.publisher)
+        proto, peer = self.publisher
+        self.opened(proto=proto, peer=peer)
 
     def tracks_received(self, tracks: Sequence[Track]) -> None:
         if self.state is State.WAITING:
@@ -75,7 +77,7 @@ class PublishInput(Input):
         self.sink.source_lost(reason)
 
     def _wait(self) -> None:
-        self.publisher = {}
+        self.publisher = None, None
         self._cancel_timer()  # nobody has to publish within a timeout
         self.state = State.WAITING
         self.left_out = ()

@@ -14,10 +14,10 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.disk.root import Root
+from flussdvr.events.types.event import OnEvent
 from flussdvr.playback.pictures.previews import UNDER_WAY, Previews
 from flussdvr.playback.pictures.sprite import Sprites
 from flussdvr.playback.pictures.stored import StoredPictures
-from flussdvr.playback.pictures.thumbnailer import OnEvent
 from flussdvr.playback.pictures.thumbnails import RunningStreams, Thumbnails
 from flussdvr.threads import Pool, ThreadWorker, Worker
 

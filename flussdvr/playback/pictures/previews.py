@@ -12,9 +12,7 @@ stream, moment and size, be it read from the live window or from a disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
 
 import av
 import PIL
@@ -25,6 +23,8 @@ from flussdvr.body.reading import read
 from flussdvr.caching.lru import Lru
 from flussdvr.caching.single_flight import Shared
 from flussdvr.errors import DvrError
+from flussdvr.events.types.archive import ThumbnailFailed
+from flussdvr.events.types.event import OnEvent
 from flussdvr.formats.made import Made
 from flussdvr.logs.repeated import Repeated
 from flussdvr.playback.pictures.decoder import VERSION, Box, key_frame_jpeg, moment_jpeg, undecodable
@@ -51,7 +51,7 @@ class Previews:
         self,
         codec: Worker,
         limit: int = UNDER_WAY,
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: OnEvent = lambda event: None,
     ) -> None:
         self.limit = limit
         self.under_way = 0
@@ -96,9 +96,7 @@ class Previews:
                     self.failed += 1
                     at = {"stream": name, "utc_ms": frame.at_ms}
                     self._troubles.warn(name, "{stream} at {utc_ms}: {error}", error=str(error), **at)
-                    self._on_event(
-                        {"event": "thumbnail_failed", "media": name, "utc_ms": frame.at_ms, "reason": error.code}
-                    )
+                    self._on_event(ThumbnailFailed(media=name, reason=error.code, begin_ms=frame.at_ms))
                 raise
             finally:
                 self.under_way -= 1

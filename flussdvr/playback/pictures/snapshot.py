@@ -31,8 +31,9 @@ from twisted.web.http import PotentialDataLoss
 
 from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
 from flussdvr.errors import DvrError, Kind
+from flussdvr.events.types.archive import ThumbnailFailed
+from flussdvr.events.types.event import OnEvent
 from flussdvr.playback.pictures.decoder import MAX_PIXELS, QUALITY, Box, be_nice, undecodable
-from flussdvr.playback.pictures.thumbnailer import OnEvent
 from flussdvr.threads import Busy, Worker
 
 TIMEOUT_S = 10.0
@@ -124,7 +125,7 @@ class SnapshotPoller:
             title = error.title if isinstance(error, DvrError) else str(error) or type(error).__name__
             where = without_password(self._url)
             self.log.warn("{stream}: no snapshot from {url}: {error}", stream=self.name, url=where, error=title)
-            self._on_event({"event": "thumbnail_failed", "media": self.name, "reason": code, "error": title})
+            self._on_event(ThumbnailFailed(media=self.name, reason=code, error=title))
 
 
 class _QuietFactory(_HTTP11ClientFactory):

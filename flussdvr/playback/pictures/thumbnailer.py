@@ -11,8 +11,7 @@ When the codec thread falls behind, thumbnails are skipped and counted; recordin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,6 +19,8 @@ from twisted.python.failure import Failure
 from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
 from flussdvr.body.body import Body
 from flussdvr.errors import DvrError
+from flussdvr.events.types.archive import ThumbnailFailed
+from flussdvr.events.types.event import OnEvent
 from flussdvr.logs.repeated import Repeated, where
 from flussdvr.playback.pictures.decoder import Box, key_frame_jpeg
 from flussdvr.playback.pictures.key_frame import live_key_frame
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 UNDER_WAY = 2
 """Thumbnails of one stream that may wait for the codec thread."""
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 class Thumbnailer:
@@ -114,7 +113,7 @@ class Thumbnailer:
             self._troubles.failure(where(failure), "a thumbnail of {stream}", failure, stream=self.name)
         elif not self._failing:
             self.log.warn("{stream} at {utc_ms}: {error}", stream=self.name, utc_ms=at_ms, error=error)
-            self._on_event({"event": "thumbnail_failed", "media": self.name, "utc_ms": at_ms, "reason": error.code})
+            self._on_event(ThumbnailFailed(media=self.name, reason=error.code, begin_ms=at_ms))
         self._failing = True
 
 

@@ -21,9 +21,10 @@ from twisted.logger import Logger
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder
+from flussdvr.events.types.event import OnEvent
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import SnapshotPoller
-from flussdvr.playback.pictures.thumbnailer import OnEvent, Thumbnailer
+from flussdvr.playback.pictures.thumbnailer import Thumbnailer
 from flussdvr.process.callbacks import Periodic
 from flussdvr.threads import Worker
 

@@ -14,9 +14,10 @@ Usage: one `web_request` event per HTTP request, after its last byte (docs/event
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from flussdvr.config.model import IPNetwork
+from flussdvr.events.types.event import OnEvent
+from flussdvr.events.types.viewers import WebRequest
 from flussdvr.logs.redaction import LONGEST, redact_request, redact_url
 from flussdvr.urls.values import (
     ArchivePlaylist,
@@ -72,7 +73,7 @@ class WebRequests:
 
     def __init__(
         self,
-        emit: Callable[[Mapping[str, Any]], None],
+        emit: OnEvent,
         now_ms: Callable[[], int],
         trusted: Callable[[], tuple[IPNetwork, ...]] = lambda: (),
     ) -> None:
@@ -89,32 +90,31 @@ class WebRequests:
         self.requests[request.code] = self.requests.get(request.code, 0) + 1
         self._emit(self.event(request, aborted, sent))
 
-    def event(self, request: DvrRequest, aborted: bool, sent: Mapping[str, int]) -> dict[str, Any]:
+    def event(self, request: DvrRequest, aborted: bool, sent: Mapping[str, int]) -> WebRequest:
         duration_ms = max(0, int((request.finished_s - request.begun) * 1000))
         begun_ms = self._now_ms() - duration_ms
         referer = request.getHeader("referer")  # may be a page with a token in its URL
         path, _, query = redact_request(request.uri).partition("?")
-        return {
-            "event": "web_request",
-            "media": request.parsed.name if request.parsed is not None else None,
-            "method": request.method.decode("latin-1"),
-            "path": path,
-            "query_string": query or None,
-            "status": request.code,
-            "ip": client_address(request, self._trusted()),
-            "country": request.country or None,
-            "id": request.session_id or None,
-            "user_agent": request.getHeader("user-agent"),
-            "referer": None if referer is None else redact_url(referer[:LONGEST]),
-            "range": request.getHeader("range"),
-            "opened_at": begun_ms,
-            "duration": duration_ms,
-            "aborted": aborted,
-            "bytes": sum(sent.values()),
-            "bytes_from_ram": sent["ram"],
-            "bytes_from_dvr_cache": sent["cache"],
-            "bytes_from_cache": sent["cache"],
-            "bytes_from_dvr_disk": sent["disk"],
-            "bytes_from_dvr_remote": sent["remote"],
-            "dvr_utc_ms": dvr_utc_ms(request.parsed, request.live, begun_ms),
-        }
+        return WebRequest(
+            media=request.parsed.name if request.parsed is not None else None,
+            method=request.method.decode("latin-1"),
+            path=path,
+            query_string=query or None,
+            status=request.code,
+            ip=client_address(request, self._trusted()),
+            country=request.country or None,
+            id=request.session_id or None,
+            user_agent=request.getHeader("user-agent"),
+            referer=None if referer is None else redact_url(referer[:LONGEST]),
+            range=request.getHeader("range"),
+            opened_at=begun_ms,
+            duration=duration_ms,
+            aborted=aborted,
+            bytes=sum(sent.values()),
+            bytes_from_ram=sent["ram"],
+            bytes_from_dvr_cache=sent["cache"],
+            bytes_from_cache=sent["cache"],
+            bytes_from_dvr_disk=sent["disk"],
+            bytes_from_dvr_remote=0,
+            dvr_utc_ms=dvr_utc_ms(request.parsed, request.live, begun_ms),
+        )

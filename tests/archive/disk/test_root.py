@@ -14,6 +14,7 @@ from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker, MemoryWorker
 from tests.archive.camera import Camera
 from tests.archive.store import Fate, Store, result
+from tests.events.documents import documents
 
 
 def test_a_marker_is_made_once(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_a_root_that_fails_says_so_once(tmp_path: Path, event_schema: Any) -> No
     (tmp_path / "file").write_text("no directory")
     events: list[dict[str, object]] = []
     worker = InlineWorker()
-    root = Root(str(tmp_path / "file"), RootWorkers(worker, worker, worker), events.append)
+    root = Root(str(tmp_path / "file"), RootWorkers(worker, worker, worker), documents(events))
     for _ in range(3):
         with pytest.raises(DvrError, match="disk_failed"):  # which whoever asks again and again expects
             result(root.ready())

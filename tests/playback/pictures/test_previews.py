@@ -15,6 +15,7 @@ from flussdvr.playback.pictures.key_frame import KeyFrame, key_frame_for
 from flussdvr.playback.pictures.previews import CACHE_BYTES, Previews
 from flussdvr.playback.sources import Source
 from flussdvr.threads import Busy, MemoryWorker
+from tests.events.documents import documents
 from tests.playback.camera_stamps import Recording, T, lay_down, result, shoot
 
 BOX = Box(320, 9999)
@@ -33,7 +34,7 @@ class Camera:
     def __init__(self, limit: int = 4) -> None:
         self.codec = MemoryWorker()
         self.events: list[dict[str, Any]] = []
-        self.previews = Previews(self.codec, limit, self.events.append)
+        self.previews = Previews(self.codec, limit, documents(self.events))
 
     def ask(self, key: KeyFrame, box: Box = BOX) -> Deferred[Any]:
         return Deferred.fromCoroutine(self.previews.jpeg("ort", key, box))
@@ -117,7 +118,7 @@ def test_a_key_frame_that_does_not_decode_is_told_and_the_next_is_fine(source: S
     assert isinstance(failed, Failure) and isinstance(failed.value, DvrError)
     assert (failed.value.code, failed.value.status) == ("undecodable_picture", 500)
     assert camera.events == [
-        {"event": "thumbnail_failed", "media": "ort", "utc_ms": T + 2000, "reason": "undecodable_picture"}
+        {"event": "thumbnail_failed", "media": "ort", "begin_ms": T + 2000, "reason": "undecodable_picture"}
     ]
     assert camera.previews.under_way == 0
     work = camera.ask(key_at(source, 4))

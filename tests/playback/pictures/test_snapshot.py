@@ -22,6 +22,7 @@ from flussdvr.errors import DvrError
 from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import MAX_WAIT_S, SnapshotPoller, checked_jpeg, fetch_jpeg, without_password
 from flussdvr.threads import InlineWorker
+from tests.events.documents import documents
 from tests.playback.camera_stamps import Recording, T, result
 from tests.playback.thumbs import root_of
 
@@ -104,7 +105,7 @@ class Camera:
         self.recorder = ThumbsRecorder(self.recording.archive, lambda path: root)
         self.poller = SnapshotPoller(
             *("ort", "http://admin:secret@cam/snap.jpg?key=1", interval_s, self.recorder, InlineWorker(), BOX),
-            *(self.clock, lambda: T + int(self.clock.seconds() * 1000), self.events.append, self.fetch),
+            *(self.clock, lambda: T + int(self.clock.seconds() * 1000), documents(self.events), self.fetch),
         )
 
     def fetch(self, url: str) -> Deferred[bytes]:

@@ -16,6 +16,7 @@ from flussdvr.playback.pictures.thumbnailer import UNDER_WAY, Thumbnailer
 from flussdvr.playback.sources import Source
 from flussdvr.threads import MemoryWorker
 from flussdvr.timeline import Range
+from tests.events.documents import documents
 from tests.playback.camera_stamps import Recording, Shot, T, lay_down, result, seen, shoot
 from tests.playback.recordings import media
 from tests.playback.thumbs import root_of
@@ -39,7 +40,7 @@ class Studio:
         self.position = 0
 
     def taker(self) -> Thumbnailer:
-        return Thumbnailer("ort", self.window, self.recorder, self.codec, self.box, self.events.append)
+        return Thumbnailer("ort", self.window, self.recorder, self.codec, self.box, documents(self.events))
 
     def live(self, count: int) -> None:
         for fragment in self.shot.fragments[self.position : self.position + count]:
@@ -110,7 +111,7 @@ def test_a_key_frame_that_does_not_decode_is_told_once(tmp_path: Path, event_sch
     assert [event["event"] for event in studio.events] == ["thumbnail_failed"]
     event_schema.check_own(studio.events)
     assert studio.events[0] == {
-        "event": "thumbnail_failed", "media": "ort", "utc_ms": T, "reason": "undecodable_picture"
+        "event": "thumbnail_failed", "media": "ort", "begin_ms": T, "reason": "undecodable_picture"
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from flussdvr.errors import DvrError
 from flussdvr.urls import commands, paths, values
 from flussdvr.urls.values import MediaPath
 from flussdvr.web.media.gate import ViewersGate
+from tests.events.documents import documents
 from tests.playback.recordings import Recording, T
 from tests.web.media.test_routes import Server
 
@@ -85,7 +86,7 @@ class Guarded(Server):
         self.configure(AuthSettings(URL))
         self.events: list[dict[str, Any]] = []
         self.backend = Backend()
-        self.sessions = Sessions(self.clock, lambda: self.now_ms, self.events.append)
+        self.sessions = Sessions(self.clock, lambda: self.now_ms, documents(self.events))
         self.streams.settings = lambda name: None  # type: ignore[attr-defined]
         streams: Any = self.streams
         self.gate = ViewersGate(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flussdvr.web.media.usage import WebRequests
+from tests.events.documents import documents
 from tests.playback.recordings import Recording, T
 from tests.web.ui.page_server import ASSET, PageServer
 
@@ -147,7 +148,7 @@ def test_streams_of_such_names_play(tmp_path: Path, name: str) -> None:
 def test_usage_knows_them_as_requests_without_a_session(server: PageServer) -> None:
     server.ask("GET", SCRIPT, "Cookie: flussdvr_session=s3cret", "User-Agent: test")
     events: list[object] = []
-    usage = WebRequests(events.append, lambda: server.now_ms)
+    usage = WebRequests(documents(events), lambda: server.now_ms)
     for request in server.accessed:
         usage(request, False)
     (event,) = events

@@ -15,6 +15,7 @@ from flussdvr import __version__
 from flussdvr.config import parse_config
 from flussdvr.threads import MemoryWorker
 from flussdvr.web.media.usage import WebRequests
+from tests.events.documents import documents
 from tests.playback.recordings import Recording, T
 from tests.web.ui.page_server import CONFIG, HOST, Browser, PageServer, Visit
 
@@ -455,7 +456,7 @@ def test_no_log_and_no_event_has_the_cookie(server: PageServer) -> None:
     finally:
         globalLogPublisher.removeObserver(logged.append)
     events: list[Any] = []
-    usage = WebRequests(events.append, lambda: server.now_ms)
+    usage = WebRequests(documents(events), lambda: server.now_ms)
     for request in server.accessed:
         usage(request, False)
     assert len(events) == 6 and len(logged) > 6
