@@ -61,6 +61,7 @@ from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
 from flussdvr.process.memory import TRIM_INTERVAL_S, settle, trim
 from flussdvr.process.patience import TooSlow, within
+from flussdvr.process.reactors import IReactorAll
 from flussdvr.process.secret import Secret
 from flussdvr.process.systemd import notify, watchdog_interval_s
 from flussdvr.threads import Pool, ThreadWorker
@@ -105,7 +106,7 @@ class Server(MultiService):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, path: str, config: Config) -> None:
+    def __init__(self, reactor: IReactorAll, path: str, config: Config) -> None:
         super().__init__()
         self._reactor = reactor
         self._path = path

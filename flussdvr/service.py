@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver, textFileLogObserver
@@ -41,6 +41,7 @@ def makeService(options: Options) -> IService:
     from flussdvr.config.load import load_config
     from flussdvr.process.descriptors import raise_limit
     from flussdvr.process.memory import bound
+    from flussdvr.process.reactors import IReactorAll
     from flussdvr.server import Server
 
     path = str(options["config"])
@@ -51,7 +52,7 @@ def makeService(options: Options) -> IService:
     raise_limit()
     bound()
     use_monotonic_time(reactor)
-    return to_journal(Server(reactor, path, config), options.parent or {})
+    return to_journal(Server(cast(IReactorAll, reactor), path, config), options.parent or {})
 
 
 def to_journal(server: IService, runner: dict[str, Any]) -> IService:

@@ -23,6 +23,7 @@ from threading import Lock, Thread
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from flussdvr.errors import DvrError, Kind
@@ -63,7 +64,7 @@ class Pool:
     With one thread, work is done in order. `reactor` needs `callFromThread`.
     """
 
-    def __init__(self, reactor: Any, name: str, threads: int, limit: int = 1000) -> None:
+    def __init__(self, reactor: IReactorFromThreads, name: str, threads: int, limit: int = 1000) -> None:
         self.name = name
         self.limit = limit
         self.waiting = 0
@@ -132,7 +133,7 @@ class Pool:
 class ThreadWorker(Pool):
     """One named daemon thread fed by a queue."""
 
-    def __init__(self, reactor: Any, name: str, limit: int = 1000) -> None:
+    def __init__(self, reactor: IReactorFromThreads, name: str, limit: int = 1000) -> None:
         super().__init__(reactor, name, 1, limit)
 
 

@@ -25,6 +25,7 @@ from twisted.web.http import PotentialDataLoss
 
 from flussdvr import __version__
 from flussdvr.access.verdict import BackendFailed, Reply
+from flussdvr.process.reactors import IReactorClient
 
 TIMEOUT_S = 5.0
 AT_ONCE = 64
@@ -41,7 +42,7 @@ class _QuietFactory(_HTTP11ClientFactory):
 class HttpBackend:
     """Asks backends. `client`: a treq client, or what looks like one."""
 
-    def __init__(self, reactor: Any, client: Any = None) -> None:
+    def __init__(self, reactor: IReactorClient, client: Any = None) -> None:
         self._reactor = reactor
         if client is None:
             pool = HTTPConnectionPool(reactor)

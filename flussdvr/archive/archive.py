@@ -55,6 +55,7 @@ from flussdvr.logs.repeated import Repeated, RepeatedBy, where
 from flussdvr.process.callbacks import Periodic
 from flussdvr.process.memory import filling
 from flussdvr.process.patience import TooSlow, begun, within
+from flussdvr.process.reactors import IReactorTimeThreads
 from flussdvr.threads import ThreadWorker
 from flussdvr.timeline import Range, RangeSet
 
@@ -96,7 +97,7 @@ class Archive(Service):
     def __init__(
         self,
         state_dir: str,
-        reactor: Any,
+        reactor: IReactorTimeThreads,
         roots: Iterable[str] = (),
         on_event: OnEvent = lambda event: None,
         utc_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,

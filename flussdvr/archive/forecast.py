@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.retention import DiskUsage, disk_usage
@@ -39,7 +40,9 @@ class Forecast:
         return (self.usage.free + self.recorded) / self.rate if self.rate else None
 
 
-async def forecast(root: Root, archives: Iterable[StreamArchive], now_ms: int, reactor: Any) -> Forecast | None:
+async def forecast(
+    root: Root, archives: Iterable[StreamArchive], now_ms: int, reactor: IReactorTime
+) -> Forecast | None:
     """Of a root and the archives on it; `None` for a disk that is not mounted, hangs or is too busy to answer."""
     try:
         asked = root.reader.do(disk_usage, root.path)

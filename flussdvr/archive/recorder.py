@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from errno import EDQUOT, EFBIG, ENOSPC
-from typing import Any, Protocol, TypedDict
+from typing import Protocol, TypedDict
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -99,7 +100,7 @@ class Recorder:
         archive: StreamArchive,
         root: Root,
         catalog: Catalog,
-        clock: Any,
+        clock: IReactorTime,
         on_event: OnEvent = lambda event: None,
         make_room: Callable[[], Awaitable[int]] | None = None,
         on_closed: Callable[[Recorder], None] = lambda recorder: None,

@@ -23,6 +23,7 @@ from flussdvr.clock.utc import Step, UtcClock
 from flussdvr.events.types.event import OnEvent
 from flussdvr.events.types.server import ClockContradicted, ClockHeld, ClockStepped
 from flussdvr.process.callbacks import Periodic
+from flussdvr.process.reactors import IReactorTimeThreads
 from flussdvr.threads import ThreadWorker, Worker
 
 FILE = "clock.json"
@@ -46,7 +47,7 @@ class ClockWatch:
         self,
         clock: UtcClock,
         state_dir: str,
-        reactor: Any,
+        reactor: IReactorTimeThreads,
         on_event: OnEvent,
         worker: Worker | None = None,
     ) -> None:

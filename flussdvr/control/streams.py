@@ -51,6 +51,7 @@ from flussdvr.live.window import Deleted, LiveWindow
 from flussdvr.media import TimeAndDate
 from flussdvr.process.callbacks import Periodic
 from flussdvr.process.patience import TooSlow, begun, within
+from flussdvr.process.reactors import IReactorAll
 from flussdvr.timeline import Range
 
 NEVER_S = 365 * 86_400.0
@@ -120,7 +121,7 @@ class Streams(Service):
     def __init__(
         self,
         archive: Archive,
-        reactor: Any,
+        reactor: IReactorAll,
         utc_ms: Callable[[], int],
         find: Callable[[str], StreamSettings | None] = lambda name: None,
         on_event: OnEvent = lambda event: None,

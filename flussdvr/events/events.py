@@ -28,6 +28,7 @@ from flussdvr.events.queue import Queue
 from flussdvr.events.sink import HttpSink, Post, Sink, encode, gets, may_get, poster
 from flussdvr.events.spool import Spool
 from flussdvr.events.types.event import Document, Event
+from flussdvr.process.reactors import IReactorClient
 from flussdvr.threads import ThreadWorker, Worker
 
 EARLY = 1000
@@ -45,7 +46,7 @@ class Events:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorClient,
         utc_ms: Callable[[], int],
         spool: Spool,
         poster: Callable[[str, Any], Post] = poster,

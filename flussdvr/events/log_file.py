@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -85,7 +86,7 @@ class FileSink:
 
     log = Logger()
 
-    def __init__(self, settings: EventSinkSettings, reactor: Any, worker: Worker, make: Make) -> None:
+    def __init__(self, settings: EventSinkSettings, reactor: IReactorTime, worker: Worker, make: Make) -> None:
         self.settings = settings
         self.sent = self.resent = self.dropped = 0
         self.error: str | None = None

@@ -34,6 +34,7 @@ from flussdvr.events.types.event import Document, Event
 from flussdvr.events.types.server import EventsDropped
 from flussdvr.logs.redaction import redact_url
 from flussdvr.process.callbacks import background
+from flussdvr.process.reactors import IReactorClient
 
 BATCH = 100
 BATCH_BYTES = 1 << 20
@@ -81,7 +82,9 @@ class HttpSink:
 
     log = Logger()
 
-    def __init__(self, settings: EventSinkSettings, reactor: Any, queue: Queue, post: Post, make: Make) -> None:
+    def __init__(
+        self, settings: EventSinkSettings, reactor: IReactorClient, queue: Queue, post: Post, make: Make
+    ) -> None:
         self.settings = settings
         self.queue = queue
         self.sent = self.resent = self.dropped = 0
@@ -280,7 +283,7 @@ def may_get(settings: EventSinkSettings, name: str) -> bool:
     return may_want(name, settings.only, settings.except_, settings.level)
 
 
-def poster(url: str, reactor: Any) -> Post:
+def poster(url: str, reactor: IReactorClient) -> Post:
     """POSTs to a URL, over one connection that is kept. The body of the answer is read and forgotten."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]

@@ -25,6 +25,7 @@ from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.registry import InputFactory, make_input
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, UtcReceived
 from flussdvr.media import LeftOut, Sample, TimeAndDate, Track
+from flussdvr.process.reactors import IReactorAll
 
 STEADY_S = 10.0
 """So long a better input must have delivered before it takes over."""
@@ -153,7 +154,7 @@ class Inputs(Service):
         self,
         settings: Sequence[InputSettings],
         sink: Sink,
-        reactor: Any,
+        reactor: IReactorAll,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",
         make: InputFactory = make_input,

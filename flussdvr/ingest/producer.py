@@ -16,9 +16,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from flussdvr.ingest.source import Input, InputEvent
@@ -49,7 +50,7 @@ class ThreadPace:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, taken: Callable[[Sequence[InputEvent]], None], ended: Callable[[str], None]
+        self, reactor: IReactorFromThreads, taken: Callable[[Sequence[InputEvent]], None], ended: Callable[[str], None]
     ) -> None:
         self.stopped = threading.Event()
         self._reactor = reactor

@@ -7,7 +7,7 @@ A new protocol is a folder here, a description there and a line in `FACTORIES`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from flussdvr.config.inputs import SCHEMES, kind_of
 from flussdvr.ingest.fake.input import FakeInput
@@ -16,6 +16,7 @@ from flussdvr.ingest.http.input import TsHttpInput
 from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink
 from flussdvr.ingest.udp.input import UdpInput
+from flussdvr.process.reactors import IReactorAll
 
 
 class InputFactory(Protocol):
@@ -25,7 +26,7 @@ class InputFactory(Protocol):
         self,
         url: str,
         sink: Sink,
-        reactor: Any,
+        reactor: IReactorAll,
         options: Mapping[str, str] | None,
         timeout_s: float | None,
         stream: str,
@@ -45,7 +46,7 @@ FACTORIES: Mapping[str, InputFactory] = {
 def make_input(
     url: str,
     sink: Sink,
-    reactor: Any,
+    reactor: IReactorAll,
     options: Mapping[str, str] | None = None,
     timeout_s: float | None = DEFAULT_TIMEOUT_S,
     stream: str = "",

@@ -45,6 +45,7 @@ from flussdvr.media import (
     TracksChanged,
     TracksLeftOut,
 )
+from flussdvr.process.reactors import IReactorAll
 
 DEFAULT_TIMEOUT_S = 10.0
 """Without media for this long an input is lost."""
@@ -158,7 +159,7 @@ class Input(Service):
         self,
         url: str,
         sink: Sink,
-        reactor: Any,
+        reactor: IReactorAll,
         options: Mapping[str, str] | None = None,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",

@@ -25,6 +25,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from flussdvr.archive.archive import Archive
@@ -138,7 +139,7 @@ class Alarms(Service):
         archive: Archive,
         events: Events,
         latency: ReactorLatency,
-        reactor: Any,
+        reactor: IReactorTime,
         now_ms: Callable[[], int],
         clock: UtcClock | None = None,
     ) -> None:

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from flussdvr import __version__
@@ -52,7 +53,7 @@ class ReactorLatency:
 
     log = Logger()
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._due = 0.0
         self._latest: deque[float] = deque(maxlen=LATEST)
@@ -114,7 +115,7 @@ class Metrics:
         archive: Archive,
         events: Events,
         usage: Usage,
-        reactor: Any,
+        reactor: IReactorTime,
         now_ms: Callable[[], int],
     ) -> None:
         self.latency = ReactorLatency(reactor)

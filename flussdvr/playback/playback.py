@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from flussdvr.playback.changes import Changes
 from flussdvr.playback.deletions import Deletions
@@ -33,8 +34,8 @@ class Playback:
     deletions: Deletions
 
 
-def make_playback(cpu: Worker, clock: Any, now_ms: Callable[[], int]) -> Playback:
-    """`cpu` renders and muxes, `clock` (IReactorTime) paces, `now_ms` is the wall clock."""
+def make_playback(cpu: Worker, clock: IReactorTime, now_ms: Callable[[], int]) -> Playback:
+    """`cpu` renders and muxes, `clock` paces, `now_ms` is the wall clock."""
     inits = Inits()
     index = SegmentIndex()
     ts_segments = TsSegments(index, cpu)

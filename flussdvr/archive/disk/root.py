@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -50,7 +51,7 @@ class RootWorkers:
         return iter((self.writer, self.syncer, self.reader))
 
 
-def root_threads(reactor: Any, path: str) -> RootWorkers:
+def root_threads(reactor: IReactorFromThreads, path: str) -> RootWorkers:
     """The threads of the root at `path`."""
     return RootWorkers(
         ThreadWorker(reactor, f"write {path}", WRITE_LIMIT_COUNT + 1000),

@@ -19,6 +19,7 @@ from flussdvr.ingest.fake.encoder import FakeEncoder, FakeSettings
 from flussdvr.ingest.producer import Pace, ProducedInput
 from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, InputEvent, Sink, UtcReceived
 from flussdvr.media import Codec, TracksChanged
+from flussdvr.process.reactors import IReactorAll
 
 RATES = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 25, 30, 36, 40, 45, 48, 50, 60)
 """Those that divide 90 000: each picture is at a whole tick, and frame 0 at each whole second."""
@@ -39,7 +40,7 @@ class FakeInput(ProducedInput):
         self,
         url: str,
         sink: Sink,
-        reactor: Any,
+        reactor: IReactorAll,
         options: Mapping[str, str] | None = None,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",

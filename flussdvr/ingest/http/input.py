@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import (
@@ -122,7 +123,7 @@ class TsHttpInput(Input):
 class _Body(Protocol):
     """The answer's body, until it ends or `stop`."""
 
-    def __init__(self, source: TsHttpInput, reactor: Any, demuxer: TsDemuxer) -> None:
+    def __init__(self, source: TsHttpInput, reactor: IReactorTime, demuxer: TsDemuxer) -> None:
         self.demuxer = demuxer
         self._source: TsHttpInput | None = source
         self._gather = Gather(reactor, self._gathered)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from flussdvr.errors import FormatError
 from flussdvr.formats.mpegts.demuxer import TsDemuxer
@@ -21,6 +20,7 @@ from flussdvr.ingest.source import DEFAULT_TIMEOUT_S, Input, Sink, State, progra
 from flussdvr.ingest.udp.padding import DatagramPadding
 from flussdvr.ingest.udp.socket import DatagramReader, UdpAddress, open_socket
 from flussdvr.media import DataLost, MediaEvent
+from flussdvr.process.reactors import IReactorAll
 
 DROPS_PERIOD_S = 2.0
 """The kernel's drop counter is read this often."""
@@ -35,7 +35,7 @@ class UdpInput(Input):
         self,
         url: str,
         sink: Sink,
-        reactor: Any,
+        reactor: IReactorAll,
         options: Mapping[str, str] | None = None,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
         stream: str = "",

@@ -22,12 +22,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import floor
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from flussdvr.process.reactors import IReactorTimeFDSet
 
 RECEIVE_BUFFER = 4 << 20
 LONGEST_PERIOD_S = 0.08
@@ -189,7 +190,7 @@ class DatagramReader:
     def __init__(
         self,
         sock: socket.socket,
-        reactor: Any,
+        reactor: IReactorTimeFDSet,
         received: Callable[[memoryview, list[int]], None],
         failed: Callable[[str], None],
     ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -19,6 +18,7 @@ from flussdvr.playback.pictures.previews import UNDER_WAY, Previews
 from flussdvr.playback.pictures.sprite import Sprites
 from flussdvr.playback.pictures.stored import StoredPictures
 from flussdvr.playback.pictures.thumbnails import RunningStreams, Thumbnails
+from flussdvr.process.reactors import IReactorClient
 from flussdvr.threads import Pool, ThreadWorker, Worker
 
 CODEC_THREADS = max(1, (os.cpu_count() or 2) // 2)
@@ -37,7 +37,7 @@ class Pictures(Service):
         self,
         streams: RunningStreams,
         root: Callable[[str], Root],
-        reactor: Any,
+        reactor: IReactorClient,
         utc_ms: Callable[[], int],
         on_event: OnEvent = lambda event: None,
         codecs: tuple[Worker, Worker] | None = None,

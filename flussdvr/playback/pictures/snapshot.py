@@ -16,17 +16,16 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import treq
 from PIL import Image
+from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import HTTPConnectionPool, ResponseDone, _HTTP11ClientFactory
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, _HTTP11ClientFactory
 from twisted.web.http import PotentialDataLoss
 
 from flussdvr.archive.thumbs import Thumbnail, ThumbsRecorder
@@ -34,6 +33,7 @@ from flussdvr.errors import DvrError, Kind
 from flussdvr.events.types.archive import ThumbnailFailed
 from flussdvr.events.types.event import OnEvent
 from flussdvr.playback.pictures.decoder import MAX_PIXELS, QUALITY, Box, be_nice, undecodable
+from flussdvr.process.reactors import IReactorClient
 from flussdvr.threads import Busy, Worker
 
 TIMEOUT_S = 10.0
@@ -60,7 +60,7 @@ class SnapshotPoller:
         recorder: ThumbsRecorder,
         codec: Worker,
         box: Box,
-        reactor: Any,
+        reactor: IReactorClient,
         utc_ms: Callable[[], int],
         on_event: OnEvent = lambda event: None,
         fetch: Callable[[str], Deferred[bytes]] | None = None,
@@ -165,11 +165,11 @@ class _Received(Protocol):
             self.transport.loseConnection()
 
 
-async def _get(url: str, reactor: Any, limit: int) -> bytes:
+async def _get(url: str, reactor: IReactorClient, limit: int) -> bytes:
     plain, auth = _credentials(url)
     pool = HTTPConnectionPool(reactor, persistent=False)
     pool._factory = _QuietFactory
-    response = await treq.get(plain, auth=auth, reactor=reactor, pool=pool)
+    response = await HTTPClient(Agent(reactor, pool=pool)).get(plain, auth=auth)
     received = _Received(limit if response.code == 200 else 0)
     response.deliverBody(received)
     if response.code != 200:
@@ -178,7 +178,9 @@ async def _get(url: str, reactor: Any, limit: int) -> bytes:
     return await received.whole
 
 
-def fetch_jpeg(url: str, reactor: Any, limit: int = MAX_BYTES, timeout_s: float = TIMEOUT_S) -> Deferred[bytes]:
+def fetch_jpeg(
+    url: str, reactor: IReactorClient, limit: int = MAX_BYTES, timeout_s: float = TIMEOUT_S
+) -> Deferred[bytes]:
     """
     What `url` (with user and password, if need be) answers. Fails with `DvrError` for another status than 200 and for
     more than `limit` bytes, and as treq does.

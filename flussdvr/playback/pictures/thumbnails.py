@@ -26,6 +26,7 @@ from flussdvr.playback.pictures.decoder import Box
 from flussdvr.playback.pictures.snapshot import SnapshotPoller
 from flussdvr.playback.pictures.thumbnailer import Thumbnailer
 from flussdvr.process.callbacks import Periodic
+from flussdvr.process.reactors import IReactorClient
 from flussdvr.threads import Worker
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Thumbnails(Service):
         streams: RunningStreams,
         root: Callable[[str], Root],
         codec: Worker,
-        reactor: Any,
+        reactor: IReactorClient,
         utc_ms: Callable[[], int],
         on_event: OnEvent = lambda event: None,
     ) -> None:

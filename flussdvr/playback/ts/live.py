@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -41,11 +42,9 @@ AGAIN_S = 0.2
 
 
 class TsLive:
-    """`clock`: IReactorTime."""
-
     log = Logger()
 
-    def __init__(self, segments: TsSegments, clock: Any) -> None:
+    def __init__(self, segments: TsSegments, clock: IReactorTime) -> None:
         self._segments = segments
         self._clock = clock
         self._troubles = Repeated(self.log, clock.seconds)

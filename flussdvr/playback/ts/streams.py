@@ -12,9 +12,9 @@ Gaps are skipped: what comes after one follows in the timestamps where the other
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import numpy as np
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from flussdvr.live.window import Deleted, News
@@ -36,14 +36,14 @@ POLL_S = 1.0
 
 
 class TsStreams:
-    """`clock`: IReactorTime; `now_ms`: the wall clock."""
+    """`now_ms`: the wall clock."""
 
     def __init__(
         self,
         index: SegmentIndex,
         segments: TsSegments,
         exports: TsExports,
-        clock: Any,
+        clock: IReactorTime,
         now_ms: Callable[[], int],
         deletions: Deletions,
     ) -> None:

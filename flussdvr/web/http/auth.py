@@ -26,8 +26,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from werkzeug.security import check_password_hash
 
@@ -209,7 +210,7 @@ class Gate:
         return good
 
 
-def password_worker(reactor: Any) -> ThreadWorker:
+def password_worker(reactor: IReactorFromThreads) -> ThreadWorker:
     """A thread of its own for a `Gate`: who guesses passwords takes no other work's time, and of a core at most one."""
     return ThreadWorker(reactor, "passwords", CHECKS)
 

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from flussdvr.process.descriptors import for_client
@@ -67,7 +68,7 @@ class Departure:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, transport: tcp.Connection, told: Callable[[int], None]) -> None:
+    def __init__(self, reactor: IReactorTime, transport: tcp.Connection, told: Callable[[int], None]) -> None:
         self._reactor = reactor
         self._transport = transport
         self._told = told

@@ -24,7 +24,6 @@ import os
 import select
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IWriteDescriptor
@@ -36,6 +35,7 @@ from flussdvr.body.file import BodyFile, Opened
 from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made, Making
 from flussdvr.process.descriptors import for_client
+from flussdvr.process.reactors import IReactorTimeFDSet
 from flussdvr.threads import Worker
 
 SLICE_S = 0.05
@@ -58,7 +58,7 @@ PIECE = 256 << 10
 class _Writability:
     """A file descriptor's next writability, as something to await."""
 
-    def __init__(self, reactor: Any, descriptor: int) -> None:
+    def __init__(self, reactor: IReactorTimeFDSet, descriptor: int) -> None:
         self._reactor = reactor
         self._descriptor = descriptor
         self._waiting: Deferred[None] | None = None
@@ -98,7 +98,7 @@ class Transfer:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTimeFDSet,
         descriptor: int,
         parts: Sequence[Part],
         ram: Worker,
