@@ -95,7 +95,7 @@ COVERED = {
     "formats/mp4/shown":            "formats/mp4/test_progressive",
     "formats/mpegts/lane":          "formats/mpegts/test_mux",
     "formats/mpegts/stream_types":  "formats/mpegts/test_psi",
-    "formats/pictures/access_unit": "formats/mpegts/test_video_stream",
+    "formats/pictures/coded":         "formats/pictures/test_access_unit",
     "formats/pictures/config":      "formats/mpegts/test_video_stream",
     "formats/pictures/parameter_sets": "formats/mpegts/test_video_stream",
     "formats/pictures/random_access": "formats/mpegts/test_video_stream",

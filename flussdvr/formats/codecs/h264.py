@@ -127,7 +127,7 @@ def access_unit(nals: Iterable[bytes]) -> H264AccessUnit:
             pps.append(nal)
             continue
         if kind == 6:
-            recovery = _recovery_count(nal) if recovery is None else recovery
+            recovery = recovery_count(nal) if recovery is None else recovery
         elif 1 <= kind <= 5:
             idr = idr or kind == 5
             first_slice = first_slice or nal[:16]
@@ -149,7 +149,7 @@ def _is_intra(slice_: bytes) -> bool:
         return False
 
 
-def _recovery_count(nal: bytes) -> int | None:
+def recovery_count(nal: bytes) -> int | None:
     """recovery_frame_cnt of an SEI NAL unit, `None` if it is no recovery point (§D.1.8)."""
     payload = find_sei(unescape(nal[:MAX_SEI])[1:], RECOVERY_POINT)
     try:

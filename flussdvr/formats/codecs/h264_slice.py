@@ -23,6 +23,8 @@ HEADER_BYTES = 48
 _MOSTLY = 16
 """Most fit into this; the fewer bytes, the quicker they are read."""
 IDR = 5
+_TYPES = 10
+"""slice_type is less."""
 
 
 class Pps(NamedTuple):
@@ -146,6 +148,32 @@ class SliceReader:
             return self._read(nal[0], nal[1:_MOSTLY])
         except FormatError:
             return self._read(nal[0], nal[1:HEADER_BYTES])
+
+    def place(self, nal: bytes) -> int | None:
+        """
+        first_mb_in_slice of a slice whose header is the one that was read last, but for its place and type.
+
+        `None` if it is another one, or damaged, or this cannot be said at once.
+        """
+        if self._known is None:
+            return None
+        byte, bits, count, _ = self._known
+        if byte != nal[0]:
+            return None
+        # As `_read` does it; most slices pass here, so nothing is called for a few bits.
+        head = unescape(nal[1:_MOSTLY])
+        value, left = int.from_bytes(head, "big"), len(head) * 8
+        left -= 2 * (left - value.bit_length()) + 1
+        if left < 0:
+            return None
+        place = value >> left
+        value ^= place << left
+        left -= 2 * (left - value.bit_length()) + 1
+        if left < count:
+            return None
+        kind = value >> left
+        value ^= kind << left
+        return place - 1 if kind <= _TYPES and value >> left - count == bits and place < 1 << 32 else None
 
     def _read(self, first: int, head: bytes) -> SliceHeader:
         r = HeadReader(unescape(head))

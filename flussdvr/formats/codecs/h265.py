@@ -103,13 +103,13 @@ def access_unit(nals: Iterable[bytes]) -> H265AccessUnit:
             sync = True
             idr = idr or kind in (19, 20)
         elif kind == 39 and recovery is None:
-            recovery = _recovery_count(nal)
+            recovery = recovery_count(nal)
         parts.append(len(nal).to_bytes(4, "big"))
         parts.append(nal)
     return H265AccessUnit(b"".join(parts), sync, *sets, idr, recovery)
 
 
-def _recovery_count(nal: bytes) -> int | None:
+def recovery_count(nal: bytes) -> int | None:
     """recovery_poc_cnt of a prefix SEI NAL unit, `None` if it is no recovery point."""
     payload = find_sei(unescape(nal[:MAX_SEI])[2:], RECOVERY_POINT)
     try:

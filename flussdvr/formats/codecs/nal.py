@@ -50,6 +50,20 @@ def split_annexb(data: bytes) -> list[tuple[int, int]]:
     return units
 
 
+def nal_units(data: bytes) -> list[bytes]:
+    """The NAL units that `split_annexb` finds. Raises `FormatError` as it does."""
+    if len(data) >= _SHORT:
+        return [data[start:stop] for start, stop in split_annexb(data)]
+    nals = _START_CODES.split(data, MAX_NALS + 1)
+    if len(nals) > MAX_NALS + 1:
+        raise FormatError(f"more than {MAX_NALS} NAL units in a picture")
+    del nals[0]
+    for index, nal in enumerate(nals):
+        if not nal or not nal[-1]:
+            nals[index] = nal.rstrip(b"\x00")
+    return nals if all(nals) else [nal for nal in nals if nal]
+
+
 def annexb_to_lengths(data: bytes) -> bytes:
     """All NAL units of an Annex B stream with 4-byte lengths instead of start codes."""
     parts = []

@@ -79,7 +79,7 @@ class VideoStream:
         reader = self._reader
         for unit in units:
             before = reader.track
-            sample = reader.sample(unit.nals, unit.picture, unit.pts, unit.dts)
+            sample = reader.sample(unit.nals, unit.picture, unit.pts, unit.dts, coded=unit.coded)
             track = reader.track
             if track is None or (sample is None and track is before):
                 continue

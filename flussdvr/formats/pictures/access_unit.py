@@ -18,7 +18,8 @@ from enum import Enum
 from typing import Protocol
 
 from flussdvr.errors import FormatError
-from flussdvr.formats.codecs.nal import MAX_NALS, split_annexb
+from flussdvr.formats.codecs.nal import MAX_NALS, nal_units, split_annexb
+from flussdvr.formats.pictures.coded import Coded
 
 __all__ = ["AccessUnit", "Assembler", "ByteStream", "Role", "Stamp", "Syntax"]
 
@@ -65,6 +66,13 @@ class Syntax(Protocol):
     def accept(self, nal: bytes, role: Role) -> None:
         """`nal`, which is whole, is part of the access unit now."""
 
+    def whole(self, nals: list[bytes]) -> tuple[bytes, Coded] | None:
+        """
+        A picture's first slice and what the NAL units become, if they are one access unit with nothing odd about it.
+
+        They are part of the access unit then, as by `accept`; else nothing has changed. For an answer in one pass.
+        """
+
     def lost(self) -> None:
         """NAL units are missing: the next picture begins with its first slice."""
 
@@ -79,6 +87,8 @@ class AccessUnit:
     picture: bytes = b""
     """Its first slice."""
     size: int = 0
+    coded: Coded | None = field(default=None, compare=False)
+    """What the NAL units become, where that is known."""
 
 
 class Assembler:
@@ -119,6 +129,24 @@ class Assembler:
             self._append(prefix, _PREFIX, prefix_stamp, False)
         self._append(nal, role, stamp, first)
         return done
+
+    def whole(self, nals: list[bytes], pts: int | None, dts: int | None, follows: bytes) -> list[AccessUnit] | None:
+        """
+        Take the NAL units of a packet with that time at once, and what the next one begins with (`next_begins`).
+
+        The access units that this ends; `None` if it cannot be done at once, and nothing has changed.
+        """
+        if self._broken or self._prefixes or self._unit.nals or (found := self._syntax.whole(nals)) is None:
+            return None
+        if pts is None or dts is None:
+            pts = dts = None
+        unit = AccessUnit(nals, pts, dts, found[0], sum(map(len, nals)), found[1])
+        if self._syntax.role(follows) not in _BEGINS:
+            self._unit = unit
+            return []
+        if pts is not None:
+            self._last_pts = pts
+        return [unit]
 
     @property
     def has_picture(self) -> bool:
@@ -166,6 +194,7 @@ class Assembler:
                 unit.pts, unit.dts, stamp.used = stamp.pts, stamp.dts, True
         nals.append(nal)
         unit.size = size
+        unit.coded = None
         if not unit.picture and (role is _PICTURE or role is _SLICE):
             unit.picture = nal
         self._syntax.accept(nal, role)
@@ -194,6 +223,8 @@ class ByteStream:
         Raises `FormatError` for more NAL units than a picture can have, or a NAL unit without end; all is dropped then.
         """
         rest, carried = self._rest, len(self._rest)
+        if head and not carried and not self._begins and (at_once := self._whole(payload, pts, dts, head)) is not None:
+            return at_once
         if carried:
             if not isinstance(rest, bytearray):
                 rest = self._rest = bytearray(rest)
@@ -245,6 +276,17 @@ class ByteStream:
         last = len(data) - 3
         self._begins = [(at - begin, stamp) for at, stamp in begins if at <= begin or at > last]
         return [*found, *self.peek(head)] if head else found
+
+    def _whole(self, payload: bytes, pts: int | None, dts: int | None, head: bytes) -> list[AccessUnit] | None:
+        """As `feed`, of a payload that is just a picture, as most are; `None` if it is not, and nothing has changed."""
+        follows = _behind_code(head)
+        if not follows or len(payload) > UNIT_MAX:
+            return None
+        try:
+            nals = nal_units(payload)
+        except FormatError:
+            return None
+        return self._assembler.whole(nals, pts, dts, follows)
 
     def _grown(self, size: int) -> None:
         """The NAL unit of the rest goes on, it is `size` now. FormatError."""

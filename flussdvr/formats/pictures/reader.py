@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from flussdvr.formats.codecs import h264, h265
 from flussdvr.formats.pictures.access_unit import Role
+from flussdvr.formats.pictures.coded import Coded, read_h264, read_h265
 from flussdvr.formats.pictures.config import VideoConfig
 from flussdvr.formats.pictures.random_access import Access, SyncChooser
 from flussdvr.formats.pictures.syntax import H264Syntax, H265Syntax
@@ -22,9 +22,6 @@ from flussdvr.media import Codec, PictureTrouble, Sample, Track
 
 __all__ = ["PictureReader"]
 
-
-_Coded = tuple[bytes, tuple[list[bytes], ...], Access]
-"""An access unit as a sample keeps it, its parameter sets by kind, SPS and PPS last, and what it is."""
 
 # To look at a member of an enumeration takes as long as a call.
 _NONE, _LIKELY, _GRADUAL, _EXACT = Access.NONE, Access.LIKELY, Access.GRADUAL, Access.EXACT
@@ -47,7 +44,7 @@ class PictureReader:
         # Fields are counted in H.264, pictures in H.265.
         self._times = PictureTimes(timescale, 2 if codec is Codec.H264 else 1)
         self._sync = SyncChooser()
-        self._read = _read_h264 if codec is Codec.H264 else _read_h265
+        self._read = read_h264 if codec is Codec.H264 else read_h265
         self._at_s = 0.0
         self._damaged = False
 
@@ -88,14 +85,16 @@ class PictureReader:
         dts: int | None,
         key: bool = False,
         hint: Fraction | None = None,
+        coded: Coded | None = None,
     ) -> Sample | None:
         """
         The sample of an access unit, if there is a picture, a configuration and a time for it.
 
         `picture`: the first slice, empty without; `pts`, `dts` in ticks as they were stated; `key`: the container says
-        that decoding may begin here. `hint` as for `configure`.
+        that decoding may begin here. `hint` as for `configure`; `coded`: what the NAL units become, if that is
+        known.
         """
-        data, sets, access = self._read(nals)
+        data, sets, access = self._read(nals) if coded is None else coded
         header = self.syntax.picture(picture) if picture else None
         config, reckoner = self._config, self._times
         before = config.track
@@ -125,20 +124,3 @@ class PictureReader:
         if config.carried:
             data = config.carried_sets(sets, change, sync) + data
         return Sample(decoded, data, sync, shown - decoded, self._damaged)
-
-
-def _read_h264(nals: Iterable[bytes]) -> _Coded:
-    coded = h264.access_unit(nals)
-    access = _NONE
-    if coded.sync or (coded.intra and coded.sps):
-        # An encoder that repeats its SPS in front of an I picture wants it to be a place to begin.
-        access = _EXACT
-    elif coded.recovery is not None:
-        access = _GRADUAL
-    return coded.sample, (coded.sps, coded.pps), access
-
-
-def _read_h265(nals: Iterable[bytes]) -> _Coded:
-    coded = h265.access_unit(nals)
-    access = _EXACT if coded.sync else _NONE if coded.recovery is None else _GRADUAL
-    return coded.sample, (coded.vps, coded.sps, coded.pps), access

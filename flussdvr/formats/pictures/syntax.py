@@ -14,6 +14,7 @@ from typing import NamedTuple
 from flussdvr.errors import FormatError
 from flussdvr.formats.codecs import h264, h264_slice, h265, h265_slice
 from flussdvr.formats.pictures.access_unit import Role
+from flussdvr.formats.pictures.coded import Coded, access_h264, access_h265
 
 __all__ = ["H264Syntax", "H265Syntax", "Picture"]
 
@@ -28,6 +29,7 @@ _H264_KINDS: dict[int, Role | None] = {
 """By nal_unit_type; with forbidden_zero_bit it is none of them."""
 _H264_ROLES = tuple(_H264_KINDS.get(first & 31, Role.OTHER) if first < 0x80 else Role.OTHER for first in range(256))
 """By a NAL unit's first byte; `None` for slices, which say themselves what they are."""
+_H264_USUAL = frozenset((1, 5, 6, 7, 8, 9, 12))
 _H265_OPENS = frozenset((32, 33, 34, 35, 39, *range(41, 45), *range(48, 56)))
 
 
@@ -116,6 +118,48 @@ class H264Syntax:
                 return
             self._pps[pps.id] = pps
 
+    def whole(self, nals: list[bytes]) -> tuple[bytes, Coded] | None:
+        picture = b""
+        header: h264_slice.SliceHeader | None = None
+        sets: tuple[list[bytes], list[bytes]] = ([], [])
+        mbs: set[int] = set()
+        recovery: int | None = None
+        parts: list[bytes] = []
+        for nal in nals:
+            first = nal[0]
+            kind = first & 31
+            if first & 0x80 or kind not in _H264_USUAL:
+                return None
+            if kind == 1 or kind == 5:
+                if not picture:
+                    if self.role(nal) is not _PICTURE or (header := self.header(nal)) is None:
+                        return None
+                    picture, place = nal, header.first_mb
+                elif (other := self._slices.place(nal)) is None or other in mbs:
+                    return None
+                else:
+                    place = other
+                mbs.add(place)
+            elif kind == 12:
+                continue
+            elif picture:
+                return None
+            elif kind == 9:
+                continue
+            elif kind == 6:
+                recovery = h264.recovery_count(nal) if recovery is None else recovery
+            elif nal != self._sets.get(kind):
+                return None
+            else:
+                sets[kind - 7].append(nal)
+                continue
+            parts += len(nal).to_bytes(4, "big"), nal
+        if header is None:
+            return None
+        self._mbs, self._last, self._first = mbs, header, self._asked
+        access = access_h264(header.idr, header.idr or header.intra, bool(sets[0]), recovery)
+        return picture, (b"".join(parts), sets, access)
+
     def lost(self) -> None:
         self._last = None
         self._mbs.clear()
@@ -186,6 +230,40 @@ class H265Syntax:
                 self._pps[pps.id] = pps
         except FormatError:
             return
+
+    def whole(self, nals: list[bytes]) -> tuple[bytes, Coded] | None:
+        picture = b""
+        sets: tuple[list[bytes], ...] = ([], [], [])
+        recovery: int | None = None
+        random = False
+        parts: list[bytes] = []
+        for nal in nals:
+            first = nal[0]
+            kind = first >> 1
+            if first & 0x81 or len(nal) < 3 or nal[1] & 0xF8:
+                return None
+            if kind < 32:
+                if (nal[2] >= 0x80) is bool(picture):
+                    return None  # the first one begins a picture, and no other
+                picture = picture or nal
+                random = random or 16 <= kind <= 23
+            elif kind == 38:
+                continue
+            elif kind == 40:
+                pass
+            elif picture:
+                return None
+            elif kind == 35:
+                continue
+            elif kind == 39:
+                recovery = h265.recovery_count(nal) if recovery is None else recovery
+            elif kind == 32 or (kind < 35 and nal == self._sets.get(kind)):
+                sets[kind - 32].append(nal)
+                continue
+            else:
+                return None
+            parts += len(nal).to_bytes(4, "big"), nal
+        return (picture, (b"".join(parts), sets, access_h265(random, recovery))) if picture else None
 
     def lost(self) -> None:
         """A slice says itself whether it is the first."""

@@ -13,6 +13,7 @@ from flussdvr.formats.codecs.nal import (
     MAX_NALS,
     annexb_to_lengths,
     lengths_to_annexb,
+    nal_units,
     split_annexb,
     split_lengths,
     unescape,
@@ -60,6 +61,7 @@ def naive(data: bytes) -> list[bytes]:
 )
 def test_split_annexb(name: str, data: bytes, expected: list[bytes]) -> None:
     assert units_of(data) == expected
+    assert nal_units(data) == expected
     # The same behind a unit long enough for the vectorised search, at either parity.
     for filler in (b"\0\0\1" + b"\x55" * 5000, b"\0\0\1" + b"\x55" * 5001):
         assert units_of(filler + data) == naive(filler + data)
@@ -68,8 +70,10 @@ def test_split_annexb(name: str, data: bytes, expected: list[bytes]) -> None:
 @given(dense, st.integers(4090, 4110), dense)
 def test_both_searches_agree(front: bytes, length: int, back: bytes) -> None:
     data = front + b"\x55" * length + back
-    assert units_of(data) == naive(data)
-    assert units_of(front) == naive(front)
+    assert units_of(data) == nal_units(data) == naive(data)
+    assert units_of(front) == nal_units(front) == naive(front)
+    long = front + b"\x55" * (length * 3) + back
+    assert units_of(long) == nal_units(long) == naive(long)
 
 
 @given(units)
@@ -90,6 +94,11 @@ def test_escape_round_trip(rbsp: bytes) -> None:
 def test_too_many() -> None:
     with pytest.raises(FormatError):
         split_annexb(b"\0\0\1a" * (MAX_NALS + 1))
+    with pytest.raises(FormatError):
+        nal_units(b"\0\0\1a" * (MAX_NALS + 1))
+    with pytest.raises(FormatError):
+        nal_units(b"\0\0\1" * (MAX_NALS + 1))
+    assert len(nal_units(b"\0\0\1a" * MAX_NALS)) == MAX_NALS
     with pytest.raises(FormatError):
         split_lengths(b"\0\0\0\1a" * (MAX_NALS + 1))
     assert len(split_annexb(b"\0\0\1a" * MAX_NALS)) == MAX_NALS
