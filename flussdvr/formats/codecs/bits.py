@@ -141,7 +141,16 @@ class HeadReader:
         return value
 
     def ue(self) -> int:
-        return self.ues(1)[0]
+        left, value = self.left, self.value
+        zeros = left - value.bit_length()
+        left -= 2 * zeros + 1
+        if zeros > 31:
+            raise FormatError("Exp-Golomb code is longer than 32 bits")
+        if left < 0:
+            raise FormatError("bits are truncated")
+        code = value >> left
+        self.left, self.value = left, value ^ code << left
+        return code - 1
 
     def se(self) -> int:
         code = self.ue()

@@ -134,9 +134,15 @@ class SliceReader:
         self._sps = sps
         self._known: tuple[int, int, int, SliceHeader] | None = None
         """A slice's first byte, the bits behind its slice_type and how many they are, and its header."""
+        self._plain: dict[int, tuple[int, int, int]] = {}
+        """
+        By the ids of PPS whose slices, but for IDR ones, have frame_num, pic_order_cnt_lsb at most, and nothing else:
+        the id of the SPS, and how many bits these two have.
+        """
 
     def forget(self) -> None:
         self._known = None
+        self._plain.clear()
 
     def read(self, nal: bytes) -> SliceHeader:
         """
@@ -191,11 +197,22 @@ class SliceReader:
 
     def _read_rest(self, r: HeadReader, first_mb: int, slice_type: int, first: int) -> SliceHeader:
         pps_id = r.ue()
+        if first & 31 != IDR and (plain := self._plain.get(pps_id)) is not None:
+            sps_id, frame_num_bits, lsb_bits = plain
+            both = r.u(frame_num_bits + lsb_bits)
+            frame_num, lsb = both >> lsb_bits, both & (1 << lsb_bits) - 1
+            reference = first >> 5 & 3
+            return SliceHeader(
+                first_mb, slice_type, pps_id, sps_id, reference, frame_num, False, False, -1, (lsb, 0), 0
+            )
         picture = self._pps.get(pps_id)
         sequence = self._sps.get(picture.sps_id) if picture is not None else None
         if picture is None or sequence is None:
             raise FormatError(f"slice of PPS {pps_id}, which is not known")
         count = sequence.order
+        if sequence.frame_mbs_only and not (count.separate_planes or picture.bottom_order or picture.redundant):
+            if count.kind != 1 or count.always_zero:
+                self._plain[pps_id] = picture.sps_id, count.frame_num_bits, count.lsb_bits if count.kind == 0 else 0
         if count.separate_planes:
             r.u(2)
         frame_num = r.u(count.frame_num_bits)

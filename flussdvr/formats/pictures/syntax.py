@@ -81,11 +81,15 @@ class H264Syntax:
             if len(nal) < 2:
                 return None
             return _PICTURE if nal[1] & 0x80 else _SLICE  # first_mb_in_slice, ue(v): 0
+        return _PICTURE if self._begins(header) else _SLICE
+
+    def _begins(self, header: h264_slice.SliceHeader) -> bool:
+        """Whether a slice is the first of a picture."""
         if self._last is None:
-            return _SLICE if header.first_mb else _PICTURE
+            return not header.first_mb
         # Beyond the standard: encoders that number nothing still begin a picture with its first macroblock.
         again = header.first_mb in self._mbs and not header.redundant
-        return _PICTURE if again or h264_slice.begins_picture(self._last, header) else _SLICE
+        return again or h264_slice.begins_picture(self._last, header)
 
     def accept(self, nal: bytes, role: Role) -> None:
         kind = nal[0] & 31
@@ -132,7 +136,8 @@ class H264Syntax:
                 return None
             if kind == 1 or kind == 5:
                 if not picture:
-                    if self.role(nal) is not _PICTURE or (header := self.header(nal)) is None:
+                    header = self.header(nal)
+                    if header is None or not self._begins(header):
                         return None
                     picture, place = nal, header.first_mb
                 elif (other := self._slices.place(nal)) is None or other in mbs:
@@ -157,7 +162,8 @@ class H264Syntax:
         if header is None:
             return None
         self._mbs, self._last, self._first = mbs, header, self._asked
-        access = access_h264(header.idr, header.idr or header.intra, bool(sets[0]), recovery)
+        idr = header.idr_pic_id >= 0
+        access = access_h264(idr, idr or header.intra, bool(sets[0]), recovery)
         return picture, (b"".join(parts), sets, access)
 
     def lost(self) -> None:

@@ -41,6 +41,8 @@ SURE = 3
 STUBBORN = 8
 """After so many pictures that contradict the order counts, the counts are wrong."""
 _SCALE = 256
+_LOWEST = -1 << 64
+"""Less than any order count or time."""
 
 
 class PictureTimes:
@@ -83,6 +85,8 @@ class PictureTimes:
 
     def _reset(self) -> None:
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
+        self._most_order = self._most_pts = _LOWEST
+        """No less than the order counts and the times of the recent pictures."""
         self._shown: list[int] = []
         """The PTS that no DTS has been made of yet, in order."""
         self._top: int | None = None
@@ -166,14 +170,15 @@ class PictureTimes:
             return False
         ahead = 0
         recent = self._recent
-        for other, at in recent:
-            if other < order:
-                if at >= pts:
-                    return False
-            elif other > order:
-                if at <= pts:
-                    return False
-                ahead += 1
+        if order <= self._most_order or pts <= self._most_pts:
+            for other, at in recent:
+                if other < order:
+                    if at >= pts:
+                        return False
+                elif other > order:
+                    if at <= pts:
+                        return False
+                    ahead += 1
         if ahead and len(recent) == RECENT and recent[0][0] > order:
             ahead -= 1  # that one is too long ago once this one has come
         if dts == pts and self.reorder != 0 and recent:
@@ -198,6 +203,10 @@ class PictureTimes:
         self._base = order, pts
         self._sure += 1
         recent.append((order, pts))
+        if order > self._most_order:
+            self._most_order = order
+        if pts > self._most_pts:
+            self._most_pts = pts
         if ahead > self._seen_reorder:
             self._seen_reorder = ahead
         shown, depth = self._shown, self._depth
@@ -262,6 +271,7 @@ class PictureTimes:
         self._put_top_back()
         self._before = self._top
         self._recent.clear()
+        self._most_order = self._most_pts = _LOWEST
         self._base = None
 
     def _with_constant_delay(self, pts: int, dts: int, picture: Picture) -> int:
@@ -381,6 +391,7 @@ class PictureTimes:
         """A recent picture is remembered at `line`, not where it was said to be."""
         order, wrong = self._recent[index]
         self._recent[index] = order, line
+        self._most_pts = max(self._most_pts, line)
         if wrong == self._top:
             self._top = max([at for _, at in self._recent] + ([] if self._before is None else [self._before]))
         if wrong in self._shown:
@@ -435,6 +446,7 @@ class PictureTimes:
     def _remember(self, order: int | None, pts: int) -> None:
         if order is not None:
             self._recent.append((order, pts))
+            self._most_order, self._most_pts = max(self._most_order, order), max(self._most_pts, pts)
 
     # -- decoding ---------------------------------------------------------------------------------------------
 
