@@ -8,8 +8,9 @@ Times of pictures that decoders and containers accept, from what a source states
 What is stated is believed while it agrees with the order counts. Where it does not, the PTS is put on the line through
 its neighbours, and the DTS is rebuilt: the pictures' PTS in order, later by as many pictures as are reordered. So no
 picture is dropped for its time. One picture that is off the line alone moves no other: when the next ones contradict
-it, it is remembered where the line has it. A time that is far off is damaged, or of another clock: it is passed on as
-it is.
+it, it is remembered where the line has it. Where another stream was joined so that its first pictures overlap the last
+ones before, they are put close together behind those, and what follows is as it is stated. A time that is far off is
+damaged, or of another clock: it is passed on as it is.
 
 ITU-T H.264 §8.2.1 and §C.4.5.3, ISO/IEC 13818-1 §2.4.3.7. Pure.
 """
@@ -109,6 +110,10 @@ class PictureTimes:
         self._rebuild = False
         self._late_dts = 0
         self._gaps = 0
+        self._joining = False
+        """DTS begin before the end of what was there before: they are close together until they have caught up."""
+        self._pushed: int | None = None
+        """The latest PTS of a picture that was put behind those, though it is stated to be before."""
         self._start: int | None = None
         self._count = 0
         """PTS of the picture that the running sequence began with, and how many have come since."""
@@ -196,6 +201,7 @@ class PictureTimes:
             self._delayed += 1
         self._odd_delays = 0
         self._far = None
+        self._joining = False
         self._count += 1
         self._contradictions = 0
         if order != base_order:
@@ -244,8 +250,9 @@ class PictureTimes:
                     self._learn_duration(pts - far)
         stated = pts is not None
         if picture.begins_sequence:
+            self._joining = self._is_joined(pts, dts, expected)
             self._begin_sequence(pts)
-            expected = None
+            expected = pts if self._joining else None
         self._count += 1
         shown, right = self._presentation(pts, picture, expected)
         if not right and self._sure < SURE:
@@ -256,11 +263,25 @@ class PictureTimes:
             self._any_times(pts, dts, picture)
             self._dts_before, self._last_dts = earlier, pts if dts is None else dts
             return self._last_dts, pts
+        if not right and pts is not None and (self._joining or (self._pushed is not None and pts <= self._pushed)):
+            self._pushed = shown if self._pushed is None else max(self._pushed, shown)
         decoded = self._decoding(dts if stated else None, shown, picture)
         if not right and stated:
             self.repaired += 1
         self._top = shown if self._top is None else max(self._top, shown)
         return decoded, shown
+
+    def _is_joined(self, pts: int | None, dts: int | None, expected: int | None) -> bool:
+        """
+        Whether a sequence begins earlier than the one before ends: another stream was joined, a little too early.
+
+        PTS and DTS say so both, by the same amount; of a damaged time only one does.
+        """
+        if pts is None or dts is None or pts == dts or expected is None or self._last_dts is None or self._sure < SURE:
+            return False
+        early = expected - pts
+        difference = self._last_dts + self._duration - dts - early
+        return 2 * early >= self._duration and 2 * abs(difference) < self._duration
 
     def _begin_sequence(self, pts: int | None) -> None:
         if pts is not None and self._start is not None and self._count and not self._durations:
@@ -273,6 +294,7 @@ class PictureTimes:
         self._recent.clear()
         self._most_order = self._most_pts = _LOWEST
         self._base = None
+        self._pushed = None
 
     def _with_constant_delay(self, pts: int, dts: int, picture: Picture) -> int:
         """
@@ -381,6 +403,8 @@ class PictureTimes:
         if not against:
             return False
         index = against[0]
+        if self._pushed is not None and self._recent[index][1] <= self._pushed:
+            return False  # it is where we have put it
         line = pts + (self._recent[index][0] - order) * self._unit // _SCALE
         if 2 * abs(self._recent[index][1] - line) < self._duration:
             return False
@@ -499,12 +523,14 @@ class PictureTimes:
         if usable and not self._rebuild:
             assert dts is not None
             decoded = dts
+            self._joining = False
             if last is not None and dts - last < JUMP_S * self._timescale:
                 self._learn_duration(dts - last)
         else:
             self.repaired += dts is not None and not usable
             if not self._rebuild and last is not None and dts is not None:
-                rebuilt = last + self._duration  # one alone: the others are as they were stated
+                # One alone: the others are as they were stated.
+                rebuilt = last + (max(1, self._duration // 8) if self._joining else self._duration)
             decoded = min(rebuilt, pts)
             if last is not None and decoded <= last:
                 decoded = last + 1

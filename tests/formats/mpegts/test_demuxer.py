@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -487,3 +488,16 @@ def test_empty_payloads_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     demuxer = TsDemuxer()
     assert losses_of(demux(stream.data, demuxer)) == {"PES without end": 1}
     assert demuxer.dropped_pes == 1
+
+
+def test_another_stream_that_is_joined_a_little_too_early() -> None:
+    """Its first pictures overlap the last ones before by two: a few times are put right, none behind them."""
+    first, second = program(30, bframes=2), program(30, bframes=2, offset_s=1.2, width=96)
+    demuxer = TsDemuxer()
+    events = demuxer.feed(first + second) + demuxer.flush()
+    assert 1 <= losses_of(events).pop(PictureTrouble.RETIMED, 0) <= 6
+    video = samples_of(events)[VIDEO_PID]
+    assert len(video) == 60
+    assert all(before.dts < after.dts for before, after in pairwise(video))
+    alone = samples_of(demux(second))[VIDEO_PID]
+    assert [(sample.dts, sample.cto) for sample in video[36:]] == [(sample.dts, sample.cto) for sample in alone[6:]]

@@ -84,3 +84,44 @@ def test_ordinary_pictures_take_the_short_way() -> None:
         if not short[-1]:
             times.times((number + offset) * STEP, number * STEP, picture)
     assert sum(short[5:]) >= 20
+
+
+@given(st.integers(1, 6), st.integers(0, 1700), st.sampled_from([1, 2]))
+def test_what_is_joined_a_little_too_early_is_close_together_and_then_as_it_is_stated(
+    overlap: int, uneven: int, groups: int
+) -> None:
+    """Another stream begins while the last pictures of the one before are still shown."""
+    times = PictureTimes(90_000, 2)
+    times.declare(Fraction(25), 1)
+    shown, decoded, stated = [], [], []
+    for number in range(10 * groups + 30):
+        order, offset = GROUP[number % 10]
+        early = (overlap * STEP - uneven) if number >= 10 * groups else 0
+        dts = number * STEP - early
+        found = times.times(dts + offset * STEP, dts, Picture(order, not number % 10, offset != 1, not number % 10))
+        assert found is not None
+        decoded.append(found[0])
+        shown.append((number // 10, order, found[1]))
+        stated.append((dts + offset * STEP, dts))
+    assert decoded == sorted(set(decoded))
+    assert all(dts <= one[2] for dts, one in zip(decoded, shown, strict=True))
+    in_order = [at for _, _, at in sorted(shown)]
+    assert in_order == sorted(set(in_order)), "as the order counts say"
+    later = 10 * groups + 2 * overlap + 2
+    assert [(one[2], dts) for one, dts in zip(shown, decoded, strict=True)][later:] == stated[later:]
+    assert times.repaired <= 4 * overlap
+
+
+def test_a_first_picture_of_which_one_time_alone_is_early_is_where_it_was_expected() -> None:
+    for wrong in ("pts", "dts"):
+        times = PictureTimes(90_000, 2)
+        times.declare(Fraction(25), 1)
+        for number in range(40):
+            order, offset = GROUP[number % 10]
+            dts, pts = number * STEP, (number + offset) * STEP
+            given_dts, given_pts = dts, pts
+            if number == 20:
+                given_pts -= 2 * STEP if wrong == "pts" else 0
+                given_dts -= 2 * STEP if wrong == "dts" else 0
+            found = times.times(given_pts, given_dts, Picture(order, not number % 10, offset != 1, not number % 10))
+            assert found == (dts, pts), (wrong, number)
