@@ -14,6 +14,7 @@ from typing import Any
 from flussdvr.config.documents import Document, Field, each, number, read_document, text, the_object
 from flussdvr.config.errors import Misread, shown
 from flussdvr.config.inputs import (
+    MAX_PRIORITY,
     NOT_YET,
     OLDER,
     OPTIONS,
@@ -93,7 +94,7 @@ def _option(kind: Kind) -> Callable[[Any], str]:
 
 _FIELDS = {
     "url": Field("url", lambda value: read_input_url(text(value))),
-    PRIORITY.name: Field("priority", number(1, 1000)),
+    PRIORITY.name: Field("priority", number(1, MAX_PRIORITY)),
     **{name: Field(one.name, _option(one.kind)) for name, one in OPTIONS.items()},
 }
 

@@ -24,12 +24,13 @@ from flussdvr.config.values import ADDRESS, DURATION, integer
 
 # -- options --------------------------------------------------------------------------------------------------------
 
+MAX_PRIORITY = 1000
 PRIORITY = InputOption(
     "priority",
-    "1 to 1000",
+    f"1 to {MAX_PRIORITY}",
     "the smallest that works is taken",
     "its position: 1, 2, 3 ...",
-    kind=integer(1, 1000),
+    kind=integer(1, MAX_PRIORITY),
     json_type="integer",
 )
 COMMON = (
@@ -229,7 +230,7 @@ def input_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "url": {"type": "string"},
-            "priority": {"type": "integer", "minimum": 1, "maximum": 1000},
+            PRIORITY.name: {"type": "integer", "minimum": 1, "maximum": MAX_PRIORITY},
             **options,
             "stats": {"type": ["object", "null"]},
         },

@@ -13,7 +13,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from flussdvr.config import authorization, dvr_options, event_sink, listener, server, stream_options, thumbnails
+from flussdvr.config import (
+    auth_backend,
+    authorization,
+    dvr_options,
+    event_sink,
+    listener,
+    server,
+    stream_options,
+    thumbnails,
+)
 from flussdvr.config.documents import properties
 from flussdvr.config.dvr_options import DVR_FIELDS, STORAGE_FIELDS
 from flussdvr.config.input_kind import InputKind, InputOption
@@ -93,6 +102,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "thumbnails": lambda: _options(thumbnails.OPTIONS),
     "authorization": lambda: _options(authorization.OPTIONS, others="told to the backend as it is"),
     "event sink": lambda: _options(event_sink.OPTIONS, others="passed along to the sink: a field of every event"),
+    "auth backend": lambda: _options(auth_backend.OPTIONS),
     "template": lambda: _options((PREFIX,), "directive"),
     "inputs": _inputs,
     "input options": _input_options,

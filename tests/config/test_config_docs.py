@@ -10,7 +10,8 @@ import pytest
 from flussdvr.config import authorization, load_config, parse_config, thumbnails
 from flussdvr.config.dvr_options import ROOT_RULES
 from flussdvr.config.event_sink import SINK_RULES
-from flussdvr.config.inputs import OPTIONS
+from flussdvr.config.input_kind import InputKind
+from flussdvr.config.inputs import KINDS, OPTIONS
 from flussdvr.config.model import Listener
 from flussdvr.config.options import rules
 from flussdvr.config.server import BLOCKS, SERVER_RULES
@@ -62,3 +63,8 @@ def test_the_demo_is_reachable_from_this_machine_only(monkeypatch: pytest.Monkey
     assert set(config.streams) == {"demo", "pushed"}
     assert config.roots == {str(ROOT / "var" / "archive")}
     assert all(stream.dvr == config.dvrs["main"] for stream in config.streams.values())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_readme_has_each_kind_of_input(kind: InputKind) -> None:
+    assert f"`input {kind.schemes[0]}://" in (ROOT / "README.md").read_text()
