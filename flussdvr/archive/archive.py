@@ -37,10 +37,11 @@ from flussdvr.archive.disk.root import Root, RootWorkers, as_error, root_threads
 from flussdvr.archive.disk.scan import Skipped
 from flussdvr.archive.joining import Joining
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated, read_misdated, write_misdated
+from flussdvr.archive.ports import DvrPolicy
 from flussdvr.archive.range_deletion import RangeDeletions, Report
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.redating import Redating
-from flussdvr.archive.retention import DvrPolicy, Retention, blob_bytes, blob_ms
+from flussdvr.archive.retention import Retention, blob_bytes, blob_ms
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.body.file import BodyFile

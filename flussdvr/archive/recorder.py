@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from errno import EDQUOT, EFBIG, ENOSPC
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.archive.disk.blob import Blob, BlobFailed, BlobState, BlobWriter, delete_files, stream_directory
 from flussdvr.archive.disk.root import Root, as_error
+from flussdvr.archive.ports import Fragment
 from flussdvr.archive.streams.numbering import first_discontinuity
 from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
 from flussdvr.database.catalog import Catalog
@@ -42,21 +43,6 @@ ROTATE_S = 4
 """How long `rotate` waits for a sync fragment before it ends the blob with a gap."""
 RETRY_S = 5
 """After a failure of the disk, recording tries again this much later, on a sync fragment."""
-
-
-class Fragment(Protocol):
-    """What of a live fragment is recorded: see `live.fragment.LiveFragment`."""
-
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def head_size(self) -> int: ...
-    @property
-    def begin_ms(self) -> int: ...
-    @property
-    def end_ms(self) -> int: ...
-    @property
-    def sync(self) -> bool: ...
 
 
 class _About(TypedDict):

@@ -19,7 +19,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
@@ -30,6 +30,7 @@ from flussdvr.archive.deletion import Deletion, Outcome, all_of, is_closed, is_l
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.disk.trim import Cut
+from flussdvr.archive.ports import DvrPolicy
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError
 from flussdvr.events.types.archive import DeletionReason
@@ -47,23 +48,6 @@ SHARE = 8
 """A blob is at most this part of what is kept."""
 SHORTEST_BLOB_MS = 10_000
 LEAST_BLOB_BYTES = 1 << 20
-
-
-class DvrPolicy(Protocol):
-    """What of `config.DvrSettings` the archive needs."""
-
-    @property
-    def root(self) -> str: ...
-    @property
-    def name(self) -> str | None: ...
-    @property
-    def expiration_s(self) -> int | None: ...
-    @property
-    def storage_limit(self) -> int | None: ...
-    @property
-    def disk_usage_limit(self) -> int | None: ...
-    @property
-    def sync_interval_s(self) -> int: ...
 
 
 class DiskUsage(NamedTuple):

@@ -10,20 +10,11 @@ It goes by the time of what is recorded, not by the clock: late fragments are st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
-from flussdvr.archive.recorder import Fragment
+from flussdvr.archive.ports import F, Recorder
 
 DAY_MS = 86_400_000
-
-
-F = TypeVar("F", bound=Fragment, contravariant=True)
-
-
-class Recorder(Protocol[F]):
-    def opens_blob(self, fragment: F, init: bytes, segment_ms: int) -> bool: ...
-    def write(self, fragment: F, init: bytes, segment_ms: int, sequence: int) -> None: ...
-    def gap(self, reason: str) -> None: ...
 
 
 def is_scheduled(schedule: Sequence[tuple[int, int]], utc_ms: int) -> bool:

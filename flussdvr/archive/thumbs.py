@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from flussdvr.archive.disk.blob import Blob, BlobFailed, BlobWriter, blob_stem
 from flussdvr.archive.disk.root import Root
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.errors import DvrError
 from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.logs.repeated import Repeated, where

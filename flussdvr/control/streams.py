@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from flussdvr.archive.misdated import FUTURE_MS
+from flussdvr.archive.ports import ClosingRecorder, Fragment, Recordings, StreamArchive
 from flussdvr.archive.schedule import ScheduledRecorder
 from flussdvr.archive.streams.numbering import first_discontinuity
-from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.clock.utc import Step
 from flussdvr.config.model import AuthSettings, DvrSettings, StreamSettings
 from flussdvr.config.overrides import check_neighbours
@@ -66,24 +66,6 @@ PermitPublisher = Callable[[AuthSettings, str, str, str, str | None], Awaitable[
 """Of `on_publish`, the stream's name, protocol, peer, password: why not, or `None`."""
 
 
-class ClosingRecorder(Recorder, Protocol):
-    """A recorder as its owner sees it."""
-
-    async def close(self) -> None: ...
-
-
-class Archive(Protocol):
-    """What the streams need of the archive service."""
-
-    def stream(self, name: str) -> StreamArchive | None: ...
-
-    def streams(self) -> Iterable[str]: ...
-
-    def set_aside_future(self, name: str) -> None: ...
-
-    def recorder(self, name: str, settings: DvrSettings) -> ClosingRecorder: ...
-
-
 @dataclass(slots=True)
 class Running:
     """One stream and what belongs to it while it runs."""
@@ -91,7 +73,7 @@ class Running:
     settings: StreamSettings
     stream: Stream
     inputs: Inputs
-    recorder: ClosingRecorder | None
+    recorder: ClosingRecorder[Fragment] | None
 
     @property
     def recording(self) -> Recorder | None:
@@ -120,7 +102,7 @@ class Streams(Service):
 
     def __init__(
         self,
-        archive: Archive,
+        archive: Recordings,
         reactor: IReactorAll,
         utc_ms: Callable[[], int],
         find: Callable[[str], StreamSettings | None] = lambda name: None,
@@ -221,7 +203,7 @@ class Streams(Service):
         elif settings.name not in self._closing:  # else what is wanted by then comes after it
             self._attach(running)
 
-    async def _exchange(self, running: Running, old: ClosingRecorder) -> None:
+    async def _exchange(self, running: Running, old: ClosingRecorder[Fragment]) -> None:
         """Another recorder, once the old one is closed."""
         name = running.settings.name
         try:
@@ -254,11 +236,11 @@ class Streams(Service):
         if self.stuck.pop(name, None) is not None:
             self.log.info("{stream}: what could not be stopped has stopped", stream=name)
 
-    def _recorder(self, settings: StreamSettings) -> ClosingRecorder | None:
+    def _recorder(self, settings: StreamSettings) -> ClosingRecorder[Fragment] | None:
         dvr = settings.dvr
         return self._archive.recorder(settings.name, dvr) if dvr is not None and not dvr.offline else None
 
-    def _scheduled(self, recorder: ClosingRecorder | None, settings: StreamSettings) -> Recorder | None:
+    def _scheduled(self, recorder: ClosingRecorder[Fragment] | None, settings: StreamSettings) -> Recorder | None:
         schedule = settings.dvr.schedule if settings.dvr is not None else ()
         return ScheduledRecorder(recorder, schedule) if recorder is not None and schedule else recorder
 

@@ -31,8 +31,8 @@ from twisted.logger import Logger
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.forecast import Forecast, forecast
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.archive.schedule import scheduled_since
-from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.clock.utc import UtcClock
 from flussdvr.control.streams import Running, Streams
 from flussdvr.database.catalog import CatalogState

@@ -27,7 +27,7 @@ from flussdvr.playback.sources import Source
 
 if TYPE_CHECKING:
     from flussdvr.archive.disk.blob import Blob
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
     from flussdvr.live.window import LiveWindow
     from flussdvr.media import Track
 

@@ -32,7 +32,7 @@ from flussdvr.process.callbacks import background
 
 if TYPE_CHECKING:
     from flussdvr.archive.disk.blob import Blob
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
 
 CACHE_BYTES = 16 << 20
 STREAMS = 1000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flussdvr.archive.disk.blob import Blob
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
 
 HEAD_BYTES = 144 << 20
 """Of indexes, for one computed head: three days, which are read before the first byte can be sent."""

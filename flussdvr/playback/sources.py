@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from flussdvr.errors import DvrError, Kind
 
 if TYPE_CHECKING:
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
     from flussdvr.live.window import LiveWindow
 
 

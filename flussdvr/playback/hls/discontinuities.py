@@ -23,7 +23,7 @@ from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
     from flussdvr.archive.disk.blob import Blob
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
 
 TOLERANCE_MS = 100
 KEPT = 20_000

@@ -30,7 +30,7 @@ from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
     from flussdvr.archive.disk.blob import Blob
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
     from flussdvr.live.fragment import LiveFragment
     from flussdvr.live.window import LiveSegment
 

@@ -32,7 +32,7 @@ from flussdvr.timeline import Range
 
 if TYPE_CHECKING:
     from flussdvr.archive.disk.blob import Blob
-    from flussdvr.archive.streams.stream_archive import StreamArchive
+    from flussdvr.archive.ports import StreamArchive
 
 CACHE_BYTES = 16 << 20
 MAX_INDEX = 8 << 20

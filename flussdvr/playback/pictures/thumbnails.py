@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from flussdvr.archive.disk.root import Root
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder
 from flussdvr.events.types.event import OnEvent
 from flussdvr.playback.pictures.decoder import Box

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from flussdvr.archive.archive import Archive
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range, RangeSet
 from flussdvr.web.api.moments import documents, window

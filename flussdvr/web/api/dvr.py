@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flussdvr.archive.archive import Archive
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.archive.redating import id_of
-from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import RangeSet
 from flussdvr.web.api.moments import document, documents, window

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Any, Protocol
 
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.control.streams import Running
 from flussdvr.ingest.publish.input import PublishInput
 from flussdvr.ingest.source import Input

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flussdvr.archive.archive import Archive
+from flussdvr.archive.ports import StreamArchive
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.control.streams import Running
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import Worker
