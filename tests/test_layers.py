@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "live":            f"{WORKING} formats",
     "ingest":          f"{WORKING} formats config",
     "playback":        f"{WORKING} formats body archive archive/disk live",
-    "urls":            "errors timeline playback",
+    "urls":            "errors media timeline playback",
     "access":          f"{WORKING} config database playback urls",
     "export":          f"{WORKING} config formats body database objects playback",
     "control":         f"{WORKING} config archive archive/disk live ingest",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from flussdvr.media import Codec
 from flussdvr.urls.numbers import MAX_MS, NUMBER, bad, calendar, count_of, duration_of, milliseconds, moment, window
 from flussdvr.urls.values import (
     ArchivePlaylist,
@@ -36,8 +37,9 @@ from flussdvr.urls.values import (
 Base = dict[str, Any]
 Make = Callable[[dict[str, Any], Base, int], MediaPath]
 
-_LIST = r"(?:(?P<list>index|archive|video|mono|playlist)(?:\.(?P<before>fmp4|ts))?)"
-_END = r"(?:\.(?P<after>fmp4|ts))?\.m3u8"
+_CODECS = "|".join(codec for codec in Codec if codec.is_video)
+_LIST = rf"(?:(?P<list>index|archive|video|mono|playlist)(?:\.(?P<codec>{_CODECS}))?(?:\.(?P<before>fmp4|ts))?)"
+_END = rf"(?:\.(?P<coded>{_CODECS}))?(?:\.(?P<after>fmp4|ts))?\.m3u8"
 _FROM = rf"(?P<from>{NUMBER})"
 _WINDOW = rf"{_FROM}-(?P<duration>{NUMBER}|now)"
 _DATE = r"(?P<Y>[0-9]{4})/(?P<M>[0-9]{1,2})/(?P<D>[0-9]{1,2})/(?P<h>[0-9]{1,2})/(?P<m>[0-9]{1,2})/(?P<s>[0-9]{1,2})"
@@ -50,7 +52,14 @@ _MEDIA_LISTS = ("video", "mono")
 def _playlist(groups: dict[str, Any], base: Base, count: int) -> Base:
     name = groups.get("list") or ("mono" if groups.get("mono") else "index")
     container = groups.get("after") or groups.get("before") or ("ts" if name == "video" else None)
-    return {**base, "multivariant": name not in _MEDIA_LISTS, "container": container, "depth": count - 1}
+    codec = groups.get("coded") or groups.get("codec")
+    return {
+        **base,
+        "multivariant": name not in _MEDIA_LISTS,
+        "container": container,
+        "depth": count - 1,
+        "codec": Codec(codec) if codec else None,
+    }
 
 
 def _live(groups: dict[str, Any], base: Base, count: int) -> MediaPath:

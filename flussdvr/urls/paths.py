@@ -147,5 +147,6 @@ def _shifted(parsed: MediaPath) -> MediaPath:
         parsed.container,
         parsed.depth,
         parsed.base,
+        parsed.codec,
         from_ms,
     )

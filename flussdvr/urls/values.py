@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
+from flussdvr.media import Codec
 from flussdvr.playback.selection import Selection
 
 MAX_OPENING = 40
@@ -44,13 +45,14 @@ class Playlist(MediaPath):
 
     `multivariant`: a list of renditions (`index`, `archive`), otherwise one media playlist (`video`, `mono`).
     `container` is `fmp4`, `ts` or `None` where the stream's setting decides. `depth`: how many directories the URL is
-    below the stream's own, or below the one that has the stream at `base`.
+    below the stream's own, or below the one that has the stream at `base`. `codec`: only what has pictures of it.
     """
 
     multivariant: bool = False
     container: str | None = None
     depth: int = 0
     base: str = ""
+    codec: Codec | None = None
 
     @property
     def up(self) -> str:

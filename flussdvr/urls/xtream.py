@@ -44,7 +44,7 @@ def xtream_shift(groups: dict[str, str], depth: int, query: Query) -> MediaPath:
     if groups["extension"] == ".ts":
         return TsExport(name, None, query, from_ms, duration_ms)
     query = (*query, ("event", "true"))  # of a programme that is not over yet
-    return ArchivePlaylist(name, None, query, True, None, depth, f"{quote(name)}/", from_ms, duration_ms, True)
+    return ArchivePlaylist(name, None, query, True, None, depth, f"{quote(name)}/", None, from_ms, duration_ms, True)
 
 
 def _with_token(query: Query, password: str) -> Query:

@@ -11,7 +11,8 @@ A block is rendered in the CPU worker, one blob at a time, so that a cold day's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -36,25 +37,30 @@ TOLERANCE_MS = 100
 """Blobs of one recording may differ by rounding where they meet; a hole larger than this is a gap."""
 
 
+Only = Callable[[list[Piece]], list[Piece]]
+"""Which of the pieces of a window are listed."""
+
+
 class Blocks:
     def __init__(self, inits: Inits, cpu: Worker) -> None:
         self.inits = inits
         self._cpu = cpu
         self._cache: Lru[tuple[Blob, View], tuple[tuple[int, bool], Block]] = Lru(CACHE_BYTES)
 
-    async def pieces(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
+    async def pieces(self, source: Source, window: Range, view: View, only: Only = list) -> list[Piece]:
         """
         Complete segments that begin inside `window`, oldest first; all with the same kinds of tracks.
 
-        With `enough`, no more blobs are looked at once so many have had some. Raises `DvrError` NOT_FOUND where none of
-        the selected tracks is in any of them.
+        Raises `DvrError` NOT_FOUND where none of the selected tracks is in any of them, and what `only` raises.
         """
-        pieces = await self.recorded(source, window, view, enough)
+        view = replace(view, codec=None)
+        pieces = only(await self.recorded(source, window, view))
         steady = steady_view(view, [piece.block for piece in pieces])
-        return _real(pieces if steady == view else await self.recorded(source, window, steady, enough), view)
+        return _real(pieces if steady == view else only(await self.recorded(source, window, steady)), view)
 
     def live(self, source: Source, view: View) -> list[Piece]:
         """The complete segments of the live window, all with the same kinds of tracks. Raises as `pieces`."""
+        view = replace(view, codec=None)
         pieces = self.recorded_live(source, view)
         steady = steady_view(view, [piece.block for piece in pieces])
         return _real(pieces if steady == view else self.recorded_live(source, steady), view)
@@ -67,7 +73,10 @@ class Blocks:
         return pieces
 
     async def recorded(self, source: Source, window: Range, view: View, enough: int | None = None) -> list[Piece]:
-        """As `pieces`, each with the tracks that it has."""
+        """
+        As `pieces`, each with the tracks that it has. With `enough`, no more blobs are looked at once so many have had
+        some.
+        """
         pieces: list[Piece] = []
         if source.archive is not None:
             for blob in source.archive.blobs(window):
@@ -76,6 +85,17 @@ class Blocks:
                     return pieces
         for block in self.of_live(source, view, pieces[-1] if pieces else None, source.archive is None):
             _append(pieces, block, window)
+        return pieces
+
+    async def measured(self, source: Source, window: Range, view: View, count: int) -> list[Piece]:
+        """As `recorded`, of the first `count` blobs and the newest."""
+        pieces = await self.recorded(source, window, view, count)
+        if source.archive is None or len(pieces) < count:
+            return pieces
+        later = source.archive.blobs(Range(pieces[-1].end_ms, max(pieces[-1].end_ms, window.end_ms)))
+        if later:
+            newest = Range(max(later[-1].begin_ms, pieces[-1].end_ms), window.end_ms)
+            pieces += await self.recorded(source, newest, view)
         return pieces
 
     async def of_blob(self, source: Source, blob: Blob, view: View) -> Block:

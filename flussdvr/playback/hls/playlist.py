@@ -287,17 +287,28 @@ class Variant:
     renditions: tuple[Rendition, ...] = ()
 
 
-def multivariant_playlist(variant: Variant, version: int = VERSION) -> bytes:
-    """A multivariant playlist ("master") of one variant and its audio renditions."""
+def multivariant_playlist(variants: Sequence[Variant], version: int = VERSION) -> bytes:
+    """A multivariant playlist ("master") of variants and their audio renditions."""
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{version}", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    for rendition in variant.renditions:
-        fields = ["TYPE=AUDIO", 'GROUP-ID="audio"', f'NAME="{quoted(rendition.name)}"']
-        if rendition.language not in ("", "und"):
-            fields.append(f'LANGUAGE="{quoted(rendition.language)}"')
-        fields.append(f"DEFAULT={'YES' if rendition.default else 'NO'},AUTOSELECT=YES")
-        if rendition.channels:
-            fields.append(f'CHANNELS="{rendition.channels}"')
-        lines.append(f'#EXT-X-MEDIA:{",".join(fields)},URI="{rendition.uri}"')
+    groups = ["audio" if number == 0 else f"audio{number + 1}" for number in range(len(variants))]
+    for variant, group in zip(variants, groups, strict=True):
+        lines += [_media(rendition, group) for rendition in variant.renditions]
+    for variant, group in zip(variants, groups, strict=True):
+        lines += [_stream(variant, group), variant.uri]
+    return "\n".join([*lines, ""]).encode()
+
+
+def _media(rendition: Rendition, group: str) -> str:
+    fields = ["TYPE=AUDIO", f'GROUP-ID="{group}"', f'NAME="{quoted(rendition.name)}"']
+    if rendition.language not in ("", "und"):
+        fields.append(f'LANGUAGE="{quoted(rendition.language)}"')
+    fields.append(f"DEFAULT={'YES' if rendition.default else 'NO'},AUTOSELECT=YES")
+    if rendition.channels:
+        fields.append(f'CHANNELS="{rendition.channels}"')
+    return f'#EXT-X-MEDIA:{",".join(fields)},URI="{rendition.uri}"'
+
+
+def _stream(variant: Variant, group: str) -> str:
     fields = [f"BANDWIDTH={max(1, variant.bandwidth)}", f"AVERAGE-BANDWIDTH={max(1, variant.average_bandwidth)}"]
     if variant.codecs:
         fields.append(f'CODECS="{",".join(variant.codecs)}"')
@@ -306,9 +317,8 @@ def multivariant_playlist(variant: Variant, version: int = VERSION) -> bytes:
     if variant.frame_rate:
         fields.append(f"FRAME-RATE={float(variant.frame_rate):.3f}")
     if variant.renditions:
-        fields.append('AUDIO="audio"')
-    lines += [f"#EXT-X-STREAM-INF:{','.join(fields)}", variant.uri, ""]
-    return "\n".join(lines).encode()
+        fields.append(f'AUDIO="{group}"')
+    return f"#EXT-X-STREAM-INF:{','.join(fields)}"
 
 
 def bandwidth(pieces: Iterable[Piece]) -> tuple[int, int]:

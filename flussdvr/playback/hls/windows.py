@@ -12,7 +12,8 @@ A player begins a list that slides three segments before its end (RFC 8216 secti
 ends that much after the moment that the viewer is at; for players that read it, `EXT-X-START` says the moment exactly.
 A sliding list has at least three target durations.
 
-RFC 8216. The first segment of an archive's list begins not before F and the last not after F+D.
+RFC 8216. The first segment of an archive's list begins not before F and the last not after F+D. The pictures of a list
+have one codec (`video_codecs`).
 """
 
 from __future__ import annotations
@@ -22,25 +23,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flussdvr.formats.codecs.silence import silent_track
-from flussdvr.formats.mp4.codec_string import codec_string
-from flussdvr.formats.mpegts.lane import CARRIED, NotCarried
-from flussdvr.media import Track
-from flussdvr.playback.hls.blocks import Blocks
+from flussdvr.playback.hls.blocks import Blocks, Only
+from flussdvr.playback.hls.carried import require_carried
 from flussdvr.playback.hls.discontinuities import Discontinuities
+from flussdvr.playback.hls.pieces import begun_at, bounds, count_of, ending_after, enough_of, first_of, last_of
 from flussdvr.playback.hls.playlist import (
-    Column,
     MediaPlaylist,
     Piece,
-    Rendition,
-    Variant,
-    bandwidth,
-    ts_bandwidth,
-    with_query,
 )
-from flussdvr.playback.selection import spell_selection, track_names
-from flussdvr.playback.sources import Source, no_recordings, no_such_tracks
-from flussdvr.playback.ts.continuity import corrupt
+from flussdvr.playback.hls.video_codecs import newest_run, run_at, with_codec
+from flussdvr.playback.sources import Source, no_recordings
 from flussdvr.playback.view import View
 from flussdvr.timeline import Range, RangeSet
 
@@ -48,8 +40,6 @@ SHOWN = 4
 """Segments in the playlist of a timeshift, at least."""
 STARTED = 3
 """How many segments before the end of a list that slides a player begins (RFC 8216 section 6.3.3)."""
-MEASURED = 48
-"""Blobs of a window that a multivariant playlist looks at to tell the peak of its bandwidth."""
 PAUSED_MS = 8_000
 """Players ask again for a list that slides at least this often, or once in two target durations."""
 LOOK_BACK_MS = 120_000
@@ -78,11 +68,16 @@ class Hls:
 
     async def live(self, source: Source, view: View) -> MediaPlaylist:
         window = source.window
-        pieces = self.blocks.live(source, view)
-        if window is None or not pieces:
+        listed = self.blocks.live(source, view)
+        if window is None or not listed:
             raise no_recordings()
-        _require_carried(pieces, view)
-        return MediaPlaylist(pieces, target_ms=window.target_ms, discontinuity_sequence=window.discontinuity_sequence)
+        pieces = newest_run(listed, view.codec, window.target_ms)
+        require_carried(pieces, view)
+        before = [piece for piece in listed if piece.sequence < pieces[0].sequence]
+        left = sum(piece.discontinuity + len(piece.block.breaks) for piece in before)
+        return MediaPlaylist(
+            pieces, target_ms=window.target_ms, discontinuity_sequence=window.discontinuity_sequence + left
+        )
 
     async def archive(
         self, source: Source, begin_ms: int, duration_ms: int | None, event: bool, view: View
@@ -90,8 +85,8 @@ class Hls:
         """`duration_ms` is `None` for `now`."""
         now = self.now_ms()
         end_ms = now if duration_ms is None else begin_ms + duration_ms
-        pieces = await self._pieces(source, begin_ms, end_ms, view)
-        _require_carried(pieces, view)
+        pieces = await self._pieces(source, begin_ms, end_ms, view, lambda pieces: with_codec(pieces, view.codec))
+        require_carried(pieces, view)
         pieces = _from_the_first_there(pieces)
         grows = duration_ms is None or (event and end_ms > now)
         playlist = self._playlist(source, pieces, "EVENT" if grows else "VOD", not grows)
@@ -105,23 +100,25 @@ class Hls:
         inside = sum(int((piece.block.begin_ms[piece.first : piece.stop] >= begin_ms).sum()) for piece in pieces)
         if not inside:
             raise no_recordings()
-        return self._sliding(source, _last(pieces, max(inside, _enough(pieces, self._target(source, pieces)))))
+        target_ms = self._target(source, pieces)
+        pieces = last_of(pieces, max(inside, enough_of(pieces, target_ms)))
+        return self._sliding(source, newest_run(pieces, view.codec, target_ms))
 
     async def timeshift_rel(self, source: Source, delay_ms: int, view: View, following: Following) -> MediaPlaylist:
         """`following`: what the viewer has been given so far."""
         edge_ms = self.now_ms() - delay_ms
-        pieces = await self._at(source, edge_ms, view)
+        pieces = run_at(await self._at(source, edge_ms, view), view.codec, edge_ms)
         target_ms = self._target(source, pieces)
         now_ms = self.now_ms()
         begins = now_ms - following.seen_ms > max(PAUSED_MS, 2 * target_ms)
         following.seen_ms = now_ms
         ahead_ms = edge_ms + (STARTED - 1) * target_ms
-        pieces = _begun(pieces, ahead_ms)
+        pieces = begun_at(pieces, ahead_ms)
         if begins:  # with as few as possible: GStreamer begins four segments before the end, if there are as many
             playlist = self._timeshift(source, pieces, edge_ms, STARTED)
             following.from_ms = playlist.pieces[0].begin_ms
             return playlist
-        return self._timeshift(source, _ending_after(pieces, following.from_ms) or pieces, edge_ms)
+        return self._timeshift(source, ending_after(pieces, following.from_ms) or pieces, edge_ms)
 
     async def timeshift_abs(self, source: Source, from_ms: int, opened_ms: int, view: View) -> MediaPlaylist:
         """`opened_ms`: when the viewer's session began to watch this."""
@@ -130,77 +127,15 @@ class Hls:
         pieces, edge_ms = await self._since(source, from_ms, self.now_ms() - opened_ms, view)
         return self._timeshift(source, pieces, edge_ms)
 
-    # -- the multivariant playlist ------------------------------------------------------------------------------------
-
-    async def variant(
-        self,
-        source: Source,
-        window: Range | None,
-        view: View,
-        child: str,
-        up: str,
-        query: str,
-        measured: int = MEASURED,
-        grows: bool = False,
-    ) -> Variant:
-        """
-        The one variant of a stream in `window` (`None`: live); `child` is the media playlist's name, `up` the way
-        from the playlist to the stream's own directory. Bandwidth: the peak of all that the live
-        list has ever had, or of the first `measured` blobs of the window. A list that `grows` gets its tracks by name:
-        what comes to it later must not change them.
-        """
-        if window is None:
-            pieces = self.blocks.recorded_live(source, view)
-        else:
-            pieces = await self.blocks.recorded(source, window, view, enough=measured)
-        if not pieces:
-            raise no_recordings()
-        peak, average = bandwidth(pieces)
-        if window is None and source.window is not None:
-            peak = max(peak, source.window.peak_bps)
-        if view.container == "ts":
-            peak, average = ts_bandwidth(peak), ts_bandwidth(average)
-        _require_carried(pieces, view)
-        tracks, names, silence = _shown(pieces)
-        if not tracks:
-            raise no_such_tracks()
-        video = next((track for track in tracks if track.is_video), None)
-        audio = [track for track in tracks if not track.is_video]
-        playlist = f"{child}.{view.container}.m3u8"
-        renditions: list[Rendition] = []
-        choice: str | None = spell_selection(view.selection) if view.selection else None
-        if video is not None and len(audio) > 1:
-            choice = names[video]
-            renditions = [
-                _rendition(track, names[track], with_query(f"{up}tracks-{names[track]}/{playlist}", query), first)
-                for first, track in ((track is audio[0], track) for track in audio)
-            ]
-        elif choice is None and grows:
-            choice = "".join(names[track] for track in tracks)
-        folder = f"tracks-{choice}/" if choice else ""
-        codecs = [codec_string(track) for track in tracks]
-        if silence and audio:
-            codecs.append(codec_string(silent_track(0)))
-        return Variant(
-            with_query(f"{up}{folder}{playlist}", query),
-            peak,
-            average,
-            tuple(dict.fromkeys(codecs)),
-            video.width if video else 0,
-            video.height if video else 0,
-            video.frame_rate if video else None,
-            tuple(renditions),
-        )
-
     # -- choosing segments --------------------------------------------------------------------------------------------
 
-    async def _pieces(self, source: Source, begin_ms: int, end_ms: int, view: View) -> list[Piece]:
+    async def _pieces(self, source: Source, begin_ms: int, end_ms: int, view: View, only: Only) -> list[Piece]:
         if end_ms <= begin_ms:
             raise no_recordings()
-        pieces = await self.blocks.pieces(source, Range(begin_ms, end_ms), view)
+        pieces = await self.blocks.pieces(source, Range(begin_ms, end_ms), view, only)
         if not pieces:  # a window shorter than a segment: better the segment around it than nothing
-            around = await self.blocks.pieces(source, Range(max(0, begin_ms - LOOK_BACK_MS), begin_ms), view)
-            pieces = [piece for piece in _last(around, 1) if piece.end_ms > begin_ms]
+            around = await self.blocks.pieces(source, Range(max(0, begin_ms - LOOK_BACK_MS), begin_ms), view, only)
+            pieces = [piece for piece in last_of(around, 1) if piece.end_ms > begin_ms]
         if not pieces:
             raise no_recordings()
         return pieces
@@ -228,7 +163,7 @@ class Hls:
         edge_ms = _moment(ranges, begin_ms, age_ms)
         ahead_ms = _moment(ranges, begin_ms, age_ms + LOOK_BACK_MS)
         pieces = await self.blocks.pieces(source, Range(max(0, edge_ms - LOOK_BACK_MS), ahead_ms + 1), view)
-        pieces = _ending_after(pieces, begin_ms)
+        pieces = run_at(ending_after(pieces, begin_ms), view.codec, edge_ms)
         if not pieces:
             raise no_recordings()
         return pieces, max(edge_ms, pieces[0].begin_ms)
@@ -244,10 +179,10 @@ class Hls:
 
     def _timeshift(self, source: Source, pieces: Sequence[Piece], edge_ms: int, count: int = SHOWN) -> MediaPlaylist:
         """The list of a viewer who is at `edge_ms` of `pieces`, of `count` segments or more."""
-        begun = _count(_begun(pieces, edge_ms))
-        shown = _first(pieces, max(begun, 1) - 1 + STARTED)
-        shown = _last(shown, max(count, _enough(shown, self._target(source, pieces))))
-        passed = [int((np.minimum(ends, edge_ms) - begins).clip(0).sum()) for begins, ends in map(_bounds, shown)]
+        begun = count_of(begun_at(pieces, edge_ms))
+        shown = first_of(pieces, max(begun, 1) - 1 + STARTED)
+        shown = last_of(shown, max(count, enough_of(shown, self._target(source, pieces))))
+        passed = [int((np.minimum(ends, edge_ms) - begins).clip(0).sum()) for begins, ends in map(bounds, shown)]
         return replace(self._sliding(source, shown), start_ms=sum(passed))
 
     def _sliding(self, source: Source, pieces: list[Piece]) -> MediaPlaylist:
@@ -274,15 +209,6 @@ class Hls:
         return longest if source.window is None else max(longest, source.window.target_ms)
 
 
-def _require_carried(pieces: Sequence[Piece], view: View) -> None:
-    """Raises `DvrError` where the container has no place for a track: a list without it would hide that."""
-    if view.container != "ts":
-        return
-    for track in pieces[-1].block.shown:
-        if track.codec not in CARRIED:
-            raise corrupt(NotCarried(track.codec))
-
-
 def _from_the_first_there(pieces: list[Piece]) -> list[Piece]:
     """
     Without the missing segments that a list would begin with: players that do not know `EXT-X-GAP` find out from the
@@ -301,75 +227,3 @@ def _moment(ranges: RangeSet, begin_ms: int, age_ms: int) -> int:
         if left <= 0:
             return at_ms
     return at_ms + left
-
-
-def _shown(pieces: Sequence[Piece]) -> tuple[list[Track], dict[Track, str], bool]:
-    """
-    The tracks of a list, each as the newest recording has it, their names, and whether any recording lacks a sound
-    that another has.
-    """
-    found: dict[str, Track] = {}
-    for piece in pieces:
-        names = track_names(piece.block.tracks)
-        found.update((names[track.id], track) for track in piece.block.shown)
-    sounds = {sum(not track.is_video for track in piece.block.shown) for piece in pieces}
-    ordered = sorted(found, key=lambda name: (name[0] != "v", int(name[1:])))
-    return [found[name] for name in ordered], {found[name]: name for name in ordered}, len(sounds) > 1
-
-
-def _rendition(track: Track, name: str, uri: str, default: bool) -> Rendition:
-    label = track.language if track.language not in ("", "und") else name
-    return Rendition(f"{label} ({name})" if label != name else name, track.language, uri, track.channels, default)
-
-
-def _bounds(piece: Piece) -> tuple[Column, Column]:
-    return piece.block.begin_ms[piece.first : piece.stop], piece.block.end_ms[piece.first : piece.stop]
-
-
-def _count(pieces: Sequence[Piece]) -> int:
-    return sum(piece.stop - piece.first for piece in pieces)
-
-
-def _begun(pieces: Sequence[Piece], edge_ms: int) -> list[Piece]:
-    """Without the segments that begin after `edge_ms`."""
-    return _first(pieces, sum(int((_bounds(piece)[0] <= edge_ms).sum()) for piece in pieces))
-
-
-def _ending_after(pieces: Sequence[Piece], begin_ms: int) -> list[Piece]:
-    """Without the segments that are over at `begin_ms`."""
-    return _last(pieces, sum(int((_bounds(piece)[1] > begin_ms).sum()) for piece in pieces))
-
-
-def _enough(pieces: Sequence[Piece], target_ms: int) -> int:
-    """How many of the last segments are three target durations (RFC 8216 section 6.2.2); all if they are less."""
-    wanted, count = 3 * -(-target_ms // 1000) * 1000, 0
-    for piece in reversed(pieces):
-        begins, ends = _bounds(piece)
-        for duration in (ends - begins)[::-1].tolist():
-            if wanted <= 0:
-                return count
-            wanted -= duration
-            count += 1
-    return count
-
-
-def _last(pieces: Sequence[Piece], count: int) -> list[Piece]:
-    result: list[Piece] = []
-    for piece in reversed(pieces):
-        if count <= 0:
-            break
-        first = max(piece.first, piece.stop - count)
-        result.insert(0, Piece(piece.block, first, piece.stop, piece.discontinuity and first == piece.first))
-        count -= piece.stop - first
-    return result
-
-
-def _first(pieces: Sequence[Piece], count: int) -> list[Piece]:
-    result: list[Piece] = []
-    for piece in pieces:
-        if count <= 0:
-            break
-        stop = min(piece.stop, piece.first + count)
-        result.append(Piece(piece.block, piece.first, stop, piece.discontinuity))
-        count -= stop - piece.first
-    return result

@@ -11,6 +11,7 @@ docs/api.md tells the URLs, headers and statuses.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any, Protocol, TypeVar
 
@@ -29,7 +30,8 @@ from flussdvr.logs.repeated import Repeated, where
 from flussdvr.playback.arrivals import is_coming_up, next_arrival
 from flussdvr.playback.fragments import live_segment
 from flussdvr.playback.hls.playlist import TS_VERSION, VERSION, MediaPlaylist, Variant, multivariant_playlist
-from flussdvr.playback.hls.windows import MEASURED, Following
+from flussdvr.playback.hls.variants import Extent, Lists, variants
+from flussdvr.playback.hls.windows import Following
 from flussdvr.playback.limits import SMALL_SEGMENTS, segment_count
 from flussdvr.playback.playback import Playback
 from flussdvr.playback.slots import Slots
@@ -233,20 +235,20 @@ class MediaSite:
     async def _playlist(self, parsed: Playlist, source: Source, request: DvrRequest, session: Session) -> None:
         settings = self.settings(parsed.name)
         container = parsed.container or (settings.hls_container if settings is not None else "fmp4")
-        view = View("ts" if container in ("ts", "mpegts") else "fmp4", parsed.tracks)
+        view = View("ts" if container in ("ts", "mpegts") else "fmp4", parsed.tracks, codec=parsed.codec)
         if parsed.multivariant:
             up = parsed.up
-            variant = await self._when_there(
-                lambda: self._variant(parsed, source, session, view), source, parsed, request
+            made = await self._when_there(
+                lambda: self._variants(parsed, source, session, view), source, parsed, request
             )
             version = TS_VERSION if view.container == "ts" else VERSION
-            data = multivariant_playlist(variant, version)
+            data = multivariant_playlist(made, version)
             if (
                 isinstance(parsed, ArchivePlaylist)
                 and parsed.duration_ms
                 and parsed.parameter("thumbnails") is not None
             ):
-                data += self._images(parsed, variant, up)
+                data += self._images(parsed, made[0], up)
             request.setHeader(b"cache-control", b"no-cache")
             await self._write(data, HLS, request)
             return
@@ -311,14 +313,18 @@ class MediaSite:
             return 0
         return segment_count(source.archive, window)
 
-    async def _variant(self, parsed: Playlist, source: Source, session: Session, view: View) -> Variant:
+    async def _variants(self, parsed: Playlist, source: Source, session: Session, view: View) -> list[Variant]:
         window = self._window(parsed, session)
         self._segments(parsed, source, window)
-        measured = FEW if isinstance(parsed, TimeshiftAbsPlaylist | TimeshiftRelPlaylist) else MEASURED
-        hls = self.playback.hls
         ends = isinstance(parsed, ArchivePlaylist) and parsed.duration_ms is not None
         grows = not ends or (window is not None and window.end_ms > self.now_ms())
-        return await hls.variant(source, window, view, parsed.child, parsed.up, parsed.inherited, measured, grows)
+        extent = Extent(window, None, grows, not isinstance(parsed, ArchivePlaylist))
+        if window is not None and isinstance(parsed, TimeshiftAbsPlaylist):
+            extent = replace(extent, edge_ms=window.begin_ms, measured=FEW)
+        elif window is not None and isinstance(parsed, TimeshiftRelPlaylist):
+            extent = replace(extent, edge_ms=window.end_ms, measured=FEW)
+        lists = Lists(parsed.child, parsed.up, parsed.inherited)
+        return await variants(self.playback.hls.blocks, source, extent, view, lists)
 
     def _images(self, parsed: ArchivePlaylist, variant: Variant, up: str) -> bytes:
         if self.pictures is None or not variant.width:

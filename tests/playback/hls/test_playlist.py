@@ -130,7 +130,7 @@ def test_multivariant() -> None:
         Fraction(30000, 1001),
         (Rendition('E"n', "eng", "tracks-a1/mono.m3u8", 2, True), Rendition("a2", "und", "tracks-a2/mono.m3u8")),
     )
-    assert multivariant_playlist(variant).decode().splitlines() == [
+    assert multivariant_playlist([variant]).decode().splitlines() == [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         "#EXT-X-INDEPENDENT-SEGMENTS",
