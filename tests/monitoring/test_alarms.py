@@ -115,6 +115,20 @@ def test_misdated_recordings_are_told_of_streams_that_do_not_run_too(there: Situ
     assert there.after(0) == [("recordings_misdated", title)]
 
 
+@pytest.mark.parametrize(("difference_ms", "words"), [(-9 * DAY * 1000, "9 days ahead"), (7_300_000, "2 h behind")])
+def test_a_clock_that_sources_contradict_is_one_alarm(there: Situation, difference_ms: int, words: str) -> None:
+    clock = SimpleNamespace(shift_ms=None, trusted_for_expiry=False, contradicted_ms=difference_ms)
+    parts: Any = (there.streams, there.archive, there.events, there.latency, None, lambda: there.now_ms)
+    alarms = Alarms(*parts, clock=clock)  # type: ignore[arg-type]
+    there.disk(500 * GB)
+    (alarm,) = [one for one in alarms.now() if one.finding.code.startswith("clock")]
+    assert (alarm.finding.code, alarm.finding.severity) == ("clock_contradicted", "critical")
+    assert f"is {words} of what several sources state" in alarm.finding.title
+    clock.contradicted_ms = None
+    there.now_ms += 1000
+    assert [one.finding.code for one in alarms.now() if one.finding.code.startswith("clock")] == ["clock_unproven"]
+
+
 def test_a_root_that_joins(there: Situation) -> None:
     there.root.step = "what is recorded on it is looked for"
     assert there.after(0) == []
