@@ -19,7 +19,7 @@ from bench.measure import FOLDER
 from bench.media import load_ts
 from flussdvr.archive.disk.blob import Blob, BlobState, BlobWriter
 from flussdvr.archive.disk.marker import make_marker
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.formats.mpegts.demuxer import TsDemuxer
 from flussdvr.live.fragment import LiveFragment
@@ -63,8 +63,8 @@ class Archive:
         uuid = make_marker(self.root)
         catalog = SqliteCatalog(f"{self.state}/catalog.sqlite", InlineWorker())
         catalog.open()
-        catalog.adopt_root(self.root, uuid)
-        catalog.insert_blobs(blobs)
+        catalog.roots.adopt(self.root, uuid)
+        catalog.blobs.insert(blobs)
         catalog.close()
         with sqlite3.connect(f"{self.state}/catalog.sqlite") as connection:
             assert connection.execute("SELECT count(*) FROM blob").fetchone() == (len(blobs),)

@@ -14,7 +14,7 @@ import os
 import signal
 from threading import Event
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
@@ -41,10 +41,9 @@ from flussdvr.config.model import Bucket, Config, Listener
 from flussdvr.control.administration import Administration
 from flussdvr.control.reloads import Reloads
 from flussdvr.control.streams import Streams
-from flussdvr.database.catalog import OPEN_S
+from flussdvr.database.thread import OPEN_S
 from flussdvr.errors import DvrError
 from flussdvr.events.events import Events
-from flussdvr.events.spool import Spool
 from flussdvr.events.types.server import (
     ConfigReloaded,
     ConfigReloadFailed,
@@ -139,7 +138,7 @@ class Server(MultiService):
             wants=lambda event: self.events.wants(event),
             trusts_clock=lambda: self.clock.trusted_for_expiry,
         )
-        self.events: Events = Events(reactor, self.clock.now_ms, Spool(cast(Any, self.archive.catalog)))
+        self.events: Events = Events(reactor, self.clock.now_ms, self.archive.catalog.spool)
         self.usage = WebRequests(self.events.emit, self.clock.now_ms, lambda: self.config.trusted_proxies)
         self.clock_watch.subscribers.append(self._clock_stepped)
         self.administration = Administration(config, self.archive)
@@ -288,10 +287,12 @@ class Server(MultiService):
         self.streams.permit = PublishersGate(lambda: self.config, backend, self.clock.now_ms, self.countries.of).permit
         secret = await self._secret()
         trusts_clock = lambda: self.clock.trusted_for_expiry
-        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog, self.clock.now_ms, trusts_clock)
+        sign_ins = SignIns(lambda: self.config, secret, self.archive.catalog.sign_outs, self.clock.now_ms, trusts_clock)
         await sign_ins.load()
         gate = Gate(lambda: self.config, self._passwords, sign_ins, self._reactor.seconds, self.listeners)
-        links = Links(secret.derive("links"), self.archive.catalog, self.clock.now_ms, self.events.emit, trusts_clock)
+        links = Links(
+            secret.derive("links"), self.archive.catalog.links, self.clock.now_ms, self.events.emit, trusts_clock
+        )
         await links.load()
         link_pass = LinkPass(links, secret.derive("viewers of links"), lambda: self.config)
         viewers = ViewersGate(

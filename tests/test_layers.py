@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "config":          "errors glob logs",
     "archive/disk":    f"{WORKING} formats body",
     "database":        f"{WORKING} body archive/disk",
-    "archive":         f"{WORKING} formats body database archive/disk",
+    "database/sqlite": f"{WORKING} body archive/disk database",
+    "archive":         f"{WORKING} formats body database database/sqlite archive/disk",
     "objects":         "errors body config",
     "events":          f"{WORKING} config database",
     "live":            f"{WORKING} formats",
@@ -50,7 +51,7 @@ MAY_IMPORT = {
     "urls":            "errors media timeline playback",
     "access":          f"{WORKING} config database playback urls",
     "export":          f"{WORKING} config formats body database objects playback",
-    "control":         f"{WORKING} config archive archive/disk live ingest",
+    "control":         f"{WORKING} config database archive archive/disk live ingest",
     "web/http":        f"{WORKING} config formats body urls access",
     "web/api":         f"{WORKING} config database archive archive/disk live ingest events playback access urls export"
                        " control monitoring web/http",

@@ -14,7 +14,15 @@ import pytest
 from tests.test_layers import PACKAGE, imports
 
 TESTS = Path(__file__).parent
-PLAIN = {"errors", "media", "config/model", "database/catalog", "live/fragment", "archive/disk/blob"}
+PLAIN = {
+    "errors",
+    "media",
+    "config/model",
+    "database/catalog",
+    "database/subjects",
+    "live/fragment",
+    "archive/disk/blob",
+}
 """Values and protocols: whatever uses them tries them."""
 
 COVERED = {
@@ -65,11 +73,20 @@ COVERED = {
     "config/urls":                  "config/test_inputs",
     "control/streams":              "control/test_administration",
     "database/sqlite/aside":        "database/sqlite/test_nonsense",
-    "database/sqlite/joined":       "archive/test_joining",
+    "database/sqlite/blobs":        "database/sqlite/test_catalog",
+    "database/sqlite/deletions":    "database/sqlite/test_catalog",
+    "database/sqlite/export_jobs":  "database/sqlite/test_catalog",
+    "database/sqlite/links":        "database/sqlite/test_catalog",
+    "database/sqlite/locks":        "database/sqlite/test_catalog",
+    "database/sqlite/overrides":    "database/test_overrides_text",
+    "database/sqlite/rebuilding":   "archive/test_late_catalog",
+    "database/sqlite/roots":        "database/sqlite/test_catalog",
+    "database/sqlite/sign_outs":    "database/sqlite/test_catalog",
+    "database/sqlite/subject":      "database/sqlite/test_catalog",
+    "database/sqlite/transactions": "archive/test_hung_catalog",
     "database/sqlite/undo":         "database/sqlite/test_file",
     "database/thread":              "archive/test_hung_catalog",
     "events/events":                "events/test_event_service",
-    "events/spool":                 "events/test_event_service",
     "events/types/archive":         "events/types/test_event",
     "events/types/catalog":         "events/types/test_event",
     "events/types/server":          "events/types/test_event",

@@ -20,7 +20,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from flussdvr.caching.lru import Lru
-from flussdvr.database.catalog import Catalog, LinkRow
+from flussdvr.database.rows import LinkRow
+from flussdvr.database.subjects import Links as StoredLinks
 from flussdvr.errors import DvrError, Kind
 from flussdvr.events.types.event import OnEvent
 from flussdvr.events.types.viewers import DvrLinkMade, DvrLinkRevoked
@@ -47,7 +48,7 @@ class Links:
     def __init__(
         self,
         key: bytes,
-        catalog: Catalog,
+        stored: StoredLinks,
         now_ms: Callable[[], int],
         on_event: OnEvent = lambda event: None,
         trusts_clock: Callable[[], bool] = lambda: True,
@@ -56,7 +57,7 @@ class Links:
         self._trusts_clock = trusts_clock
         self._on_event = on_event
         self._key = key
-        self._catalog = catalog
+        self._stored = stored
         self._links: dict[str, LinkRow] = {}
         self._viewers: Lru[tuple[str, bytes], bool] = Lru(VIEWERS)
         self._unwritten: set[str] = set()
@@ -68,7 +69,7 @@ class Links:
 
     async def load(self) -> None:
         """Before anybody is let in. DvrError UNAVAILABLE without the catalog."""
-        self._links = {link.id: link for link in await self._catalog.links()}
+        self._links = {link.id: link for link in await self._stored.all()}
         try:
             await self._forget()
         except DvrError as error:
@@ -107,7 +108,7 @@ class Links:
         id = secrets.token_hex(ID)
         row = stream, span.begin_ms, span.end_ms, formats, expires_ms, max_uses, 0, title, created_by, now
         link = LinkRow(id, *row)
-        await self._catalog.insert_link(link)
+        await self._stored.insert(link)
         self._links[id] = link
         self._on_event(
             DvrLinkMade(
@@ -130,7 +131,7 @@ class Links:
             raise DvrError(Kind.NOT_FOUND, "link_not_found", "there is no such link", {"parameter": "id"})
         link.revoked = True
         try:
-            await self._catalog.revoke_link(id)
+            await self._stored.revoke(id)
         except DvrError:
             link.revoked = False
             raise
@@ -151,7 +152,7 @@ class Links:
             link.uses += 1
             self._write(link)
         else:
-            uses = await self._catalog.use_link(link.id, viewer)
+            uses = await self._stored.use(link.id, viewer)
             if uses is None:
                 return False
             link.uses = max(link.uses, uses)
@@ -171,7 +172,7 @@ class Links:
         try:
             while self._unwritten:
                 ids, self._unwritten = self._unwritten, set()
-                await self._catalog.store_link_uses([(id, self._links[id].uses) for id in ids if id in self._links])
+                await self._stored.store_uses([(id, self._links[id].uses) for id in ids if id in self._links])
         finally:
             self._writing = False
 
@@ -180,7 +181,7 @@ class Links:
             return  # what a wrong clock says is over must not be gone when it is right again
         over = [id for id, link in self._links.items() if link.expires_ms + REMEMBERED_MS < self.now_ms()]
         if over:
-            await self._catalog.delete_links(over)
+            await self._stored.delete(over)
             for id in over:
                 self._links.pop(id, None)
 

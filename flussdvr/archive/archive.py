@@ -47,7 +47,10 @@ from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.body.file import BodyFile
 from flussdvr.body.files import FILES, Files
 from flussdvr.clock.utc import Step
-from flussdvr.database.catalog import OPEN_S, Catalog, RootRow, SqliteCatalog
+from flussdvr.database.catalog import Catalog
+from flussdvr.database.rows import RootRow
+from flussdvr.database.sqlite.catalog import SqliteCatalog
+from flussdvr.database.thread import OPEN_S
 from flussdvr.database.watch import CatalogWatch
 from flussdvr.errors import DvrError, Kind
 from flussdvr.events.types.archive import DvrLocksDamaged, DvrMisdated
@@ -143,11 +146,11 @@ class Archive(Service):
         self._loop = Periodic(reactor, self._tick, self.log, "the archive's second")
         self.joining = Joining(self, self._event)
         self._watch = CatalogWatch(self.catalog, self._event)
-        self.deletion = Deletion(self.archive_of, self.catalog, self.root, self._event, reactor.seconds, wants)
+        self.deletion = Deletion(self.archive_of, self.catalog.blobs, self.root, self._event, reactor.seconds, wants)
         self.retention = Retention(
             self.streams_of, self.deletion, self.root, utc_ms, reactor.seconds, trusts_clock=trusts_clock
         )
-        self.range_deletions = RangeDeletions(self, self.catalog, self.deletion, reactor, utc_ms)
+        self.range_deletions = RangeDeletions(self, self.catalog.deletions, self.deletion, reactor, utc_ms)
         self.redating = Redating(self, self.catalog, self.deletion, reactor, utc_ms)
 
     # -- questions --------------------------------------------------------------------------------------------
@@ -187,7 +190,9 @@ class Archive(Service):
         root.sync_interval_s = max(1, min(root.sync_interval_s, settings.sync_interval_s))
         archive = self.archive_of(name)
         make_room = partial(self.retention.make_room, root)
-        recorder = Recorder(archive, root, self.catalog, self._reactor, self._event, make_room, self._recorder_closed)
+        recorder = Recorder(
+            archive, root, self.catalog.blobs, self._reactor, self._event, make_room, self._recorder_closed
+        )
         self.recorders[name] = recorder
         self.set_policy(name, settings)
         return recorder
@@ -262,7 +267,7 @@ class Archive(Service):
                 kept = await root.syncer.do(write_locks, path, root.uuid or "", name, after, root.files)
                 if kept is not None:
                     self._tell_broken_locks(name, path, kept)
-            await self.catalog.change_locks(name, *differences(before, after))
+            await self.catalog.locks.change(name, *differences(before, after))
         except (DvrError, OSError) as error:
             if archive.locks is after:
                 archive.locks = before
@@ -289,17 +294,17 @@ class Archive(Service):
         """
         await self.catalog.open(patience_s)
         self._watch.look()
-        for row in await self.catalog.roots():
+        for row in await self.catalog.roots.all():
             if row.path is not None:
                 self._uuids[row.path] = row.uuid
         paths = dict.fromkeys([*self._uuids, *self._configured])
         await self._place(paths)
         with filling():
-            self.load(await self.catalog.blobs())
-        for row in await self.catalog.roots():
+            self.load(await self.catalog.blobs.all())
+        for row in await self.catalog.roots.all():
             if row.path is not None and not row.imported:
                 self.joining.unknown.add(row.path)
-        for name, locks in (await self.catalog.locks()).items():
+        for name, locks in (await self.catalog.locks.all()).items():
             self.archive_of(name).locks = locks
         self._watch.look()
         self.opened = True
@@ -402,7 +407,7 @@ class Archive(Service):
 
     async def _adopt(self, path: str, uuid: str) -> None:
         """The disk with this uuid is at `path`."""
-        imported = await self.catalog.adopt_root(path, uuid)
+        imported = await self.catalog.roots.adopt(path, uuid)
         for other, its in list(self._uuids.items()):
             if its == uuid:
                 del self._uuids[other]
@@ -517,8 +522,8 @@ class Archive(Service):
                 self._not_recovered(blob.root, blob.path, found)
         for blob in empty:
             await self.deletion.resume(blob, listable=False)
-        await self.catalog.delete_blobs(forgotten)
-        await self.catalog.update_blobs(good)
+        await self.catalog.blobs.delete(forgotten)
+        await self.catalog.blobs.update(good)
         for blob in good:
             archive = self.archive_of(blob.stream)
             archive.remove([twin for twin in archive.twins(blob) if not self._is_there(twin)])

@@ -38,7 +38,7 @@ from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.disk.trim import Cut, Trimmed
 from flussdvr.archive.streams.stream_archive import StreamArchive
 from flussdvr.archive.trim_thumbs import trim_held
-from flussdvr.database.catalog import Catalog
+from flussdvr.database.subjects import Blobs
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.events.types.archive import (
     DeletionReason,
@@ -143,7 +143,7 @@ class Deletion:
     def __init__(
         self,
         archive_of: Callable[[str], StreamArchive],
-        catalog: Catalog,
+        blobs: Blobs,
         root: Callable[[str], Root],
         on_event: OnEvent,
         seconds: Callable[[], float],
@@ -154,7 +154,7 @@ class Deletion:
         self._left_behind = RepeatedBy(self.log, seconds)
         self._bugs = Repeated(self.log, seconds)
         self._archive_of = archive_of
-        self._catalog = catalog
+        self._blobs = blobs
         self._root = root
         self._on_event = on_event
         self._seconds = seconds
@@ -282,7 +282,7 @@ class Deletion:
 
     async def _mark(self, items: Sequence[_Item], state: BlobState) -> DvrError | None:
         try:
-            await self._catalog.mark([item.blob.id for item in items], state, held=state is BlobState.DELETING)
+            await self._blobs.mark([item.blob.id for item in items], state, held=state is BlobState.DELETING)
         except Exception as failure:
             error = self._understood(failure, "the catalog")
             self._failed(CATALOG, error)
@@ -395,9 +395,9 @@ class Deletion:
             item.blob.state = item.before
         try:
             if whole:
-                await self._catalog.delete_blobs([item.blob.id for item in whole])
+                await self._blobs.delete([item.blob.id for item in whole])
             if parts:
-                await self._catalog.update_blobs([item.blob for item in parts])
+                await self._blobs.update([item.blob for item in parts])
         except Exception as failure:
             self._failed(CATALOG, self._understood(failure, "the catalog"))
             self._rows.setdefault(path, []).extend(items)
@@ -417,7 +417,7 @@ class Deletion:
         for state in {item.before for item in items}:
             some = [item for item in items if item.before is state]
             try:
-                await self._catalog.mark([item.blob.id for item in some], state)
+                await self._blobs.mark([item.blob.id for item in some], state)
             except Exception as failure:
                 self._failed(CATALOG, self._understood(failure, "the catalog"))
                 for item in some:

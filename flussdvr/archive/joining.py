@@ -92,7 +92,7 @@ class Joining:
                 by_stream.setdefault(blob.stream, []).append(blob)
             for name, blobs in by_stream.items():
                 self._host.archive_of(name).remove(blobs)
-            await self._host.catalog.delete_blobs([blob.id for blob in gone])
+            await self._host.catalog.blobs.delete([blob.id for blob in gone])
         new: list[Blob] = []
         if found.new:
             ids = await self._host.catalog.import_blobs(root.path, found.new, {}, True)
@@ -126,7 +126,7 @@ class Joining:
             archive = self._host.archive_of(name)
             if merged != archive.locks:
                 archive.locks = merged
-                await self._host.catalog.replace_locks(name, merged)
+                await self._host.catalog.locks.replace(name, merged)
 
     def tell(self, root: Root, found: int, gone: int, skipped: Skipped) -> None:
         """Log and event, if there is anything to tell."""

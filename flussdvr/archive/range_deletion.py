@@ -27,7 +27,7 @@ from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.disk.trim import Cut, Reach
 from flussdvr.archive.streams.stream_archive import StreamArchive
-from flussdvr.database.catalog import Catalog
+from flussdvr.database.subjects import Deletions
 from flussdvr.errors import DvrError, Kind
 from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
@@ -87,10 +87,15 @@ class RangeDeletions:
     log = Logger()
 
     def __init__(
-        self, holdings: Holdings, catalog: Catalog, deletion: Deletion, clock: IReactorTime, utc_ms: Callable[[], int]
+        self,
+        holdings: Holdings,
+        deletions: Deletions,
+        deletion: Deletion,
+        clock: IReactorTime,
+        utc_ms: Callable[[], int],
     ) -> None:
         self._holdings = holdings
-        self._catalog = catalog
+        self._stored = deletions
         self._deletion = deletion
         self._clock = clock
         self._utc_ms = utc_ms
@@ -101,7 +106,7 @@ class RangeDeletions:
 
     async def load(self) -> None:
         """Go on with what was left when the server ended."""
-        for stream, span, cover in await self._catalog.deletions():
+        for stream, span, cover in await self._stored.all():
             self._wanted.append(_Wanted(stream, span, cover))
         self.retry()
 
@@ -114,7 +119,7 @@ class RangeDeletions:
         if end_ms <= span.begin_ms:
             return Report()
         wanted = _Wanted(name, Range(span.begin_ms, end_ms), cover)
-        await self._catalog.add_deletion(name, wanted.within, cover)
+        await self._stored.add(name, wanted.within, cover)
         self._wanted.append(wanted)
         self._tell(wanted)
         running = self._start(wanted)
@@ -174,7 +179,7 @@ class RangeDeletions:
         try:
             await self._try(wanted)
             if not wanted.notes:
-                await self._catalog.remove_deletion(wanted.stream, wanted.within)
+                await self._stored.remove(wanted.stream, wanted.within)
                 self._wanted.remove(wanted)
         except DvrError as error:
             wanted.notes[""] = error

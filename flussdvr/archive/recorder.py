@@ -31,7 +31,7 @@ from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.ports import Fragment
 from flussdvr.archive.streams.numbering import first_discontinuity
 from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
-from flussdvr.database.catalog import Catalog
+from flussdvr.database.subjects import Blobs
 from flussdvr.errors import DvrError
 from flussdvr.events.types.archive import DvrBlobClosed, DvrDropWrite, DvrNewFragment, DvrWriteFailed, DvrWriteResumed
 from flussdvr.events.types.event import OnEvent
@@ -85,7 +85,7 @@ class Recorder:
         self,
         archive: StreamArchive,
         root: Root,
-        catalog: Catalog,
+        blobs: Blobs,
         clock: IReactorTime,
         on_event: OnEvent = lambda event: None,
         make_room: Callable[[], Awaitable[int]] | None = None,
@@ -101,7 +101,7 @@ class Recorder:
         self.error: DvrError | None = None
         self.blob_ms = HOUR_MS
         self.blob_bytes: int | None = None
-        self._catalog = catalog
+        self._blobs = blobs
         self._clock = clock
         self._on_event = on_event
         self._make_room = make_room
@@ -257,7 +257,7 @@ class Recorder:
         if not self._holding:
             await self.root.hold(self.archive.name)
             self._held()
-        (recording.blob.id,) = await self._catalog.insert_blobs([recording.blob])
+        (recording.blob.id,) = await self._blobs.insert([recording.blob])
 
         def on_sync_failed(error: Exception) -> None:
             recording.suspect = True
@@ -377,7 +377,7 @@ class Recorder:
             return
         blob.state = BlobState.SUSPECT if recording.suspect else BlobState.CLOSED
         self.archive.closed(blob)
-        await self._catalog.update_blobs([blob])
+        await self._blobs.update([blob])
         duration_ms = blob.end_ms - blob.begin_ms
         self._on_event(DvrBlobClosed(**self._about, begin_ms=blob.begin_ms, duration_ms=duration_ms, size=blob.size))
 
@@ -389,7 +389,7 @@ class Recorder:
         try:
             if recording.writer is not None:
                 await self.root.syncer.do(delete_files, blob, self.root.files)
-            await self._catalog.delete_blobs([blob.id])
+            await self._blobs.delete([blob.id])
         except (OSError, DvrError) as error:
             kind = "left behind", as_error(error, self.root.path).code
             self._troubles.warn(kind, "{path} is left behind: {error}", path=blob.path, error=error)

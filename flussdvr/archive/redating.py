@@ -310,7 +310,7 @@ class Redating:
         if not new.id:
             raise DvrError(Kind.CONFLICT, "recorded_already", f"the catalog knows another recording as {new.path}")
         take_over(new, found)
-        await self._catalog.update_blobs([new])
+        await self._catalog.blobs.update([new])
         del self._rows[new.path]
         archive.add(new)
 

@@ -25,7 +25,7 @@ from flussdvr.archive.disk.locks import NAME
 from flussdvr.archive.disk.marker import read_marker
 from flussdvr.body.durable import make_directories
 from flussdvr.body.files import FILES, Files, sync_directory
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker, result_of
 
@@ -57,7 +57,7 @@ def rename_stream(roots: Sequence[str], state_dir: str, old: str, new: str, file
         catalog = SqliteCatalog(os.path.join(state_dir, CATALOG), InlineWorker())
         result_of(catalog.open())
         stack.callback(lambda: result_of(catalog.close()))
-        known = [row.path for row in result_of(catalog.roots()) if row.path is not None]
+        known = [row.path for row in result_of(catalog.roots.all()) if row.path is not None]
         paths = list(dict.fromkeys([*map(os.path.abspath, roots), *known]))
         moves = []
         seen: set[str] = set()

@@ -30,7 +30,7 @@ from flussdvr.archive.disk.walk import reader_of, walk_index
 from flussdvr.body.body import Body, Extent
 from flussdvr.body.copying import write_body
 from flussdvr.body.file import file_at
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.formats.mp4.progressive import Piece, head
@@ -227,8 +227,8 @@ def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report
         if (moved := catalog.state().moved_aside) is not None:
             report.repaired.append(moved)
         if repair:
-            result_of(catalog.adopt_root(root, read_marker(root) or ""))
-        rows = {(row.stream, row.begin_ms): row for row in result_of(catalog.blobs()) if row.root == root}
+            result_of(catalog.roots.adopt(root, read_marker(root) or ""))
+        rows = {(row.stream, row.begin_ms): row for row in result_of(catalog.blobs.all()) if row.root == root}
         missing, wrong = [], []
         notes: list[str] = []
         for blob in found:
@@ -241,18 +241,18 @@ def _check_catalog(root: str, repair: bool, path: str, found: list[Blob], report
                 wrong.append(blob)
                 notes.append(f"{blob.path}: the catalog has other sizes")
         notes += [f"{row.path}: in the catalog, not on the disk" for row in rows.values()]
-        locks = result_of(catalog.locks())
+        locks = result_of(catalog.locks.all())
         for stream, found_locks in find_locks(root):
             if locks.get(stream) != found_locks:
                 notes.append(f"{root}/{stream}/locks.json: the catalog has other locks")
                 if repair:
-                    result_of(catalog.replace_locks(stream, found_locks))
+                    result_of(catalog.locks.replace(stream, found_locks))
         if repair:
             ids: list[int] = result_of(catalog.import_blobs(root, missing, {}, True))
             for blob, id in zip(missing, ids, strict=True):
                 blob.id = id
-            result_of(catalog.update_blobs(missing + wrong))
-            result_of(catalog.delete_blobs([row.id for row in rows.values()]))
+            result_of(catalog.blobs.update(missing + wrong))
+            result_of(catalog.blobs.delete([row.id for row in rows.values()]))
         (report.repaired if repair else report.problems).extend(notes)
         for aside in catalog.state().aside:
             line = f"{path}: {aside.count} rows of {aside.source} make no sense: {aside.reason}"
@@ -268,7 +268,7 @@ def _known_uuid(root: str, state_dir: str | None) -> str | None:
     catalog = SqliteCatalog(os.path.join(state_dir, CATALOG), InlineWorker())
     result_of(catalog.look())
     try:
-        return next((row.uuid for row in result_of(catalog.roots()) if row.path == root), None)
+        return next((row.uuid for row in result_of(catalog.roots.all()) if row.path == root), None)
     finally:
         result_of(catalog.close())
 

@@ -23,6 +23,7 @@ from flussdvr.config.dvr_overrides import apply_storage_patch, apply_storage_pat
 from flussdvr.config.model import Config, DvrSettings
 from flussdvr.config.overrides import apply_overrides, apply_patch, check_countries, check_neighbours, extend_patch
 from flussdvr.control.streams import Streams
+from flussdvr.database.subjects import Overrides
 from flussdvr.errors import DvrError, Kind
 from flussdvr.json_text import parse_json
 
@@ -57,21 +58,21 @@ class Administration:
     async def load(self) -> None:
         """The patches of the catalog over the file, and everything that follows from them."""
         catalog = self._archive.catalog
-        self.storage_patches = await self._read("dvr_override", await catalog.dvr_overrides())
-        self.patches = await self._read("stream_override", await catalog.overrides())
+        self.storage_patches = await self._read(catalog.dvr_overrides)
+        self.patches = await self._read(catalog.stream_overrides)
         await self.reload(self.file)
 
-    async def _read(self, table: str, texts: Mapping[str, str]) -> dict[str, Document]:
+    async def _read(self, stored: Overrides) -> dict[str, Document]:
         """The patches that are some; what else stands there is set aside, and keeps nobody from starting."""
         patches: dict[str, Document] = {}
-        for name, text in texts.items():
+        for name, text in (await stored.all()).items():
             try:
                 patch = parse_json(text, MAX_PATCH)
                 if not isinstance(patch, dict):
                     raise ValueError("it is no object")
                 patches[name] = patch
             except ValueError as error:
-                await self._archive.catalog.set_aside(table, (name,), str(error)[:200])
+                await stored.set_aside(name, str(error)[:200])
         return patches
 
     async def reload(self, file: Config) -> None:
@@ -111,7 +112,7 @@ class Administration:
                 where = {"pointer": f"/inputs/{at}/url"}
                 raise DvrError(Kind.BAD_REQUEST, "invalid_value", str(error), where) from None
         if extended != self.patches.get(name):
-            await self._archive.catalog.replace_override(name, json.dumps(extended))
+            await self._archive.catalog.stream_overrides.replace(name, json.dumps(extended))
         self.patches[name] = extended
         self.config = replace(self.config, streams={**self.config.streams, name: settings})
         self._archive.set_policy(name, settings.dvr)
@@ -133,7 +134,7 @@ class Administration:
                 raise DvrError(Kind.NOT_FOUND, "stream_not_found", f"{name} is not configured", {"parameter": "name"})
             await self.streams.remove(name)  # made on demand of a template
             return
-        await self._archive.catalog.replace_override(name, None)
+        await self._archive.catalog.stream_overrides.replace(name, None)
         del self.patches[name]
         streams = {one: settings for one, settings in self.config.streams.items() if one != name}
         if (settings := self._base.streams.get(name)) is not None:
@@ -165,7 +166,7 @@ class Administration:
         apply_storage_patch(name, extended, self.file)
         if extended == self.storage_patches.get(name):
             return
-        await self._archive.catalog.replace_dvr_override(name, json.dumps(extended))
+        await self._archive.catalog.dvr_overrides.replace(name, json.dumps(extended))
         self.storage_patches[name] = extended
         await self._reload(self.file)
 
@@ -185,7 +186,7 @@ class Administration:
         if name not in self.file.dvrs and (found := users(name, self.config)):
             title = f"{', '.join(found[:3])}{' and others' if len(found) > 3 else ''}: recorded to {name}"
             raise DvrError(Kind.CONFLICT, "dvr_in_use", title, {"parameter": "name"})
-        await self._archive.catalog.replace_dvr_override(name, None)
+        await self._archive.catalog.dvr_overrides.replace(name, None)
         del self.storage_patches[name]
         await self._reload(self.file)
 

@@ -9,7 +9,8 @@
 
 The catalog is committed first, so at the same generation both say the same, and a text that is behind is one that a
 crash or a full disk kept from following. A text that is ahead belongs to a catalog that was lost, or restored from an
-older backup. A text that was edited by hand has the same generation, and is overwritten.
+older backup. A text that was edited by hand has the same generation, and is overwritten. The tables are the other
+half: see `database.sqlite.overrides`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import time
 from dataclasses import dataclass, field
 
@@ -27,12 +27,10 @@ from flussdvr.body.durable import read_bounded, replace_file
 from flussdvr.json_text import parse_json
 
 LIMIT = 64 << 20
-_COUNTER = "overrides"
-_TABLES = (("stream_override", "stream"), ("dvr_override", "dvr"))
 
 
 @dataclass(frozen=True, slots=True)
-class Overrides:
+class AllOverrides:
     """Patches (JSON objects) by stream and by dvr."""
 
     generation: int = 0
@@ -44,54 +42,16 @@ class Overrides:
 
 
 class OverridesText:
-    """The text at `path`, or none for `None`. `refused`: why it can't be written. In the SQL thread."""
+    """The text at `path`, or none for `None`. `refused`: why it can't be written. Blocking: in the SQL thread."""
 
     log = Logger()
 
     def __init__(self, path: str | None) -> None:
         self.path = path
         self.refused: str | None = None
-        self._written: Overrides | None = None
+        self._written: AllOverrides | None = None
 
-    def load(self, connection: sqlite3.Connection, broken: bool = False) -> None:
-        """
-        Make the tables equal to the text, if the text is ahead.
-
-        `broken`: the tables are what could be saved of a broken catalog, perhaps not all: where they are not ahead the
-        text holds; where they are, the text completes them.
-        """
-        text = self.read()
-        if text is None:
-            return
-        generation = _generation(connection)
-        if text.generation > generation or (broken and text.generation == generation):
-            for table, _ in _TABLES:
-                connection.execute(f"DELETE FROM {table}")
-        elif not broken:
-            return
-        for (table, key), patches in zip(_TABLES, (text.streams, text.dvrs), strict=True):
-            rows = [(name, json.dumps(patch)) for name, patch in patches.items()]
-            connection.executemany(f"INSERT OR IGNORE INTO {table} ({key}, patch) VALUES (?, ?)", rows)
-        held = max(text.generation, generation)
-        connection.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (_COUNTER, held))
-        self.log.warn(
-            "{path} has {count} changes by the API that the catalog has lost: they hold (generation {ahead}, {behind})",
-            path=self.path,
-            ahead=text.generation,
-            behind=generation,
-            count=len(text.streams) + len(text.dvrs),
-        )
-
-    def count(self, connection: sqlite3.Connection) -> None:
-        """The tables are changed: one generation further."""
-        connection.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (_COUNTER, _generation(connection) + 1))
-
-    def read_tables(self, connection: sqlite3.Connection) -> Overrides:
-        """What the catalog says; patches that are none are left out."""
-        streams, dvrs = (_patches(connection, table, key) for table, key in _TABLES)
-        return Overrides(_generation(connection), streams, dvrs)
-
-    def read(self) -> Overrides | None:
+    def read(self) -> AllOverrides | None:
         """The text, or `None` where there is none; one that is damaged is moved aside and logged."""
         if self.path is None:
             return None
@@ -106,7 +66,7 @@ class OverridesText:
                 os.rename(self.path, aside)
             return None
 
-    def write(self, overrides: Overrides) -> None:
+    def write(self, overrides: AllOverrides) -> None:
         """Replace the text, unless it says so already or there is nothing to say. Sets `refused`."""
         if self.path is None or overrides == self._written:
             return
@@ -123,7 +83,7 @@ class OverridesText:
             self.refused, self._written = None, overrides
 
 
-def parse_overrides(data: bytes) -> Overrides:
+def parse_overrides(data: bytes) -> AllOverrides:
     """ValueError where it is not such a text."""
     try:
         value = parse_json(data, LIMIT)
@@ -138,22 +98,4 @@ def parse_overrides(data: bytes) -> Overrides:
         if not isinstance(patches, dict) or not all(isinstance(patch, dict) for patch in patches.values()):
             raise ValueError("a patch is no object")
         json.dumps(patches, ensure_ascii=False).encode()  # UnicodeEncodeError, a ValueError, for lone surrogates
-    return Overrides(generation, streams, dvrs)
-
-
-def _generation(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT value FROM counter WHERE name = ?", (_COUNTER,)).fetchone()
-    return row[0] if row is not None and type(row[0]) is int and 0 <= row[0] < 1 << 62 else 0
-
-
-def _patches(connection: sqlite3.Connection, table: str, key: str) -> dict[str, object]:
-    patches: dict[str, object] = {}
-    for name, text in connection.execute(f"SELECT {key}, patch FROM {table}"):
-        if not isinstance(name, str) or not isinstance(text, str):
-            continue
-        with contextlib.suppress(ValueError):
-            patch = parse_json(text, LIMIT)
-            name.encode()
-            if isinstance(patch, dict):
-                patches[name] = patch
-    return patches
+    return AllOverrides(generation, streams, dvrs)

@@ -28,6 +28,8 @@ from flussdvr.logs.repeated import Repeated
 from flussdvr.process.patience import Withdrawn, in_time
 from flussdvr.threads import Busy, Worker
 
+OPEN_S = 60.0
+"""How long the start waits for the disk: a large catalog is checked and read in seconds."""
 STORE_S = 10.0
 """Who wants something stored waits no longer for the disk; it is refused then."""
 ROW_S = 1.0

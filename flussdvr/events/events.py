@@ -21,12 +21,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from flussdvr.config.model import EventSinkSettings
+from flussdvr.database.subjects import Spool
 from flussdvr.errors import DvrError
 from flussdvr.events.history import History, is_kept
 from flussdvr.events.log_file import FileSink
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import HttpSink, Post, Sink, encode, gets, may_get, poster
-from flussdvr.events.spool import Spool
 from flussdvr.events.types.event import Document, Event
 from flussdvr.process.reactors import IReactorClient
 from flussdvr.threads import ThreadWorker, Worker

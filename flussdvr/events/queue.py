@@ -19,7 +19,7 @@ from collections import deque
 
 from twisted.internet.defer import DeferredLock
 
-from flussdvr.events.spool import Row, Spool
+from flussdvr.database.subjects import EventRow, Spool
 
 FRONT = 1000
 """Of the oldest events this many are kept in RAM."""
@@ -40,8 +40,8 @@ class Queue:
         self.known = known
         """Whether it is known what the spool has."""
         self._spool = spool
-        self._front: deque[Row] = deque()
-        self._fresh: deque[Row] = deque()
+        self._front: deque[EventRow] = deque()
+        self._fresh: deque[EventRow] = deque()
         self._taken = first - 1
         self._loaded = first - 1
         self._written = last
@@ -138,7 +138,7 @@ class Queue:
 
     async def _load(self) -> None:
         """Fill the front. Fails as the spool."""
-        rows: list[Row] = []
+        rows: list[EventRow] = []
         while not rows and self._loaded < self._next - 1:
             if self._fresh and self._fresh[0][0] <= self._loaded + 1:
                 rows = [row for row in self._fresh if row[0] > self._loaded][:FRONT]

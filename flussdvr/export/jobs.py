@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from flussdvr.database.catalog import Catalog
+from flussdvr.database.subjects import ExportJobs as StoredJobs
 from flussdvr.errors import DvrError, Kind
 from flussdvr.events.types.viewers import ExportStatus
 from flussdvr.export.exporter import Canceled, Order
@@ -102,25 +102,25 @@ class ExportJobs:
     def __init__(
         self,
         export: Export,
-        catalog: Catalog,
+        stored: StoredJobs,
         left: Left,
         now_ms: Callable[[], int],
         tell: Tell = lambda order, status, error, size: None,
     ) -> None:
         self.jobs: dict[str, Job] = {}
         self._export = export
-        self._catalog = catalog
+        self._stored = stored
         self._left = left
         self._now_ms = now_ms
         self._tell = tell
         self._canceled: set[str] = set()
 
     async def load(self) -> None:
-        for id, text in (await self._catalog.export_jobs()).items():
+        for id, text in (await self._stored.all()).items():
             try:
                 job = self.jobs[id] = read_job(id, text)
             except ValueError as error:
-                await self._catalog.set_aside("export_job", (id,), str(error)[:200])
+                await self._stored.set_aside(id, str(error)[:200])
                 continue
             if job.status == "running":
                 self._begin(self._settle(job), job)
@@ -157,7 +157,7 @@ class ExportJobs:
             return
         job = self.jobs.pop(id)
         try:
-            await self._catalog.delete_export_job(id)
+            await self._stored.delete(id)
         except DvrError:
             self.jobs[id] = job
             raise
@@ -211,4 +211,4 @@ class ExportJobs:
         job.status, job.error, job.finished_at = status, error, self._now_ms()
 
     async def _save(self, job: Job) -> None:
-        await self._catalog.save_export_job(job.id, job.started_at or 0, json.dumps(asdict(job)))
+        await self._stored.save(job.id, job.started_at or 0, json.dumps(asdict(job)))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail
 
 from flussdvr.access.links import KEPT, REMEMBERED_MS, TOKEN, Links
-from flussdvr.database.catalog import LinkRow, SqliteCatalog
+from flussdvr.database.rows import LinkRow
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
@@ -45,7 +46,7 @@ class World:
         self.links = self.restarted(key)
 
     def restarted(self, key: bytes = b"k" * 32) -> Links:
-        links = Links(key, self.catalog, lambda: self.now_ms, documents(self.events))
+        links = Links(key, self.catalog.links, lambda: self.now_ms, documents(self.events))
         now(links.load())
         return links
 
@@ -187,7 +188,7 @@ def test_one_that_is_long_over_is_forgotten(world: World) -> None:
     world.now_ms += 1
     assert link not in world.restarted().of("cam")
     world.make()
-    assert link not in world.links.of("cam") and len(now(world.catalog.links())) == 2
+    assert link not in world.links.of("cam") and len(now(world.catalog.links.all())) == 2
 
 
 def test_none_is_forgotten_because_of_a_clock_that_is_not_believed(world: World) -> None:
@@ -195,7 +196,7 @@ def test_none_is_forgotten_because_of_a_clock_that_is_not_believed(world: World)
     world.links._trusts_clock = lambda: False
     world.now_ms = link.expires_ms + REMEMBERED_MS + DAY_MS
     world.make()
-    assert link in world.links.of("cam") and len(now(world.catalog.links())) == 2
+    assert link in world.links.of("cam") and len(now(world.catalog.links.all())) == 2
 
 
 def test_there_is_an_end_to_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +213,7 @@ def test_links_that_are_over_keep_nobody_from_starting(world: World, monkeypatch
     link = world.make()
     world.now_ms = link.expires_ms + REMEMBERED_MS + DAY_MS
     refused = DvrError(Kind.UNAVAILABLE, "state_not_writable", "")
-    monkeypatch.setattr(world.catalog, "delete_links", lambda ids: fail(refused))
+    monkeypatch.setattr(world.catalog.links, "delete", lambda ids: fail(refused))
     assert world.restarted().of("cam") == [link]
 
 

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from flussdvr.archive.archive import Archive
 from flussdvr.archive.disk.root import RootWorkers
 from flussdvr.archive.recorder import Recorder
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import HOUR_MS
 from tests.archive.camera import Camera, Taken

@@ -184,7 +184,7 @@ def test_a_hundred_streams_and_a_month_are_loaded(tmp_path: Path) -> None:
     begin_ms, root = UTC_MS - 720 * HOUR_MS, store.root()
     result(store.catalog.open())
     result(
-        store.catalog.insert_blobs(
+        store.catalog.blobs.insert(
             [
                 Blob(f"s{stream}", root, at, at + HOUR_MS, 1 << 30, 1 << 21, BlobState.CLOSED, 5000, 1)
                 for stream in range(100)

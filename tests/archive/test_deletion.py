@@ -86,7 +86,7 @@ def test_a_disk_that_cannot_be_written_loses_nothing(store: Store, tmp_path: Pat
     error = store.archive.deletion.trouble(store.root())
     assert error is not None and "Read-only" in error.title
     states = {blob.state for blob in archive.blobs()[:-1]}
-    assert states == {blob.state for blob in result(store.catalog.blobs())[:-1]} and len(states) == 1
+    assert states == {blob.state for blob in result(store.catalog.blobs.all())[:-1]} and len(states) == 1
     del store.fate.faults["unlink"]
     later(store, RETRY_MAX_S)
     sweep(store)
@@ -174,11 +174,11 @@ def test_what_remains_of_a_recording_is_not_listed_but_removed_later(store: Stor
     ]
     assert store.archive.deletion.left(store.root()) == 1
     assert store.archive.deletion.pending_bytes(store.root()) == blob.index_size
-    assert len(result(store.catalog.blobs())) == 2
+    assert len(result(store.catalog.blobs.all())) == 2
     failing[0] = False
     later(store, 60)
     assert store.archive.deletion.left(store.root()) == 0 == store.archive.deletion.pending_bytes(store.root())
-    assert not Path(stem).parent.exists() and len(result(store.catalog.blobs())) == 1
+    assert not Path(stem).parent.exists() and len(result(store.catalog.blobs.all())) == 1
 
 
 def test_room_is_made_once_for_all_who_ask(store: Store) -> None:
@@ -196,13 +196,13 @@ def test_room_is_made_once_for_all_who_ask(store: Store) -> None:
 
 def test_a_lock_that_comes_while_the_row_is_marked_holds(store: Store, tmp_path: Path) -> None:
     archive = month(store, hours=3, expiration_s=3600)
-    blob, real = archive.blobs()[0], store.catalog.mark
+    blob, real = archive.blobs()[0], store.catalog.blobs.mark
 
-    def mark(*args: Any) -> Any:
+    def mark(*args: Any, **options: Any) -> Any:
         archive.locks.add(blob.range)
-        return real(*args)
+        return real(*args, **options)
 
-    store.catalog.mark = mark  # type: ignore[method-assign]
+    store.catalog.blobs.mark = mark  # type: ignore[method-assign]
     sweep(store)
     assert archive.blobs()[0] is blob and Path(blob.path).exists()
 
@@ -335,7 +335,7 @@ def test_a_cut_that_fails_is_listed_as_the_index_says(store: Store, step: str) -
         later(store, 1300)
         assert store.archive.deletion.left(store.root()) == 0
         check_listed(store, archive)
-        row = result(store.catalog.blobs())[0]
+        row = result(store.catalog.blobs.all())[0]
         assert (row.state, row.holes, row.freed) == (blob.state, blob.holes, blob.freed) and blob.closed
     assert blob.freed > 0
 
@@ -374,7 +374,7 @@ def test_what_another_process_has_is_left_to_it(store: Store, other: Hold, event
     sweep(store)
     assert theirs.blobs() == before and len(own) == 1 < mine
     check_listed(store, theirs)
-    assert all(blob.state is BlobState.CLOSED for blob in result(store.catalog.blobs()) if blob.stream == "cam")
+    assert all(blob.state is BlobState.CLOSED for blob in result(store.catalog.blobs.all()) if blob.stream == "cam")
     (event,) = [one for one in store.events if one["event"] == "dvr_stream_in_use"]
     event_schema.check_own([event])
     assert event["media"] == "cam" and event["path"] == store.root() and "another server" in event["error"]

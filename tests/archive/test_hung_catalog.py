@@ -20,9 +20,9 @@ from flussdvr.archive.disk.trim import Cut
 from flussdvr.config.load import load_config
 from flussdvr.control.administration import Administration
 from flussdvr.control.streams import Streams
-from flussdvr.database.catalog import OPEN_S, SqliteCatalog
 from flussdvr.database.rows import LinkRow
-from flussdvr.database.thread import ROW_S, STORE_S
+from flussdvr.database.sqlite.catalog import SqliteCatalog
+from flussdvr.database.thread import OPEN_S, ROW_S, STORE_S
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker, MemoryWorker
 from flussdvr.timeline import Range
@@ -109,17 +109,17 @@ def test_the_disk_that_answers_after_that_changes_nothing_by_itself(lab: Lab) ->
     """The file is as it was, until the archive joins it (see `test_late_catalog`) or the next start reads it."""
     before = SqliteCatalog(str(lab.folder / "state" / "catalog.sqlite"), InlineWorker())
     result(before.open())
-    result(before.replace_override("cam", '{"title": "kept"}'))
+    result(before.stream_overrides.replace("cam", '{"title": "kept"}'))
     result(before.close())
     opened = lab.begin(lab.archive.open())
     lab.clock.advance(OPEN_S)
     lab.clock.advance(3)
     assert opened == [None]
     lab.steps()
-    assert result(lab.catalog.overrides()) == {} and lab.catalog.state().unreadable
+    assert result(lab.catalog.stream_overrides.all()) == {} and lab.catalog.state().unreadable
     again = Lab(lab.folder)
     again.open()
-    found = lab.begin(again.catalog.overrides())
+    found = lab.begin(again.catalog.stream_overrides.all())
     again.steps()
     assert found == [{"cam": '{"title": "kept"}'}]
 
@@ -127,22 +127,27 @@ def test_the_disk_that_answers_after_that_changes_nothing_by_itself(lab: Lab) ->
 def test_what_must_be_stored_is_refused_in_time_and_never_stored(lab: Lab) -> None:
     lab.open()
     changed = [
-        lab.begin(lab.catalog.replace_override("cam", "{}")),
-        lab.begin(lab.catalog.replace_dvr_override("main", "{}")),
-        lab.begin(lab.catalog.sign_out("one", 5)),
-        lab.begin(lab.catalog.save_export_job("job", 5, "{}")),
-        lab.begin(lab.catalog.add_deletion("cam", Range(1, 2), False)),
+        lab.begin(lab.catalog.stream_overrides.replace("cam", "{}")),
+        lab.begin(lab.catalog.dvr_overrides.replace("main", "{}")),
+        lab.begin(lab.catalog.sign_outs.add("one", 5)),
+        lab.begin(lab.catalog.export_jobs.save("job", 5, "{}")),
+        lab.begin(lab.catalog.deletions.add("cam", Range(1, 2), False)),
     ]
     lab.clock.advance(STORE_S)
     assert all(map(refused, changed))
     assert lab.catalog.state().refused is not None
     lab.steps()
     assert lab.catalog.state().refused is None, "it answers again"
-    read = [lab.catalog.overrides(), lab.catalog.dvr_overrides(), lab.catalog.export_jobs(), lab.catalog.deletions()]
+    read = [
+        lab.catalog.stream_overrides.all(),
+        lab.catalog.dvr_overrides.all(),
+        lab.catalog.export_jobs.all(),
+        lab.catalog.deletions.all(),
+    ]
     found = [lab.begin(one) for one in read]
     lab.steps()
     assert found == [[{}], [{}], [{}], [[]]]
-    kept = lab.begin(lab.catalog.replace_override("cam", "{}"))
+    kept = lab.begin(lab.catalog.stream_overrides.replace("cam", "{}"))
     lab.steps()
     assert kept == [None]
 
@@ -172,12 +177,12 @@ def test_changes_do_not_wait_for_each_other_without_end(lab: Lab) -> None:
 
 def test_it_is_not_tried_while_it_hangs(lab: Lab) -> None:
     lab.open()
-    lab.begin(lab.catalog.sign_out("one", 5))
+    lab.begin(lab.catalog.sign_outs.add("one", 5))
     lab.clock.advance(STORE_S)
     waiting = len(lab.worker)
     for _ in range(10):
         assert lab.begin(lab.catalog.retry()) == [False]
-        assert refused(lab.begin(lab.catalog.sign_out("one", 5))), "at once"
+        assert refused(lab.begin(lab.catalog.sign_outs.add("one", 5))), "at once"
         lab.clock.advance(STORE_S)
     assert len(lab.worker) == waiting
 
@@ -327,19 +332,19 @@ def test_what_was_refused_is_undone_where_it_was_committed(running: Running) -> 
         return result
 
     link = LinkRow("0" * 16, "cam", 1, 2, ("hls",), 3, 1, 0, None, "admin", 1)
-    for work in (catalog.replace_override("cam", '{"title": "a"}'), catalog.insert_link(link)):
+    for work in (catalog.stream_overrides.replace("cam", '{"title": "a"}'), catalog.links.insert(link)):
         kept = running.begin(work)
         running.steps()
         assert kept == [None]
     changes: list[Callable[[], Any]] = [
-        lambda: catalog.replace_override("cam", '{"title": "b"}'),
-        lambda: catalog.replace_override("cam", None),
-        lambda: catalog.replace_dvr_override("main", "{}"),
-        lambda: catalog.add_deletion("cam", Range(1, 2), False),
-        lambda: catalog.save_export_job("job", 5, "{}"),
-        lambda: catalog.revoke_link(link.id),
-        lambda: catalog.use_link(link.id, b"viewer"),
-        lambda: catalog.insert_link(dataclasses.replace(link, id="1" * 16)),
+        lambda: catalog.stream_overrides.replace("cam", '{"title": "b"}'),
+        lambda: catalog.stream_overrides.replace("cam", None),
+        lambda: catalog.dvr_overrides.replace("main", "{}"),
+        lambda: catalog.deletions.add("cam", Range(1, 2), False),
+        lambda: catalog.export_jobs.save("job", 5, "{}"),
+        lambda: catalog.links.revoke(link.id),
+        lambda: catalog.links.use(link.id, b"viewer"),
+        lambda: catalog.links.insert(dataclasses.replace(link, id="1" * 16)),
     ]
     for change in changes:
         catalog.run = hangs_in_commit  # type: ignore[method-assign]
@@ -348,7 +353,13 @@ def test_what_was_refused_is_undone_where_it_was_committed(running: Running) -> 
         catalog.run = run  # type: ignore[method-assign]
         assert refused(found)
         running.steps()
-    reads = (catalog.overrides, catalog.dvr_overrides, catalog.deletions, catalog.export_jobs, catalog.links)
+    reads = (
+        catalog.stream_overrides.all,
+        catalog.dvr_overrides.all,
+        catalog.deletions.all,
+        catalog.export_jobs.all,
+        catalog.links.all,
+    )
     asked = [running.begin(read()) for read in reads]
     running.steps()
     assert asked == [[{"cam": '{"title": "a"}'}], [{}], [[]], [{}], [[link]]]

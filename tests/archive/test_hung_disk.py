@@ -112,4 +112,4 @@ def test_a_lock_does_not_wait_for_it(lab: Lab) -> None:
     (failure,) = answers
     assert failure.value.code == "disk_slow" and f"{lab.folder}/bad" in failure.value.title
     lab.store.steps("bad")
-    assert list(result(lab.store.catalog.locks())["a"]) == list(archive.locks) != []
+    assert list(result(lab.store.catalog.locks.all())["a"]) == list(archive.locks) != []

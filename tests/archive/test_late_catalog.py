@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flussdvr.archive.archive import CATALOG_RETRY_S
-from flussdvr.database.catalog import OPEN_S, SqliteCatalog
 from flussdvr.database.rows import LinkRow
-from flussdvr.events.spool import Spool
+from flussdvr.database.sqlite.catalog import SqliteCatalog
+from flussdvr.database.thread import OPEN_S
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 from tests.archive.camera import UTC_MS, Camera
@@ -31,8 +31,8 @@ class Late(Lab):
         store.record(store.recorder("far", "away"), Camera(UTC_MS - HOUR_MS), 4)
         result(store.archive.lock("cam", Range(UTC_MS - HOUR_MS, UTC_MS - HOUR_MS + 1000)))
         result(store.archive.lock("far", Range(UTC_MS - HOUR_MS, UTC_MS - HOUR_MS + 2000)))
-        result(store.catalog.replace_override("cam", '{"title": "kept"}'))
-        result(store.catalog.insert_link(LINK))
+        result(store.catalog.stream_overrides.replace("cam", '{"title": "kept"}'))
+        result(store.catalog.links.insert(LINK))
         store.stop()
         (folder / "away").rename(folder / "unplugged")
         super().__init__(folder)
@@ -88,9 +88,9 @@ def test_it_joins_with_what_was_recorded_meanwhile(late: Late) -> None:
         "new": 2000,
         "far": 4000,
     }
-    assert late.read(late.catalog.overrides()) == {"cam": '{"title": "kept"}'}
-    assert late.read(late.catalog.links()) == [LINK]
-    locks = late.read(late.catalog.locks())
+    assert late.read(late.catalog.stream_overrides.all()) == {"cam": '{"title": "kept"}'}
+    assert late.read(late.catalog.links.all()) == [LINK]
+    locks = late.read(late.catalog.locks.all())
     assert {name: some.duration_ms for name, some in locks.items()} == {"cam": 1000, "far": 2000}
     assert (far := late.archive.stream("far")) is not None and far.locks == locks["far"]
     late.pass_by()
@@ -100,7 +100,7 @@ def test_it_joins_with_what_was_recorded_meanwhile(late: Late) -> None:
 def test_the_rows_are_those_of_the_archive(late: Late) -> None:
     late.record("cam", Camera(), 2)
     late.pass_by()
-    rows = late.read(late.catalog.blobs())
+    rows = late.read(late.catalog.blobs.all())
     blobs = [blob for archive in late.archive.streams_of() for blob in archive.blobs()]
     assert {(row.id, row.stream, row.begin_ms, row.end_ms, row.size) for row in rows} == {
         (blob.id, blob.stream, blob.begin_ms, blob.end_ms, blob.size) for blob in blobs
@@ -109,7 +109,7 @@ def test_the_rows_are_those_of_the_archive(late: Late) -> None:
     assert archive is not None and len(archive) == 2
     gone = late.read(late.archive.deletion.delete([archive.blobs()[1]], "deleted"))
     assert gone.error is None
-    assert len(late.read(late.catalog.blobs())) == len(rows) - 1
+    assert len(late.read(late.catalog.blobs.all())) == len(rows) - 1
     listed = late.listed()
     late.begin(late.archive.close())
     late.steps()
@@ -125,7 +125,7 @@ def test_what_is_not_on_the_disk_any_more_has_no_row(tmp_path: Path) -> None:
         path.unlink()
     late.start()
     late.pass_by()
-    assert {row.stream for row in late.read(late.catalog.blobs())} == {"far"}
+    assert {row.stream for row in late.read(late.catalog.blobs.all())} == {"far"}
 
 
 def test_a_blob_that_is_open_when_it_joins(late: Late) -> None:
@@ -138,7 +138,7 @@ def test_a_blob_that_is_open_when_it_joins(late: Late) -> None:
         write(recorder, camera, fragment)
     late.begin(recorder.close())
     late.steps()
-    (row,) = [row for row in late.read(late.catalog.blobs()) if row.begin_ms == UTC_MS]
+    (row,) = [row for row in late.read(late.catalog.blobs.all()) if row.begin_ms == UTC_MS]
     assert row.end_ms == UTC_MS + 4000
 
 
@@ -159,9 +159,9 @@ def test_events_that_wait_are_not_overwritten(late: Late) -> None:
     """A spool that can't be read is not empty."""
     file = SqliteCatalog(str(late.folder / "state" / "catalog.sqlite"), InlineWorker())
     result(file.open())
-    result(Spool(file).store("sink", [(1, b"{}")], 0))
+    result(file.spool.store("sink", [(1, b"{}")], 0))
     result(file.close())
-    spool = Spool(late.catalog)
+    spool = late.catalog.spool
     (failure,) = late.begin(spool.open())
     assert failure.value.code == "state_not_writable"
     late.pass_by()

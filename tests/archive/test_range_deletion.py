@@ -62,7 +62,7 @@ def test_three_seconds_of_a_segment_of_five(store: Store) -> None:
     outside = {name: data for name, data in before.items() if name[0] != at(10, 15).begin_ms}
     assert len(outside) == 7 and outside.items() <= after.items()
     assert set(after) - set(outside) == {(span.begin_ms, span.end_ms) for span in (at(10, 11), at(14, 15))}
-    assert result(store.catalog.deletions()) == []
+    assert result(store.catalog.deletions.all()) == []
 
 
 def test_what_lies_in_the_range_or_touches_it(store: Store) -> None:
@@ -197,7 +197,7 @@ def test_a_disk_that_is_not_mounted_does_it_when_it_is_back(tmp_path: Path, rest
     mount(store, tmp_path)
     archive = store.archive.stream("cam")
     assert archive is None or list(archive.ranges()) == []
-    assert result(store.catalog.deletions()) == [] == store.archive.range_deletions.pending()
+    assert result(store.catalog.deletions.all()) == [] == store.archive.range_deletions.pending()
 
 
 def test_a_part_of_it_too(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_recorded_later_is_not_meant(store: Store) -> None:
     store.record(recorder, camera, 4)
     store.archive.startService()
     store.clock.pump([1] * 60)
-    assert list(archive.ranges()) == [at(20, 24)] and result(store.catalog.deletions()) == []
+    assert list(archive.ranges()) == [at(20, 24)] and result(store.catalog.deletions.all()) == []
 
 
 def test_one_disk_that_hangs_delays_no_other(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_one_disk_that_hangs_delays_no_other(tmp_path: Path) -> None:
     assert list(report.deleted) == [at(20, 24)] and list(report.pending) == [store.root("slow")]
     assert store.root("slow") in report.pending[store.root("slow")].title
     store.steps("slow")
-    assert not len(archive) and result(store.catalog.deletions()) == []
+    assert not len(archive) and result(store.catalog.deletions.all()) == []
 
 
 def test_a_blob_that_cannot_be_ended_is_pending(tmp_path: Path) -> None:

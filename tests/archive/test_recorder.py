@@ -88,7 +88,7 @@ def test_discontinuities_are_counted_on_in_blobs(store: Store, recorder: Recorde
     for blob in archive.blobs():
         table = FragmentTable(Path(blob.index_path).read_bytes())
         assert table.info.discontinuity == blob.discontinuity
-    again = Recorder(archive, recorder.root, store.catalog, store.clock)
+    again = Recorder(archive, recorder.root, store.catalog.blobs, store.clock)
     store.record(again, Camera(UTC_MS + 2 * HOUR_MS - 5000), 2)
     assert archive.blobs()[-1].discontinuity == first.discontinuity + 3, "a restart is one"
 
@@ -148,7 +148,7 @@ def test_the_row_comes_before_the_file(tmp_path: Path) -> None:
     store = Store(tmp_path, manual=("disk",)).open()
     store.record(store.recorder(), Camera(), 1)
     while not files(tmp_path):
-        rows = len(result(store.catalog.blobs()))
+        rows = len(result(store.catalog.blobs.all()))
         assert store.step()
     assert rows == 1
 
@@ -221,7 +221,7 @@ def test_a_disk_that_refuses_is_tried_again(
     event_schema.check_own(store.events)
     assert [blob.after for blob in archive.blobs()] == [None, "disk"]
     assert len(files(store.folder)) == len(files(store.folder, ".idx")) == 2
-    assert len(result(store.catalog.blobs())) == 2
+    assert len(result(store.catalog.blobs.all())) == 2
 
 
 def test_a_full_disk_makes_room_and_goes_on(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
@@ -275,7 +275,7 @@ def test_a_failed_sync_is_never_trusted_again(store: Store, recorder: Recorder, 
     store.clock.advance(RETRY_S)
     store.record(recorder, camera, 2)
     assert [one.after for one in archive.blobs()] == [None, "disk"]
-    assert [one.state for one in result(store.catalog.blobs())] == [BlobState.SUSPECT, BlobState.OPEN]
+    assert [one.state for one in result(store.catalog.blobs.all())] == [BlobState.SUSPECT, BlobState.OPEN]
     store.stop()
     again = Store(store.folder).open().archive.stream("cam")  # looked into: it is whole
     assert again is not None and [one.state for one in again.blobs()] == [BlobState.CLOSED] * 2
@@ -367,7 +367,7 @@ def test_a_blob_of_which_nothing_was_written_is_taken_back(store: Store, recorde
     store.fate.step = third  # type: ignore[method-assign]
     write(recorder, camera, fragment)
     assert recorder.fragments_dropped == 1 and files(store.folder) == []
-    assert result(store.catalog.blobs()) == []
+    assert result(store.catalog.blobs.all()) == []
 
 
 def test_a_file_as_large_as_it_may_be(store: Store, recorder: Recorder, archive: StreamArchive) -> None:

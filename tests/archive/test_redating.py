@@ -180,7 +180,7 @@ def test_a_row_that_cannot_be_finished_is_finished_by_the_next_call(
         raise OSError("no more")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store.catalog, "update_blobs", refuse)
+        patched.setattr(store.catalog.blobs, "update", refuse)
         assert one.id in result(store.archive.redating.redate("cam")).problems
     assert len(archive_of(store)) == 1 and found(store)
     assert result(store.archive.redating.redate("cam")).done

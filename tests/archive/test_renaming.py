@@ -29,7 +29,7 @@ def recorded(tmp_path: Path) -> Path:
     recorder = store.recorder("cam", "other")
     store.record(recorder, Camera(UTC_MS + 60_000), 4)
     result(store.archive.lock("cam", LOCK))
-    result(store.catalog.replace_override("cam", '{"title": "x"}'))
+    result(store.catalog.stream_overrides.replace("cam", '{"title": "x"}'))
     store.stop()
     return folder
 
@@ -57,7 +57,7 @@ def test_a_stream_is_renamed(recorded: Path) -> None:
     check(recorded)
     store = Store(recorded)
     result(store.catalog.open())
-    assert result(store.catalog.overrides()) == {"site/new": '{"title": "x"}'}
+    assert result(store.catalog.stream_overrides.all()) == {"site/new": '{"title": "x"}'}
     result(store.catalog.close())
     with pytest.raises(DvrError, match="stream_not_found"):
         rename(recorded)

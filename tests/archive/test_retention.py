@@ -47,7 +47,7 @@ def test_expiration(store: Store) -> None:
     assert len(kept) == 10 and archive.size == sum(blob.size + blob.index_size for blob in archive.blobs())
     assert len(archive.ranges()) == 4
     assert len(files(store.folder)) == len(files(store.folder, ".idx")) == 14
-    assert len(result(store.catalog.blobs())) == 14
+    assert len(result(store.catalog.blobs.all())) == 14
     hours = list((Path(store.root()) / "cam/2026/11/20").iterdir())
     assert len(hours) == 4
     (event, *others) = [event for event in store.events if event["event"] == "dvr_blob_deleted"]
@@ -129,7 +129,7 @@ def test_a_disk_that_fails_keeps_its_recordings(store: Store, tmp_path: Path) ->
     archive = month(store, expiration_s=1)
     store.fate.faults["unlink"] = OSError(5, "Input/output error")
     sweep(store)
-    assert len(archive) == 10 == len(files(tmp_path)) == len(result(store.catalog.blobs()))
+    assert len(archive) == 10 == len(files(tmp_path)) == len(result(store.catalog.blobs.all()))
     store.stop()
     again = Store(tmp_path).open()
     archive = again.archive.stream("cam")  # type: ignore[assignment]
@@ -140,7 +140,7 @@ def test_nothing_is_deleted_from_a_disk_that_is_not_there(store: Store, tmp_path
     month(store, expiration_s=1)
     (tmp_path / "disk").rename(tmp_path / "unplugged")
     sweep(store)
-    assert len(result(store.catalog.blobs())) == 10
+    assert len(result(store.catalog.blobs.all())) == 10
     (tmp_path / "unplugged").rename(tmp_path / "disk")
     assert len(files(tmp_path)) == 10
 
@@ -199,4 +199,4 @@ def test_a_blob_that_was_cut_in_part_expires_as_a_whole_afterwards(store: Store)
     store.now_ms = begin_ms + 901_000
     sweep(store)
     assert archive.blobs() == [] and files(store.folder) == []
-    assert result(store.catalog.blobs()) == []
+    assert result(store.catalog.blobs.all()) == []

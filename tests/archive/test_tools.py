@@ -7,7 +7,7 @@ import av
 import pytest
 
 from flussdvr.archive import tools
-from flussdvr.database.catalog import LinkRow
+from flussdvr.database.rows import LinkRow
 from flussdvr.errors import DvrError
 from flussdvr.timeline import HOUR_MS, Range
 from tests.archive.camera import UTC_MS, Camera
@@ -56,8 +56,8 @@ def test_what_cannot_be_derived_stays(recorded: Path) -> None:
     store = Store(recorded)
     result(store.catalog.open())
     link = LinkRow("0" * 16, "cam", 0, 9, ("mp4",), 99, 2, 0, "kept", "admin", 1)
-    result(store.catalog.insert_link(link))
-    assert result(store.catalog.use_link(link.id, b"ann")) == 1
+    result(store.catalog.links.insert(link))
+    assert result(store.catalog.links.use(link.id, b"ann")) == 1
     result(store.catalog.close())
     for path in files(recorded, ".idx"):
         path.unlink()
@@ -65,8 +65,8 @@ def test_what_cannot_be_derived_stays(recorded: Path) -> None:
     store = Store(recorded)
     result(store.catalog.open())
     link.uses = 1
-    assert result(store.catalog.links()) == [link]
-    assert [result(store.catalog.use_link(link.id, viewer)) for viewer in (b"ann", b"bob", b"eve")] == [1, 2, None]
+    assert result(store.catalog.links.all()) == [link]
+    assert [result(store.catalog.links.use(link.id, viewer)) for viewer in (b"ann", b"bob", b"eve")] == [1, 2, None]
     result(store.catalog.close())
 
 
@@ -117,13 +117,13 @@ def test_rows_without_files_and_wrong_rows(recorded: Path) -> None:
     second.write_bytes(second.read_bytes() + b"tail")
     store = Store(recorded)
     result(store.catalog.open())
-    row = result(store.catalog.blobs())[0]
+    row = result(store.catalog.blobs.all())[0]
     row.size = 1
-    result(store.catalog.update_blobs([row]))
+    result(store.catalog.blobs.update([row]))
     result(store.catalog.close())
     assert check(recorded, repair=True).ok
     assert check(recorded).ok
-    assert len(result(Store(recorded).open().catalog.blobs())) == 2
+    assert len(result(Store(recorded).open().catalog.blobs.all())) == 2
 
 
 def test_no_repair_beside_a_server(recorded: Path) -> None:

@@ -17,7 +17,7 @@ from flussdvr.config.model import DvrSettings
 from flussdvr.config.stream_options import STREAM_FIELDS
 from flussdvr.control.administration import Administration
 from flussdvr.control.streams import Streams
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.errors import DvrError
 from flussdvr.ingest.publish.publications import NOT_PUBLISHABLE, UNKNOWN_STREAM, WRONG_PASSWORD, PublishRefused
 from flussdvr.threads import InlineWorker
@@ -91,7 +91,7 @@ class World:
         now(self.administration.delete_stream(name))
 
     def kept(self) -> dict[str, Any]:
-        return {name: json.loads(patch) for name, patch in now(self.archive.catalog.overrides()).items()}
+        return {name: json.loads(patch) for name, patch in now(self.archive.catalog.stream_overrides.all()).items()}
 
 
 def now(work: Awaitable[T]) -> T:

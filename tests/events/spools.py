@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from flussdvr.database.catalog import SqliteCatalog
-from flussdvr.events.spool import Spool
+from flussdvr.database.sqlite.catalog import SqliteCatalog
+from flussdvr.database.subjects import Spool
 from flussdvr.threads import InlineWorker
 
 T = TypeVar("T")
@@ -26,6 +26,6 @@ def now(work: Coroutine[Any, Any, T] | Deferred[T]) -> T:
 def make_spool() -> Spool:
     catalog = SqliteCatalog(":memory:", InlineWorker())
     now(catalog.open())
-    spool = Spool(catalog)
+    spool = catalog.spool
     now(spool.open())
     return spool

@@ -9,9 +9,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from flussdvr.config.model import EventSinkSettings
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.events.events import Events
-from flussdvr.events.spool import Spool
 from flussdvr.events.types.event import Event
 from flussdvr.events.types.server import ConfigReloaded
 from flussdvr.events.types.streams import StreamOpened
@@ -111,7 +110,7 @@ def test_what_cannot_be_encoded_harms_nobody() -> None:
 def test_what_was_left_is_delivered_though_the_spool_could_not_be_read_at_first() -> None:
     catalog = SqliteCatalog(":memory:", InlineWorker())
     now(catalog.open())
-    spool, receivers, clock = Spool(catalog), Receivers(), Clock()
+    spool, receivers, clock = catalog.spool, Receivers(), Clock()
     now(spool.open())
     now(spool.store("a", [(n, b'{"event": "old"}') for n in (3, 4)], 0))
     connection, catalog.file._connection = catalog.file._connection, None

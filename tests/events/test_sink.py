@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from flussdvr.config.model import EventSinkSettings
+from flussdvr.database.subjects import Spool
 from flussdvr.events.queue import Queue
 from flussdvr.events.sink import BATCH, HttpSink
-from flussdvr.events.spool import Spool
 from flussdvr.events.types.event import Event
 from tests.events.spools import make_spool, now
 
@@ -138,7 +138,7 @@ def test_a_sink_that_works_gets_what_is_left_at_the_end() -> None:
 def test_a_database_that_fails_is_no_reason_to_stop() -> None:
     clock, spool = Clock(), make_spool()
     sink = make(Receiver(500), clock, spool, resend_timeout_s=1)
-    spool._database.file.close()  # type: ignore[attr-defined]
+    spool._transactions.file.close()  # type: ignore[attr-defined]
     offer(sink, 1)
     clock.advance(1)
     assert len(sink) == 0 and sink.error is None

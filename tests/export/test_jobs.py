@@ -18,19 +18,19 @@ class Rows:
     def __init__(self) -> None:
         self.rows: dict[str, str] = {}
 
-    def export_jobs(self) -> Deferred[dict[str, str]]:
+    def all(self) -> Deferred[dict[str, str]]:
         return succeed(dict(self.rows))
 
-    def save_export_job(self, id: str, created_ms: int, job: str) -> Deferred[None]:
+    def save(self, id: str, created_ms: int, job: str) -> Deferred[None]:
         self.rows[id] = job
         return succeed(None)
 
-    def set_aside(self, source: str, key: tuple[str], reason: str) -> Deferred[None]:
-        assert source == "export_job" and reason
-        del self.rows[key[0]]
+    def set_aside(self, id: str, reason: str) -> Deferred[None]:
+        assert reason
+        del self.rows[id]
         return succeed(None)
 
-    def delete_export_job(self, id: str) -> Deferred[None]:
+    def delete(self, id: str) -> Deferred[None]:
         del self.rows[id]
         return succeed(None)
 
@@ -102,7 +102,7 @@ def test_jobs_are_canceled_fail_and_are_interrupted() -> None:
         told.append((order.path, *result))
 
     again = ExportJobs(export, Rows(), left, lambda: 6, tell)  # type: ignore[arg-type]
-    again._catalog.rows = dict(rows.rows)  # type: ignore[attr-defined]
+    again._stored.rows = dict(rows.rows)  # type: ignore[attr-defined]
     now(again.load())
     assert told == [
         ("/x", "failed", "interrupted", None),
@@ -153,7 +153,7 @@ def test_the_end_of_a_job_need_not_be_kept() -> None:
 
     jobs = ExportJobs(export, rows, left, lambda: 5)
     now(jobs.begin(job()))
-    rows.save_export_job = lambda *row: fail(DvrError(Kind.UNAVAILABLE, "state_not_writable", "the disk is full"))
+    rows.save = lambda *row: fail(DvrError(Kind.UNAVAILABLE, "state_not_writable", "the disk is full"))
     waiting.callback(90)
     assert jobs.find("a").status == "succeeded"
     with pytest.raises(DvrError, match="state_not_writable"):
@@ -169,7 +169,7 @@ def test_a_job_that_can_not_be_forgotten_is_still_there(monkeypatch: pytest.Monk
     jobs = ExportJobs(export, rows, left, lambda: 5)
     now(jobs.begin(job()))
     refused = DvrError(Kind.UNAVAILABLE, "state_not_writable", "")
-    monkeypatch.setattr(rows, "delete_export_job", lambda id: fail(refused))
+    monkeypatch.setattr(rows, "delete", lambda id: fail(refused))
     with pytest.raises(DvrError, match="state_not_writable"):
         now(jobs.delete("a"))
     assert jobs.find("a").status == "succeeded"

@@ -12,8 +12,7 @@ from flussdvr.archive.forecast import Forecast
 from flussdvr.archive.misdated import Aside as Misdated
 from flussdvr.archive.retention import DiskUsage
 from flussdvr.config.model import DvrSettings, EventSinkSettings, InputSettings, StreamSettings
-from flussdvr.database.catalog import CatalogState
-from flussdvr.database.sqlite.aside import Aside
+from flussdvr.database.catalog import Aside, CatalogState
 from flussdvr.errors import DvrError, Kind
 from flussdvr.media import LeftOut
 from flussdvr.monitoring.alarms import Alarms, Finding, Hysteresis, size, span

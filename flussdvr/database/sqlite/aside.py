@@ -11,7 +11,6 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from flussdvr.database.rows import Nonsense
@@ -36,20 +35,13 @@ ROW_LIMIT = 100_000
 
 T = TypeVar("T")
 Key = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """How many rows of a table have been set aside since the start, and why the first was."""
-
-    source: str
-    count: int
-    reason: str
+Found = tuple[list[T], list[tuple[Key, str]]]
+"""What rows say; the keys of those that make no sense, and why."""
 
 
 def sane_rows(
     connection: sqlite3.Connection, table: str, select: str, read: Callable[[Sequence[object]], T]
-) -> tuple[list[T], list[tuple[Key, str]]]:
+) -> Found[T]:
     """What `read` makes of the rows of `select`; the keys of those that it can't read, and why."""
     lenient = connection.text_factory
     connection.text_factory = str  # much faster for a million rows; it fails at text that is not UTF-8
@@ -64,7 +56,7 @@ def sane_rows(
 
 def _sane_rows(
     connection: sqlite3.Connection, table: str, select: str, read: Callable[[Sequence[object]], T]
-) -> tuple[list[T], list[tuple[Key, str]]]:
+) -> Found[T]:
     cursor = connection.execute(select)
     names = [about[0] for about in cursor.description]
     at = [names.index(key) for key in KEYS[table]]
@@ -92,6 +84,11 @@ def set_row_aside(connection: sqlite3.Connection, table: str, key: Sequence[obje
         connection.execute(f"DELETE FROM blob WHERE root_id IN (SELECT id FROM root WHERE {where})", values)
     connection.execute(f"DELETE FROM {table} WHERE {where}", values)
     connection.execute("DELETE FROM set_aside WHERE id <= (SELECT max(id) FROM set_aside) - ?", (ASIDE_LIMIT,))
+
+
+def forget_imports(connection: sqlite3.Connection) -> None:
+    """Something is missing: what is on the roots is to be looked for again."""
+    connection.execute("UPDATE root SET imported = 0")
 
 
 def _equals(name: str, value: object) -> tuple[str, object]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flussdvr.access.admission import Admission
 from flussdvr.access.links import FORMATS, PARAMETER, Links, grant_key
-from flussdvr.database.catalog import LinkRow
+from flussdvr.database.rows import LinkRow
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import MILLISECOND_DIGITS
 from flussdvr.urls.values import spell

@@ -84,7 +84,7 @@ def make_api(
     clients = clients or (viewers.sessions if viewers is not None else Nobody())
     streams = StreamDocuments(administration, administration.streams, clients, now_ms)
     export = make_export(exporter, administration.streams)
-    jobs = ExportJobs(export, archive.catalog, exporter.left, now_ms, exporter.tell)
+    jobs = ExportJobs(export, archive.catalog.export_jobs, exporter.left, now_ms, exporter.tell)
     worker = viewers.worker if viewers is not None else None
     v3 = Router(gate, Schema(), clock, worker)
     add_monitoring(v3, archive, now_ms)

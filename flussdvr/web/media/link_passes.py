@@ -21,7 +21,7 @@ from ipaddress import IPv6Address, ip_address
 from flussdvr.access.grant import Grant
 from flussdvr.access.links import PARAMETER, Links, grant_key
 from flussdvr.config.model import Config
-from flussdvr.database.catalog import LinkRow
+from flussdvr.database.rows import LinkRow
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import Range
 from flussdvr.urls.values import (

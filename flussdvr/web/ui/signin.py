@@ -22,7 +22,7 @@ from dataclasses import astuple, dataclass, replace
 
 from flussdvr.access.grant import Grant
 from flussdvr.config.model import Config, Credentials
-from flussdvr.database.catalog import Catalog
+from flussdvr.database.subjects import SignOuts
 from flussdvr.errors import DvrError, Kind
 from flussdvr.process.secret import Secret
 from flussdvr.urls.values import MediaPath
@@ -53,7 +53,7 @@ class SignIn:
 
 class SignIns:
     """
-    `config()`: the configuration of this moment; `secret`: the server's; `catalog` remembers who has signed out;
+    `config()`: the configuration of this moment; `secret`: the server's; `sign_outs` remembers who has signed out;
     `now_ms`: the wall clock.
     """
 
@@ -61,12 +61,12 @@ class SignIns:
         self,
         config: Callable[[], Config],
         secret: Secret,
-        catalog: Catalog,
+        sign_outs: SignOuts,
         now_ms: Callable[[], int],
         trusts_clock: Callable[[], bool] = lambda: True,
     ) -> None:
         self._config = config
-        self._catalog = catalog
+        self._sign_outs = sign_outs
         self._now_ms = now_ms
         self._trusts_clock = trusts_clock
         self._ended: dict[str, int] = {}
@@ -80,7 +80,7 @@ class SignIns:
 
     async def load(self) -> None:
         """Before anybody is let in. DvrError UNAVAILABLE without the catalog."""
-        self._ended |= await self._catalog.signed_out(self._over_ms())
+        self._ended |= await self._sign_outs.all(self._over_ms())
 
     def _over_ms(self) -> int:
         """What was ended until then may be forgotten. A wrong clock must not make a sign-in good again."""
@@ -114,7 +114,7 @@ class SignIns:
         over_ms = self._over_ms()
         self._ended = {id: ms for id, ms in self._ended.items() if ms > over_ms}
         self._ended[sign_in.id] = until_ms
-        await self._catalog.sign_out(sign_in.id, until_ms)
+        await self._sign_outs.add(sign_in.id, until_ms)
 
     def csrf(self, sign_in: SignIn) -> str:
         """What the page shows beside the cookie when it wants something changed."""

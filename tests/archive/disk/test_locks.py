@@ -32,14 +32,14 @@ def test_locks_are_beside_what_they_protect(store: Store, tmp_path: Path) -> Non
     result(store.archive.unlock("site/cam", Range(7, 8)))
     locks = RangeSet([Range(5, 7), Range(8, 20)])
     assert list(find_locks(store.root())) == [("site/cam", locks)]
-    assert result(store.catalog.locks()) == {"site/cam": locks}
+    assert result(store.catalog.locks.all()) == {"site/cam": locks}
     store.stop()
     for path in (tmp_path / "state").iterdir():
         path.unlink()
     again = Store(tmp_path)
     again.archive._configured.append(store.root())
     archive = again.open().archive.stream("site/cam")
-    assert archive is not None and archive.locks == locks and result(again.catalog.locks()) == {"site/cam": locks}
+    assert archive is not None and archive.locks == locks and result(again.catalog.locks.all()) == {"site/cam": locks}
     result(again.archive.unlock("site/cam", Range(0, 100)))
     assert list(tmp_path.rglob("locks.json*")) == [] and archive.locks == RangeSet()
 
@@ -160,7 +160,7 @@ def test_a_hundred_thousand_locks(store: Store) -> None:
     archive = store.archive.stream("site/cam")
     assert archive is not None
     archive.locks = RangeSet(Range(UTC_MS - n * 1000, UTC_MS - n * 1000 + 500) for n in range(100_000, 0, -1))
-    result(store.catalog.replace_locks("site/cam", archive.locks))
+    result(store.catalog.locks.replace("site/cam", archive.locks))
     result(store.archive.lock("site/cam", Range(UTC_MS - 500, UTC_MS)))
     result(store.archive.retention.sweep())
     assert len(archive.locks) == 100_000

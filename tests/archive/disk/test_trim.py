@@ -49,7 +49,7 @@ def check(store: Store, archive: StreamArchive, ranges: list[Range]) -> None:
             head = data[int(table.offset[row]) : int(table.offset[row]) + int(table.head_size[row])]
             assert head[4:8] == b"moof"
     assert list(found) == ranges
-    rows = {row.begin_ms: row for row in result(store.catalog.blobs())}
+    rows = {row.begin_ms: row for row in result(store.catalog.blobs.all())}
     assert {begin: (row.holes, row.freed, row.index_size, row.state) for begin, row in rows.items()} == {
         blob.begin_ms: (blob.holes, blob.freed, blob.index_size, blob.state) for blob in archive.blobs()
     }
@@ -75,8 +75,8 @@ def test_a_range_in_the_middle(store: Store) -> None:
     check(store, archive, [at(12, 20)])
     assert archive.bounds == at(12, 20)
     result(store.archive.delete_range("cam", at(0, 100)))
-    assert archive.ranges() == RangeSet() and files(store.folder) == [] == result(store.catalog.blobs())
-    assert archive.size == 0 and result(store.catalog.deletions()) == []
+    assert archive.ranges() == RangeSet() and files(store.folder) == [] == result(store.catalog.blobs.all())
+    assert archive.size == 0 and result(store.catalog.deletions.all()) == []
 
 
 def test_the_end(store: Store) -> None:

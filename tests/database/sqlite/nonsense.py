@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 
 UUID = "11111111-2222-4333-8444-555555555555"
 BEGIN_MS = 1_795_194_000_000

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 from flussdvr.archive.disk.blob import Blob, BlobState
-from flussdvr.database.catalog import LinkRow, SqliteCatalog
-from flussdvr.events.spool import Spool
+from flussdvr.database.rows import LinkRow
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 from tests.archive.store import result
@@ -100,26 +100,26 @@ def links() -> list[LinkRow]:
 def fill(catalog: SqliteCatalog) -> None:
     """What is in all of the fixtures, through the API of today."""
     for path, uuid in (("/srv/old", AWAY), ("/srv/dvr", HERE), ("/srv/old", OTHER)):
-        result(catalog.adopt_root(path, uuid))
-    result(catalog.insert_blobs(blobs()))
-    result(catalog.update_blobs([blob for blob in blobs() if blob.closed]))
+        result(catalog.roots.adopt(path, uuid))
+    result(catalog.blobs.insert(blobs()))
+    result(catalog.blobs.update([blob for blob in blobs() if blob.closed]))
     for stream, locks in LOCKS.items():
-        result(catalog.replace_locks(stream, locks))
-    result(catalog.save_export_job("job-1", BEGIN_MS, JOB))
-    result(catalog.replace_override("cam", PATCH))
-    result(catalog.replace_dvr_override("main", DVR_PATCH))
-    result(catalog.add_deletion("cam", Range(BEGIN_MS + 2000, BEGIN_MS + 3000), True))
-    result(catalog.sign_out("sign-in-1", BEGIN_MS + HOUR_MS))
+        result(catalog.locks.replace(stream, locks))
+    result(catalog.export_jobs.save("job-1", BEGIN_MS, JOB))
+    result(catalog.stream_overrides.replace("cam", PATCH))
+    result(catalog.dvr_overrides.replace("main", DVR_PATCH))
+    result(catalog.deletions.add("cam", Range(BEGIN_MS + 2000, BEGIN_MS + 3000), True))
+    result(catalog.sign_outs.add("sign-in-1", BEGIN_MS + HOUR_MS))
     first, second = links()
     for link in (first, second):
-        result(catalog.insert_link(link))
-    result(catalog.use_link(first.id, b"viewer-1"))
-    result(catalog.store_link_uses([(second.id, 7)]))
-    result(catalog.revoke_link(second.id))
-    result(Spool(catalog).store("usage", EVENTS[:2], 0))
-    result(Spool(catalog).store("usage", EVENTS[2:], 1))
+        result(catalog.links.insert(link))
+    result(catalog.links.use(first.id, b"viewer-1"))
+    result(catalog.links.store_uses([(second.id, 7)]))
+    result(catalog.links.revoke(second.id))
+    result(catalog.spool.store("usage", EVENTS[:2], 0))
+    result(catalog.spool.store("usage", EVENTS[2:], 1))
     catalog.run(lambda connection: connection.execute("INSERT INTO lock VALUES ('cam', -5, 5)"))
-    result(catalog.locks())
+    result(catalog.locks.all())
     result(catalog.import_blobs("/srv/dvr", [], {}, True))
 
 

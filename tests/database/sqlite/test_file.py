@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flussdvr.database.catalog import SqliteCatalog
 from flussdvr.database.sqlite import file as file_module
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.database.sqlite.schema import SCHEMA_VERSION
 from flussdvr.errors import DvrError
 from flussdvr.threads import InlineWorker
@@ -34,7 +34,7 @@ def filled(tmp_path: Path) -> Path:
             insert(connection, table, row)
 
     catalog.run(fill)
-    result(catalog.replace_override("ort", '{"title": "y"}'))
+    result(catalog.stream_overrides.replace("ort", '{"title": "y"}'))
     result(catalog.close())
     return tmp_path
 
@@ -120,9 +120,9 @@ def test_a_broken_catalog_is_moved_aside_and_the_overrides_survive(
     damage(filled / "catalog.sqlite")
     catalog = opened(filled)
     assert catalog.run(lambda c: c.execute("PRAGMA user_version").fetchone()) == (SCHEMA_VERSION,)
-    assert result(catalog.overrides()) == {"ort": '{"title": "y"}'}
-    assert result(catalog.dvr_overrides()) == {"main": '{"root": "/x"}'}
-    assert result(catalog.blobs()) == [], "the disks know better"
+    assert result(catalog.stream_overrides.all()) == {"ort": '{"title": "y"}'}
+    assert result(catalog.dvr_overrides.all()) == {"main": '{"root": "/x"}'}
+    assert result(catalog.blobs.all()) == [], "the disks know better"
     (aside,) = filled.glob("catalog.sqlite.broken-*Z")
     moved = catalog.state().moved_aside
     assert moved is not None and str(aside) in moved and "links" in moved
@@ -134,9 +134,9 @@ def test_a_broken_catalog_is_moved_aside_and_the_overrides_survive(
 def test_what_can_be_read_of_it_is_kept(filled: Path) -> None:
     garbage_page(filled / "catalog.sqlite")
     catalog = opened(filled)
-    assert [link.id for link in result(catalog.links())] == [GOOD["link"]["id"]]
-    assert result(catalog.signed_out(0)) == {"somebody": GOOD["signed_out"]["expires_ms"]}
-    assert result(catalog.export_jobs()) == {}
+    assert [link.id for link in result(catalog.links.all())] == [GOOD["link"]["id"]]
+    assert result(catalog.sign_outs.all(0)) == {"somebody": GOOD["signed_out"]["expires_ms"]}
+    assert result(catalog.export_jobs.all()) == {}
     moved = catalog.state().moved_aside
     assert moved is not None and "lost, as far as there were any: export jobs" in moved and "1 links" in moved
 
@@ -183,12 +183,12 @@ def test_bits_are_flipped(filled: Path) -> None:
         (filled / "catalog.sqlite").write_bytes(data)
         catalog = opened(filled)
         for read in (
-            catalog.roots,
-            catalog.blobs,
-            catalog.locks,
-            catalog.links,
-            catalog.overrides,
-            catalog.export_jobs,
+            catalog.roots.all,
+            catalog.blobs.all,
+            catalog.locks.all,
+            catalog.links.all,
+            catalog.stream_overrides.all,
+            catalog.export_jobs.all,
         ):
             result(read())
         result(catalog.close())
@@ -196,7 +196,7 @@ def test_bits_are_flipped(filled: Path) -> None:
 
 def test_it_breaks_while_it_is_used(filled: Path) -> None:
     catalog = opened(filled)
-    blobs, roots, locks = result(catalog.blobs()), result(catalog.roots()), result(catalog.locks())
+    blobs, roots, locks = result(catalog.blobs.all()), result(catalog.roots.all()), result(catalog.locks.all())
 
     def corrupt(connection: sqlite3.Connection) -> None:
         error = sqlite3.DatabaseError("database disk image is malformed")
@@ -205,11 +205,11 @@ def test_it_breaks_while_it_is_used(filled: Path) -> None:
 
     with pytest.raises(DvrError, match="catalog_broken"):
         catalog.run(corrupt)
-    assert catalog.broken and result(catalog.blobs()) == []
+    assert catalog.broken and result(catalog.blobs.all()) == []
     result(catalog.restore(roots, blobs, locks))
-    assert not catalog.broken and [blob.id for blob in result(catalog.blobs())] == [blob.id for blob in blobs]
-    assert result(catalog.locks()) == locks and result(catalog.roots()) == roots
-    assert result(catalog.overrides()) == {"ort": '{"title": "y"}'}
+    assert not catalog.broken and [blob.id for blob in result(catalog.blobs.all())] == [blob.id for blob in blobs]
+    assert result(catalog.locks.all()) == locks and result(catalog.roots.all()) == roots
+    assert result(catalog.stream_overrides.all()) == {"ort": '{"title": "y"}'}
 
 
 # -- a disk that can't be written ---------------------------------------------------------------------------------
@@ -246,40 +246,40 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 
 def test_a_disk_that_fills_up_refuses_only_what_must_be_kept(filled: Path, full: Callable[[bool], None]) -> None:
     catalog = opened(filled)
-    (blob,) = result(catalog.blobs())
+    (blob,) = result(catalog.blobs.all())
     full(True)
     blob.id, blob.begin_ms, blob.holes = 0, blob.begin_ms + 60_000, ()
     blob.end_ms = blob.begin_ms + 5
-    (blob.id,) = result(catalog.insert_blobs([blob]))
+    (blob.id,) = result(catalog.blobs.insert([blob]))
     state = catalog.state()
     assert state.refused is not None and "full" in state.refused and not state.unreadable
     for refused in (
-        lambda: catalog.replace_override("ort", None),
-        lambda: catalog.replace_dvr_override("main", "{}"),
-        lambda: catalog.add_deletion("cam", Range(1, 2), False),
-        lambda: catalog.sign_out("x", 5),
-        lambda: catalog.save_export_job("x", 5, "{}"),
-        lambda: catalog.revoke_link("00112233445566ff"),
+        lambda: catalog.stream_overrides.replace("ort", None),
+        lambda: catalog.dvr_overrides.replace("main", "{}"),
+        lambda: catalog.deletions.add("cam", Range(1, 2), False),
+        lambda: catalog.sign_outs.add("x", 5),
+        lambda: catalog.export_jobs.save("x", 5, "{}"),
+        lambda: catalog.links.revoke("00112233445566ff"),
     ):
         with pytest.raises(DvrError, match="state_not_writable"):
             result(refused())
     assert result(catalog.retry()) is False
-    assert result(catalog.overrides()) == {"ort": '{"title": "y"}'} and len(result(catalog.links())) == 1
-    result(catalog.update_blobs([blob]))
+    assert result(catalog.stream_overrides.all()) == {"ort": '{"title": "y"}'} and len(result(catalog.links.all())) == 1
+    result(catalog.blobs.update([blob]))
     full(False)
     assert result(catalog.retry()) is True and catalog.state().refused is None
-    result(catalog.replace_override("new", "{}"))
+    result(catalog.stream_overrides.replace("new", "{}"))
     result(catalog.close())
     again = opened(filled)
-    assert [one.begin_ms for one in result(again.blobs())] == [GOOD["blob"]["begin_ms"], blob.begin_ms]
-    assert set(result(again.overrides())) == {"ort", "new"} and len(result(again.links())) == 1
+    assert [one.begin_ms for one in result(again.blobs.all())] == [GOOD["blob"]["begin_ms"], blob.begin_ms]
+    assert set(result(again.stream_overrides.all())) == {"ort", "new"} and len(result(again.links.all())) == 1
 
 
 def test_what_is_deleted_meanwhile_is_deleted(filled: Path, full: Callable[[bool], None]) -> None:
     catalog = opened(filled)
-    (blob,) = result(catalog.blobs())
+    (blob,) = result(catalog.blobs.all())
     full(True)
-    result(catalog.delete_blobs([blob.id]))
+    result(catalog.blobs.delete([blob.id]))
     full(False)
     assert result(catalog.retry())
     assert opened(filled).run(lambda c: c.execute("SELECT count(*) FROM blob").fetchone()) == (0,)
@@ -289,7 +289,7 @@ def test_it_starts_on_a_full_disk(filled: Path, full: Callable[[bool], None]) ->
     full(True)
     catalog = opened(filled)
     assert catalog.state().refused is not None and not catalog.state().unreadable
-    assert len(result(catalog.blobs())) == 1 and len(result(catalog.links())) == 1
+    assert len(result(catalog.blobs.all())) == 1 and len(result(catalog.links.all())) == 1
 
 
 def test_another_process_locks_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +297,7 @@ def test_another_process_locks_it(filled: Path, monkeypatch: pytest.MonkeyPatch)
     other = sqlite3.connect(filled / "catalog.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     catalog = opened(filled)
-    assert catalog.state().refused == "database is locked" and len(result(catalog.blobs())) == 1
+    assert catalog.state().refused == "database is locked" and len(result(catalog.blobs.all())) == 1
     other.close()
     assert result(catalog.retry()) is True
 
@@ -305,9 +305,9 @@ def test_another_process_locks_it(filled: Path, monkeypatch: pytest.MonkeyPatch)
 def test_there_is_no_place_for_it() -> None:
     catalog = SqliteCatalog("/proc/nowhere/catalog.sqlite", InlineWorker())
     result(catalog.open())
-    assert catalog.state().refused is not None and result(catalog.blobs()) == []
+    assert catalog.state().refused is not None and result(catalog.blobs.all()) == []
     with pytest.raises(DvrError, match="state_not_writable"):
-        result(catalog.replace_override("cam", "{}"))
+        result(catalog.stream_overrides.replace("cam", "{}"))
 
 
 def test_nobody_else_reads_it(filled: Path) -> None:

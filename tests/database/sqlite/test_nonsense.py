@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.errors import DvrError
-from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
 from tests.archive.store import Store, result
 from tests.database.sqlite.nonsense import GOOD, cases, insert, lawless
@@ -32,11 +31,11 @@ OTHERS: dict[str, dict[str, object]] = {
 
 def read_all(catalog: SqliteCatalog) -> dict[str, int]:
     """Read every table; how many rows each has then."""
-    for read in (Spool(catalog).open, catalog.roots, catalog.blobs, catalog.locks, catalog.deletions):
+    for read in (catalog.spool.open, catalog.roots.all, catalog.blobs.all, catalog.locks.all, catalog.deletions.all):
         result(read())
-    for read in (catalog.export_jobs, catalog.overrides, catalog.dvr_overrides, catalog.links):
+    for read in (catalog.export_jobs.all, catalog.stream_overrides.all, catalog.dvr_overrides.all, catalog.links.all):
         result(read())
-    result(catalog.signed_out(0))
+    result(catalog.sign_outs.all(0))
     return {name: catalog.run(lambda c, name=name: count(c, name)) for name in GOOD}  # type: ignore[misc]
 
 
@@ -78,7 +77,7 @@ def test_what_is_set_aside_can_be_looked_at() -> None:
     catalog = SqliteCatalog(":memory:", InlineWorker())
     result(catalog.open())
     catalog.run(lambda c: insert(c, "link", {**GOOD["link"], "uses": "many"}))
-    assert result(catalog.links()) == []
+    assert result(catalog.links.all()) == []
     source, row, reason = catalog.run(lambda c: c.execute("SELECT source, row, reason FROM set_aside").fetchone())
     assert source == "link" and json.loads(row)[0] == GOOD["link"]["id"] and "uses is 'many'" in reason
     (aside,) = catalog.state().aside
@@ -95,7 +94,7 @@ def test_a_table_full_of_nonsense_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
             insert(connection, "lock", {"stream": "cam", "begin_ms": -number - 1, "end_ms": 5})
 
     catalog.run(fill)
-    assert result(catalog.locks()) == {}
+    assert result(catalog.locks.all()) == {}
     assert catalog.run(lambda c: count(c, "set_aside")) == 10
 
 

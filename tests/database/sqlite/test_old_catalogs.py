@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flussdvr.archive.disk.blob import Blob
-from flussdvr.database.catalog import RootRow, SqliteCatalog
+from flussdvr.database.rows import RootRow
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.database.sqlite.schema import SCHEMA_VERSION, upgrade
-from flussdvr.events.spool import Spool
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import HOUR_MS, Range
 from tests.archive.store import result
@@ -65,41 +65,43 @@ def layout(path: str) -> dict[str, object]:
 def assert_all_is_there(catalog: SqliteCatalog, version: int) -> None:
     """What the fixture of a version has."""
     assert catalog.state().refused is None and catalog.state().moved_aside is None and not catalog.state().aside
-    found = sorted(result(catalog.blobs()), key=lambda blob: blob.id)
+    found = sorted(result(catalog.blobs.all()), key=lambda blob: blob.id)
     assert list(map(fields, found)) == list(map(fields, blobs_of(version)))
     imported = version < 7
     here, away, other = old.HERE, old.AWAY, old.OTHER
-    assert result(catalog.roots()) == [
+    assert result(catalog.roots.all()) == [
         RootRow(away, None, imported),
         RootRow(here, "/srv/dvr", True),
         RootRow(other, "/srv/old", imported),
     ]
-    assert result(catalog.locks()) == old.LOCKS
-    assert result(catalog.export_jobs()) == {"job-1": old.JOB}
-    assert result(catalog.overrides()) == {"cam": old.PATCH}
+    assert result(catalog.locks.all()) == old.LOCKS
+    assert result(catalog.export_jobs.all()) == {"job-1": old.JOB}
+    assert result(catalog.stream_overrides.all()) == {"cam": old.PATCH}
     within = Range(BEGIN_MS + 2000, BEGIN_MS + 3000)
-    assert result(catalog.deletions()) == ([("cam", within, version >= 8)] if version >= 2 else [])
-    assert result(catalog.signed_out(BEGIN_MS)) == ({"sign-in-1": BEGIN_MS + HOUR_MS} if version >= 3 else {})
+    assert result(catalog.deletions.all()) == ([("cam", within, version >= 8)] if version >= 2 else [])
+    assert result(catalog.sign_outs.all(BEGIN_MS)) == ({"sign-in-1": BEGIN_MS + HOUR_MS} if version >= 3 else {})
     first, second = old.links()
     first.uses, second.uses, second.revoked = 1, 7, True
-    assert result(catalog.links()) == ([first, second] if version >= 4 else [])
-    assert result(catalog.dvr_overrides()) == ({"main": old.DVR_PATCH} if version >= 5 else {})
-    spool = Spool(catalog)
+    assert result(catalog.links.all()) == ([first, second] if version >= 4 else [])
+    assert result(catalog.dvr_overrides.all()) == ({"main": old.DVR_PATCH} if version >= 5 else {})
+    spool = catalog.spool
     assert result(spool.open()) == ({"usage": (2, 3)} if version >= 3 else {})
     assert result(spool.load("usage", 0, 10)) == (old.EVENTS[1:] if version >= 3 else [])
 
 
 def assert_it_is_used(catalog: SqliteCatalog, version: int) -> None:
     """It takes what only the newest schema has a place for."""
-    (number,) = result(catalog.insert_blobs([replace(old.blobs()[0], begin_ms=BEGIN_MS + 3 * HOUR_MS)]))
+    (number,) = result(catalog.blobs.insert([replace(old.blobs()[0], begin_ms=BEGIN_MS + 3 * HOUR_MS)]))
     assert number == 6, "ids go on behind those that there are"
-    result(catalog.add_deletion("new", Range(1, 2), True))
-    assert ("new", Range(1, 2), True) in result(catalog.deletions())
+    result(catalog.deletions.add("new", Range(1, 2), True))
+    assert ("new", Range(1, 2), True) in result(catalog.deletions.all())
     if version >= 4:
         first = old.links()[0].id
         viewers = (b"viewer-1", b"viewer-2", b"viewer-3")
-        assert [result(catalog.use_link(first, viewer)) for viewer in viewers] == [1, 2, None], "who has used it counts"
-    assert result(catalog.adopt_root("/srv/new", "new")) is False
+        assert [result(catalog.links.use(first, viewer)) for viewer in viewers] == [1, 2, None], (
+            "who has used it counts"
+        )
+    assert result(catalog.roots.adopt("/srv/new", "new")) is False
 
 
 def test_every_version_has_its_fixture() -> None:

@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 
 from flussdvr.access.links import Links
 from flussdvr.config.model import Config, Credentials
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker
 from flussdvr.urls.paths import parse
@@ -50,7 +50,7 @@ class Api:
         self.now_ms = BEGIN * 1000 + 86_400_000
         catalog = SqliteCatalog(":memory:", InlineWorker())
         catalog.open()
-        self.links = Links(b"k" * 32, catalog, lambda: self.now_ms)
+        self.links = Links(b"k" * 32, catalog.links, lambda: self.now_ms)
         self.viewers = Viewers()
         config = Config(edit_auth=Credentials("admin", "secret"), view_auth=Credentials("viewer", "look"))
         router = Router(Gate(lambda: config, InlineWorker()), Schema(), Clock())

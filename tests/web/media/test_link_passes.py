@@ -17,7 +17,8 @@ from flussdvr.access.grant import Grant
 from flussdvr.access.links import FORMATS, Links, grant_key
 from flussdvr.access.verdict import Reply
 from flussdvr.config.model import AuthSettings, Config, StreamSettings
-from flussdvr.database.catalog import LinkRow, SqliteCatalog
+from flussdvr.database.rows import LinkRow
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
 from flussdvr.urls.paths import parse
@@ -88,7 +89,7 @@ class Linked(Guarded):
         super().__init__(recordings, live)
         catalog = SqliteCatalog(":memory:", InlineWorker())
         now(catalog.open())
-        self.links = Links(b"k" * 32, catalog, lambda: self.now_ms)
+        self.links = Links(b"k" * 32, catalog.links, lambda: self.now_ms)
         streams: Any = self.streams
         self.gate = ViewersGate(
             *(lambda: self.config, streams, self.sessions, self.backend, self.clock, lambda: self.now_ms),

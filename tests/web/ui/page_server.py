@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransport
 from flussdvr.access.sessions import Sessions
 from flussdvr.access.verdict import Reply
 from flussdvr.config import parse_config
-from flussdvr.database.catalog import SqliteCatalog
+from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.process.secret import Secret
 from flussdvr.threads import InlineWorker, Worker
 from flussdvr.web.api.router import Call, Router
@@ -75,7 +75,7 @@ class PageServer(Server):
 
     def start(self) -> None:
         streams: Any = self.streams
-        self.sign_ins = SignIns(lambda: self.config, self.secret, self.catalog, lambda: self.now_ms)
+        self.sign_ins = SignIns(lambda: self.config, self.secret, self.catalog.sign_outs, lambda: self.now_ms)
         Deferred.fromCoroutine(self.sign_ins.load())
         gate = Gate(lambda: self.config, self.worker, self.sign_ins)
         self.sessions = Sessions(self.clock, lambda: self.now_ms)

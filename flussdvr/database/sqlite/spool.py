@@ -1,6 +1,6 @@
-# -*- test-case-name: tests.events.test_event_service -*-
+# -*- test-case-name: tests.database.sqlite.test_spool -*-
 """
-The spool: events that a sink has not taken yet, in the state database, so that they outlive the process.
+The spool: events that a sink has not taken yet.
 
     event    sink, id (counts up without holes, per sink), event (JSON)
 
@@ -11,44 +11,34 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
-from flussdvr.database.sqlite.aside import ASIDE_LIMIT, set_row_aside
+from flussdvr.database.sqlite.aside import ASIDE_LIMIT, Key
+from flussdvr.database.sqlite.subject import Subject
+from flussdvr.database.subjects import EventRow
 
 HOLES = 100_000
 """Ids may be missing where rows were set aside or lost: so many, of what a sink may have waiting."""
-Row = tuple[int, bytes]
 T = TypeVar("T")
 
 
-class Database(Protocol):
-    """The catalog's connection and the one thread that may use it (`archive.catalog.SqliteCatalog`)."""
-
-    def bounded(self, f: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]: ...
-
-
-class Spool:
-    """Everything fails with DvrError UNAVAILABLE where the database does."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class SqliteSpool(Subject):
+    """As `subjects.Spool`."""
 
     def open(self) -> Deferred[dict[str, tuple[int, int]]]:
-        """First and last id of what waits, by sink. Rows that make no sense are set aside before."""
+        """As the Protocol; rows that make no sense are set aside before."""
 
         def work(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
             for key, reason in _nonsense(connection):
-                set_row_aside(connection, "event", key, reason)
+                self._transactions.set_row_aside(connection, "event", key, reason)
             rows = connection.execute("SELECT sink, min(id), max(id) FROM event GROUP BY sink")
             return {sink: (first, last) for sink, first, last in rows}
 
         return self._do(work)
 
-    def store(self, sink: str, rows: Sequence[Row], taken: int) -> Deferred[None]:
-        """Keep `rows`, and nothing more of what is up to the id `taken`."""
-
+    def store(self, sink: str, rows: Sequence[EventRow], taken: int) -> Deferred[None]:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM event WHERE sink = ? AND id <= ?", (sink, taken))
             connection.executemany(
@@ -58,35 +48,31 @@ class Spool:
 
         return self._do(work, durable=True)
 
-    def load(self, sink: str, after: int, limit: int) -> Deferred[list[Row]]:
-        """The oldest rows whose ids are greater than `after`."""
-
-        def work(connection: sqlite3.Connection) -> list[Row]:
+    def load(self, sink: str, after: int, limit: int) -> Deferred[list[EventRow]]:
+        def work(connection: sqlite3.Connection) -> list[EventRow]:
             query = "SELECT id, event FROM event WHERE sink = ? AND id > ? ORDER BY id LIMIT ?"
             return [(id, _data(data)) for id, data in connection.execute(query, (sink, after, limit))]
 
         return self._do(work)
 
     def forget(self, sink: str) -> Deferred[None]:
-        """Of a sink that is not configured any more."""
-
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM event WHERE sink = ?", (sink,))
 
         return self._do(work)
 
     def _do(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> Deferred[T]:
-        return self._database.bounded(work, durable)
+        return self._transactions.bounded(work, durable)
 
 
-def _nonsense(connection: sqlite3.Connection) -> list[tuple[tuple[object, object], str]]:
+def _nonsense(connection: sqlite3.Connection) -> list[tuple[Key, str]]:
     """
     The keys of rows that are no events, and why.
 
     Ids count up without holes, so what is far from the middle one of a sink is no id that the queue has given: it would
     count as that many events that wait.
     """
-    found: list[tuple[tuple[object, object], str]] = []
+    found: list[tuple[Key, str]] = []
     odd = "typeof(sink) <> 'text' OR typeof(id) <> 'integer' OR typeof(event) NOT IN ('blob', 'text') OR id < 1"
     for key in connection.execute(f"SELECT sink, id FROM event WHERE {odd} LIMIT {ASIDE_LIMIT}"):
         found.append((key, "it is no event"))
