@@ -302,10 +302,33 @@ class StreamArchive:
     def _all(self) -> RangeSet:
         """What is recorded; not for others, it grows."""
         if self._ranges is None:
-            self._ranges = RangeSet()
-            for index in range(len(self._blobs)):
-                self._list(index)
+            self._ranges = self._joined()
         return self._ranges
+
+    def _joined(self) -> RangeSet:
+        """As `_list` says it of one blob after the other; blobs that follow each other are put in as one range."""
+        ranges = RangeSet()
+        run: tuple[int, int] | None = None
+        before_ms: int | None = None
+        for blob in self._blobs:
+            begin_ms, end_ms = blob.begin_ms, blob.end_ms
+            if before_ms is not None and before_ms < begin_ms <= before_ms + JOIN_MS:
+                begin_ms = before_ms
+            before_ms = end_ms
+            if run is not None and run[0] <= begin_ms <= run[1]:
+                run = run[0], max(run[1], end_ms)
+            else:
+                if run is not None:
+                    ranges.add(Range(*run))
+                run = begin_ms, max(begin_ms, end_ms)
+            if blob.holes:
+                ranges.add(Range(*run))
+                run = None
+                for hole in blob.holes:
+                    ranges.subtract(hole)
+        if run is not None:
+            ranges.add(Range(*run))
+        return ranges
 
     def _list(self, index: int) -> None:
         blob = self._blobs[index]

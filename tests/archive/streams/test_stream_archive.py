@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
-from flussdvr.timeline import Range
+from flussdvr.timeline import Range, RangeSet
 
 UNUSED: Any = None
 
@@ -87,3 +87,35 @@ def test_neighbours() -> None:
     assert archive.roots == {"/d"}
     archive.remove(blobs)
     assert archive.bounds is None and archive.end_ms == 0 and archive.roots == set() and len(archive.ranges()) == 0
+
+
+STEPS = [-400, 0, 1, JOIN_MS, JOIN_MS + 1, 5000]
+"""From the end of a blob to the beginning of the next."""
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1, 500, 3000]), st.booleans()), max_size=12))
+def test_what_is_recorded_does_not_depend_on_when_blobs_were_listed(drawn: list[tuple[int, int, bool]]) -> None:
+    blobs: list[Blob] = []
+    at = 10_000
+    for step, length, has_hole in drawn:
+        at = max(at + step, blobs[-1].begin_ms + 1 if blobs else 0)
+        blob = Blob("cam", "/root", at, at + length)
+        if has_hole and length >= 500:
+            blob.holes = (Range(at + 100, at + 300),)
+        blobs.append(blob)
+        at += length
+    one_by_one = StreamArchive("cam", IndexCache(UNUSED), UNUSED)
+    for blob in blobs:
+        one_by_one.ranges()
+        one_by_one.add(blob)
+    expected = RangeSet()
+    before_ms: int | None = None
+    for blob in blobs:
+        joins = before_ms is not None and before_ms < blob.begin_ms <= before_ms + JOIN_MS
+        begin_ms = before_ms if joins and before_ms is not None else blob.begin_ms
+        expected.add(Range(begin_ms, max(begin_ms, blob.end_ms)))
+        for hole in blob.holes:
+            expected.subtract(hole)
+        before_ms = blob.end_ms
+    at_once = StreamArchive("cam", IndexCache(UNUSED), UNUSED, blobs)
+    assert list(at_once.ranges()) == list(one_by_one.ranges()) == list(expected)
