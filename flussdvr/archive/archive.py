@@ -4,7 +4,7 @@ The archive: everything that is recorded, on all storage roots.
 
     Archive --- Catalog (SQL thread)
        |------- Root (threads of one disk)      one per DVR root
-       |------- StreamArchive, Recorder         one per stream
+       |------- LocalStreamArchive, Recorder    one per stream
        |------- IndexCache
        `------- Retention
 
@@ -43,7 +43,7 @@ from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.redating import Redating
 from flussdvr.archive.retention import Retention, blob_bytes, blob_ms
 from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.body.file import BodyFile
 from flussdvr.body.files import FILES, Files
 from flussdvr.clock.utc import Step
@@ -63,7 +63,7 @@ from flussdvr.process.reactors import IReactorTimeThreads
 from flussdvr.threads import ThreadWorker
 from flussdvr.timeline import Range, RangeSet
 
-__all__ = ["Archive", "StreamArchive"]
+__all__ = ["Archive", "LocalStreamArchive"]
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class Archive(Service):
         )
         self._workers = workers or partial(root_threads, reactor)
         self.misdated = Misdated(utc_ms)
-        self._streams: dict[str, StreamArchive] = {}
+        self._streams: dict[str, LocalStreamArchive] = {}
         self._troubles = RepeatedBy(self.log, reactor.seconds)
         self._misdating = RepeatedBy(self.log, reactor.seconds)
         self._bugs = Repeated(self.log, reactor.seconds)
@@ -159,12 +159,12 @@ class Archive(Service):
         """The names of all streams that have recordings."""
         return sorted(name for name, archive in self._streams.items() if len(archive))
 
-    def streams_of(self, root: str | None = None) -> list[StreamArchive]:
+    def streams_of(self, root: str | None = None) -> list[LocalStreamArchive]:
         """The archives with recordings on a root, or all."""
         archives = [archive for archive in self._streams.values() if len(archive) or archive.misdated]
         return archives if root is None else [archive for archive in archives if root in archive.roots]
 
-    def stream(self, name: str) -> StreamArchive | None:
+    def stream(self, name: str) -> LocalStreamArchive | None:
         """What is recorded of a stream; `None` if nothing ever was and nothing records it."""
         return self._streams.get(name)
 
@@ -257,7 +257,7 @@ class Archive(Service):
             title = f"{roots}: the locks of {name} are not stored within {LOCK_S:.0f} s; they are when the disk answers"
             raise DvrError(Kind.UNAVAILABLE, "disk_slow", title) from None
 
-    async def _store_locks(self, archive: StreamArchive, before: RangeSet, after: RangeSet) -> None:
+    async def _store_locks(self, archive: LocalStreamArchive, before: RangeSet, after: RangeSet) -> None:
         """Beside the recordings and in the catalog. DvrError UNAVAILABLE: they are as before."""
         name = archive.name
         try:
@@ -583,14 +583,14 @@ class Archive(Service):
                 self._set_aside(archive, blob, aside)
                 self._behind(self.write_misdated(self.root(blob.root)))
 
-    def _restore(self, archive: StreamArchive) -> set[str]:
+    def _restore(self, archive: LocalStreamArchive) -> set[str]:
         back = [blob for blob, aside in archive.misdated.items() if aside.provisional]
         for blob in back:
             self.misdated.forget(blob)
             archive.restore(blob)
         return {blob.root for blob in back}
 
-    def _set_aside(self, archive: StreamArchive, blob: Blob, aside: Aside) -> None:
+    def _set_aside(self, archive: LocalStreamArchive, blob: Blob, aside: Aside) -> None:
         self.misdated.set(blob, aside)
         archive.set_aside(blob, aside)
         self.log.warn("{path} is misdated", path=blob.path)
@@ -616,10 +616,10 @@ class Archive(Service):
 
     # -- the rest ---------------------------------------------------------------------------------------------
 
-    def archive_of(self, name: str) -> StreamArchive:
+    def archive_of(self, name: str) -> LocalStreamArchive:
         """What is recorded of a stream, made known if it was not."""
         if name not in self._streams:
-            self._streams[name] = StreamArchive(name, self.indexes, self.file, misdating=self.misdated.of)
+            self._streams[name] = LocalStreamArchive(name, self.indexes, self.file, misdating=self.misdated.of)
         return self._streams[name]
 
     def _all_blobs(self) -> Iterable[Blob]:

@@ -36,7 +36,7 @@ from flussdvr.archive.disk.recovery import read_index
 from flussdvr.archive.disk.removal import Left, Removal, remove_blobs
 from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.disk.trim import Cut, Trimmed
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.archive.trim_thumbs import trim_held
 from flussdvr.database.subjects import Blobs
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -119,7 +119,7 @@ class _Item:
     """
 
     blob: Blob
-    archive: StreamArchive
+    archive: LocalStreamArchive
     reason: DeletionReason | None
     before: BlobState
     size: int
@@ -142,7 +142,7 @@ class Deletion:
 
     def __init__(
         self,
-        archive_of: Callable[[str], StreamArchive],
+        archive_of: Callable[[str], LocalStreamArchive],
         blobs: Blobs,
         root: Callable[[str], Root],
         on_event: OnEvent,
@@ -173,7 +173,7 @@ class Deletion:
         """Bytes of a root that are chosen and not freed yet: the disk still counts them as used."""
         return sum(item.size for item in self._pending.get(path, ()))
 
-    def listed_bytes(self, archive: StreamArchive) -> int:
+    def listed_bytes(self, archive: LocalStreamArchive) -> int:
         """Bytes of what is pending that are still counted in the size of an archive."""
         items = (item for some in self._pending.values() for item in some)
         return sum(item.size for item in items if item.listed and item.archive is archive)
@@ -238,7 +238,7 @@ class Deletion:
                 break
         return total
 
-    async def cut(self, archive: StreamArchive, blob: Blob, cut: Cut, reason: DeletionReason) -> Outcome:
+    async def cut(self, archive: LocalStreamArchive, blob: Blob, cut: Cut, reason: DeletionReason) -> Outcome:
         """Delete parts of a closed blob; all of it where nothing else is left. Fails never."""
         if not is_closed(blob):
             return Outcome()
@@ -541,7 +541,7 @@ def is_closed(blob: Blob) -> bool:
     return blob.state in (BlobState.CLOSED, BlobState.SUSPECT)
 
 
-def is_locked(archive: StreamArchive, blob: Blob) -> bool:
+def is_locked(archive: LocalStreamArchive, blob: Blob) -> bool:
     """Whether any part of what is recorded in a blob is locked."""
     return any(recorded(blob).within(lock) for lock in archive.locks.within(blob.range))
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.retention import DiskUsage, disk_usage
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.timeline import HOUR_MS, Range
 
 PATIENCE_S = 2.0
@@ -41,7 +41,7 @@ class Forecast:
 
 
 async def forecast(
-    root: Root, archives: Iterable[StreamArchive], now_ms: int, reactor: IReactorTime
+    root: Root, archives: Iterable[LocalStreamArchive], now_ms: int, reactor: IReactorTime
 ) -> Forecast | None:
     """Of a root and the archives on it; `None` for a disk that is not mounted, hangs or is too busy to answer."""
     try:
@@ -53,7 +53,7 @@ async def forecast(
     return Forecast(usage, recorded, rate, measured_s)
 
 
-def recorded_on(path: str, archives: Iterable[StreamArchive], now_ms: int) -> tuple[int, float, float]:
+def recorded_on(path: str, archives: Iterable[LocalStreamArchive], now_ms: int) -> tuple[int, float, float]:
     """Bytes on a root, bytes per second of the last hour, and over how many seconds that is."""
     size, recent, begin = 0, 0.0, now_ms
     hour = Range(now_ms - HOUR_MS, now_ms)
@@ -69,7 +69,7 @@ def recorded_on(path: str, archives: Iterable[StreamArchive], now_ms: int) -> tu
     return size, recent / max(1.0, measured_s) if recent else 0.0, measured_s
 
 
-def _within(archive: StreamArchive, path: str, window: Range) -> tuple[float, int]:
+def _within(archive: LocalStreamArchive, path: str, window: Range) -> tuple[float, int]:
     """About how many bytes of a stream lie in a window, and where they begin."""
     size, begin = 0.0, window.end_ms
     for blob in archive.blobs(window):

@@ -23,7 +23,7 @@ from flussdvr.archive.disk.marker import check_marker
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.disk.scan import Scanned, Skipped, scan
 from flussdvr.archive.disk.survey import Surveyed, newest, survey
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.database.catalog import Catalog
 from flussdvr.events.types.archive import DvrRootImported
 from flussdvr.events.types.event import OnEvent
@@ -38,11 +38,11 @@ class Host(Protocol):
 
     catalog: Catalog
 
-    def archive_of(self, name: str) -> StreamArchive:
+    def archive_of(self, name: str) -> LocalStreamArchive:
         """Made known if it was not."""
         ...
 
-    def streams_of(self, root: str | None = None) -> list[StreamArchive]: ...
+    def streams_of(self, root: str | None = None) -> list[LocalStreamArchive]: ...
 
     def load(self, blobs: Iterable[Blob]) -> None:
         """List rows, or put them to those that are to be looked into."""

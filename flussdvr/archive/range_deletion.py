@@ -26,7 +26,7 @@ from flussdvr.archive.deletion import RETRY_MAX_S, RETRY_S, Deletion, all_of, is
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.disk.root import Root
 from flussdvr.archive.disk.trim import Cut, Reach
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.database.subjects import Deletions
 from flussdvr.errors import DvrError, Kind
 from flussdvr.process.patience import TooSlow, begun, within
@@ -67,7 +67,7 @@ class Rotating(Protocol):
 class Holdings(Protocol):
     """What of the archive is needed here."""
 
-    def stream(self, name: str) -> StreamArchive | None: ...
+    def stream(self, name: str) -> LocalStreamArchive | None: ...
 
     def recorder_of(self, name: str) -> Rotating | None: ...
 
@@ -228,7 +228,7 @@ class RangeDeletions:
             except TooSlow:
                 pass  # what is still open is pending
 
-    async def _delete_listed(self, wanted: _Wanted, archive: StreamArchive) -> None:
+    async def _delete_listed(self, wanted: _Wanted, archive: LocalStreamArchive) -> None:
         """What is closed, each root for itself."""
         by_root: dict[str, list[Blob]] = {}
         for blob in archive.blobs(wanted.within):
@@ -236,7 +236,7 @@ class RangeDeletions:
                 by_root.setdefault(blob.root, []).append(blob)
         await all_of(self._delete_on(path, blobs, wanted, archive) for path, blobs in by_root.items())
 
-    async def _delete_on(self, path: str, blobs: Iterable[Blob], wanted: _Wanted, archive: StreamArchive) -> None:
+    async def _delete_on(self, path: str, blobs: Iterable[Blob], wanted: _Wanted, archive: LocalStreamArchive) -> None:
         root = self._holdings.root(path)
         reach = Reach.TOUCHING if wanted.cover else Reach.WITHIN
         for blob in blobs:

@@ -30,7 +30,7 @@ from flussdvr.archive.disk.blob import Blob, BlobFailed, BlobState, BlobWriter, 
 from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.ports import Fragment
 from flussdvr.archive.streams.numbering import first_discontinuity
-from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
+from flussdvr.archive.streams.stream_archive import JOIN_MS, LocalStreamArchive
 from flussdvr.database.subjects import Blobs
 from flussdvr.errors import DvrError
 from flussdvr.events.types.archive import DvrBlobClosed, DvrDropWrite, DvrNewFragment, DvrWriteFailed, DvrWriteResumed
@@ -83,7 +83,7 @@ class Recorder:
 
     def __init__(
         self,
-        archive: StreamArchive,
+        archive: LocalStreamArchive,
         root: Root,
         blobs: Blobs,
         clock: IReactorTime,

@@ -28,7 +28,7 @@ from flussdvr.archive.disk.recovery import recover_some, take_over
 from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.misdated import FUTURE_MS, Aside, Misdated
 from flussdvr.archive.redate import copy_anew
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.clock.utc import EARLIEST_MS
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, FormatError, Kind
@@ -76,9 +76,9 @@ class Holdings(Protocol):
 
     misdated: Misdated
 
-    def stream(self, name: str) -> StreamArchive | None: ...
+    def stream(self, name: str) -> LocalStreamArchive | None: ...
 
-    def streams_of(self, root: str | None = None) -> list[StreamArchive]: ...
+    def streams_of(self, root: str | None = None) -> list[LocalStreamArchive]: ...
 
     def root(self, path: str) -> Root: ...
 
@@ -127,7 +127,7 @@ class Redating:
         found = [one for archive in archives if archive is not None for one in self._of(archive)]
         return sorted(found, key=lambda one: (one.blob.stream, one.blob.begin_ms, one.id))
 
-    def _of(self, archive: StreamArchive) -> Iterable[Found]:
+    def _of(self, archive: LocalStreamArchive) -> Iterable[Found]:
         for blob, aside in archive.misdated.items():
             working, error = blob in self._working, self._errors.get(blob)
             yield Found(id_of(blob), blob, aside, self._written.get(blob), working, error)
@@ -261,7 +261,7 @@ class Redating:
         self.log.info("{path} is dated anew: {new}", path=blob.path, new=new.path)
         return new.range
 
-    async def _as_it_is(self, archive: StreamArchive, blob: Blob) -> Range:
+    async def _as_it_is(self, archive: LocalStreamArchive, blob: Blob) -> Range:
         """Its date is right, says the operator."""
         self._check(archive, blob, blob)
         self._holdings.misdated.forget(blob)
@@ -269,7 +269,7 @@ class Redating:
         await self._holdings.write_misdated(self._holdings.root(blob.root))
         return blob.range
 
-    def _kept(self, blob: Blob) -> StreamArchive:
+    def _kept(self, blob: Blob) -> LocalStreamArchive:
         """The archive that has it set aside. DvrError NOT_FOUND, CONFLICT, UNAVAILABLE."""
         archive, root = self._holdings.stream(blob.stream), self._holdings.root(blob.root)
         if archive is None or blob not in archive.misdated:
@@ -280,7 +280,7 @@ class Redating:
             raise DvrError(Kind.CONFLICT, "being_written", f"{blob.path} is being written or changed")
         return archive
 
-    def _check(self, archive: StreamArchive, old: Blob, new: Blob) -> bool:
+    def _check(self, archive: LocalStreamArchive, old: Blob, new: Blob) -> bool:
         """Whether its copy is listed already. DvrError CONFLICT where it may not lie."""
         if new.begin_ms < EARLIEST_MS or new.end_ms > self._utc_ms() + FUTURE_MS:
             title = f"{new.begin_ms} to {new.end_ms} ms lies in the future, or before 2025"
@@ -297,7 +297,7 @@ class Redating:
             raise DvrError(Kind.CONFLICT, "recorded_already", title)
         return False
 
-    async def _list(self, archive: StreamArchive, root: Root, new: Blob) -> None:
+    async def _list(self, archive: LocalStreamArchive, root: Root, new: Blob) -> None:
         """A copy that is on the disk gets its row, and is listed."""
         [found] = await root.reader.do(recover_some, [new], root.uuid or "", root.holds, root.files)
         if isinstance(found, Exception):
@@ -314,7 +314,7 @@ class Redating:
         del self._rows[new.path]
         archive.add(new)
 
-    async def _move_locks(self, archive: StreamArchive, blob: Blob, shift_ms: int) -> None:
+    async def _move_locks(self, archive: LocalStreamArchive, blob: Blob, shift_ms: int) -> None:
         """What of it was locked stays locked. DvrError UNAVAILABLE."""
         locks = RangeSet(archive.locks.within(blob.range))
         for lock in locks:

@@ -31,7 +31,7 @@ from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.disk.root import Root, as_error
 from flussdvr.archive.disk.trim import Cut
 from flussdvr.archive.ports import DvrPolicy
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.errors import DvrError
 from flussdvr.events.types.archive import DeletionReason
 from flussdvr.logs.repeated import RepeatedBy
@@ -80,7 +80,7 @@ class Retention:
 
     def __init__(
         self,
-        streams: Callable[[str | None], list[StreamArchive]],
+        streams: Callable[[str | None], list[LocalStreamArchive]],
         deletion: Deletion,
         root: Callable[[str], Root],
         utc_ms: Callable[[], int],
@@ -189,14 +189,14 @@ class Retention:
                     await self._expire_part(archive, newest, Range(newest.begin_ms, before_ms))
         await self.delete(expired, "expiration")
 
-    async def _expire_part(self, archive: StreamArchive, blob: Blob, old: Range) -> None:
+    async def _expire_part(self, archive: LocalStreamArchive, blob: Blob, old: Range) -> None:
         """Of a long blob, from a time when more was to be kept."""
         parts = unlocked(archive, blob).within(old)
         usable = is_closed(blob) and not self.deletion.is_aside(blob)
         if blob.end_ms > old.end_ms and usable and parts.duration_ms > SHORTEST_BLOB_MS:
             await self._cut(archive, blob, parts, "expiration")
 
-    def _deletable(self, archive: StreamArchive, blob: Blob) -> bool:
+    def _deletable(self, archive: LocalStreamArchive, blob: Blob) -> bool:
         """Whether anything of a blob may go that has not been tried before."""
         if not is_closed(blob) or self._nothing_with.get(blob) is archive.locks or self.deletion.is_aside(blob):
             return False
@@ -207,7 +207,7 @@ class Retention:
         return False
 
     def _over_storage_limit(self) -> list[Blob]:
-        groups: dict[tuple[str, str, int], list[StreamArchive]] = {}
+        groups: dict[tuple[str, str, int], list[LocalStreamArchive]] = {}
         for archive in self._streams(None):
             policy = self.policies.get(archive.name)
             if policy is not None and policy.storage_limit:
@@ -229,7 +229,7 @@ class Retention:
             return
         self._troubles.over(root.path, "the free space of {root} is known again", root=root.path)
         archives = self._streams(root.path)
-        limited: list[tuple[int, StreamArchive]] = []
+        limited: list[tuple[int, LocalStreamArchive]] = []
         for archive in archives:
             policy = self.policies.get(archive.name)
             if policy is not None and policy.disk_usage_limit:
@@ -247,14 +247,14 @@ class Retention:
         kind = as_error(error, root.path).code
         self._troubles.of(root.path).warn(kind, "{root}: its free space: {error}", root=root.path, error=error)
 
-    def _fairly(self, archives: Sequence[StreamArchive], excess: int, root: str) -> list[Blob]:
+    def _fairly(self, archives: Sequence[LocalStreamArchive], excess: int, root: str) -> list[Blob]:
         """
         The oldest blobs of each, in proportion to what it has, until they are `excess` bytes: as many as fit into its
         share, and one more of those that miss most of theirs.
         """
         taken: list[Blob] = []
         left, total = excess, sum(archive.size for archive in archives)
-        more: list[tuple[int, StreamArchive, Blob]] = []
+        more: list[tuple[int, LocalStreamArchive, Blob]] = []
         for archive in archives:
             share = excess * archive.size // max(1, total)
             for blob in self._oldest([archive], share, root):
@@ -271,7 +271,7 @@ class Retention:
         return taken + self._oldest(archives, left, root, without=taken)
 
     def _oldest(
-        self, archives: Iterable[StreamArchive], excess: int, root: str | None = None, without: Sequence[Blob] = ()
+        self, archives: Iterable[LocalStreamArchive], excess: int, root: str | None = None, without: Sequence[Blob] = ()
     ) -> list[Blob]:
         """
         The oldest blobs (of a root) whose deletion, as far as locks let it, gives `excess` bytes, or all there are.
@@ -307,7 +307,7 @@ class Retention:
             total.add(await self._cut(archive, blob, unlocked(archive, blob), reason))
         return total
 
-    async def _cut(self, archive: StreamArchive, blob: Blob, parts: RangeSet, reason: DeletionReason) -> Outcome:
+    async def _cut(self, archive: LocalStreamArchive, blob: Blob, parts: RangeSet, reason: DeletionReason) -> Outcome:
         everything = parts == unlocked(archive, blob)
         outcome = await self.deletion.cut(archive, blob, Cut(tuple(parts)), reason)
         if everything and outcome.error is None:
@@ -315,7 +315,7 @@ class Retention:
         return outcome
 
 
-def unlocked(archive: StreamArchive, blob: Blob) -> RangeSet:
+def unlocked(archive: LocalStreamArchive, blob: Blob) -> RangeSet:
     """What is recorded in a blob and not locked."""
     left = recorded(blob)
     for lock in archive.locks.within(blob.range):
@@ -323,7 +323,7 @@ def unlocked(archive: StreamArchive, blob: Blob) -> RangeSet:
     return left
 
 
-def gives(archive: StreamArchive, blob: Blob) -> int:
+def gives(archive: LocalStreamArchive, blob: Blob) -> int:
     """About how many bytes the deletion of a blob frees, as far as locks let it."""
     share = unlocked(archive, blob).duration_ms / max(1, recorded(blob).duration_ms)
     return int(blob.disk_size * share) if share < 1 else blob.disk_size

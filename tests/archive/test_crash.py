@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.defer import Deferred
 
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.archive.tools import fsck
 from flussdvr.body.body import Extent
 from flussdvr.body.reading import read
@@ -66,7 +66,7 @@ def count_steps(folder: Path) -> int:
     return len(store.fate.calls)
 
 
-def check(archive: StreamArchive, life: Life) -> None:
+def check(archive: LocalStreamArchive, life: Life) -> None:
     """Everything that was listed is there, and what is there is what was recorded."""
     expected = RangeSet(life.listed)
     if life.deleting:

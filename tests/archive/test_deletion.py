@@ -21,7 +21,7 @@ from flussdvr.archive.disk.holes import Hole
 from flussdvr.archive.disk.punch import punch
 from flussdvr.archive.disk.trim import Cut, Reach
 from flussdvr.archive.retention import ROOM_BYTES, DiskUsage
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.errors import DvrError, Kind
 from flussdvr.timeline import HOUR_MS, Range
 from tests.archive.camera import UTC_MS, Camera
@@ -31,7 +31,7 @@ NO_CATALOG = DvrError(Kind.UNAVAILABLE, "catalog_failed", "database or disk is f
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 
 
-def month(store: Store, stream: str = "cam", hours: int = 8, **settings: Any) -> StreamArchive:
+def month(store: Store, stream: str = "cam", hours: int = 8, **settings: Any) -> LocalStreamArchive:
     """So many blobs of two seconds, each in an hour of its own; the last is still open."""
     recorder, camera = store.recorder(stream, **settings), Camera(size=3000)
     for hour in range(hours):
@@ -60,7 +60,7 @@ def too_full(store: Store, bytes_too_many: int) -> None:
     store.archive.retention._usage = lambda path: DiskUsage(total, total // 10 - bytes_too_many)
 
 
-def check_listed(store: Store, archive: StreamArchive) -> None:
+def check_listed(store: Store, archive: LocalStreamArchive) -> None:
     """What is listed is on the disk, and reads."""
     for blob in archive.blobs():
         assert os.path.getsize(blob.path) == blob.size

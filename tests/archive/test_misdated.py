@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flussdvr.archive.misdated import NAME, Aside, read_misdated, write_entries
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.clock.utc import Step
 from flussdvr.timeline import HOUR_MS
 from tests.archive.camera import UTC_MS, Camera
@@ -27,7 +27,7 @@ def record(store: Store, begin_ms: int, seconds: int = 5) -> None:
     recorder.gap("clock")
 
 
-def archive_of(store: Store) -> StreamArchive:
+def archive_of(store: Store) -> LocalStreamArchive:
     archive = store.archive.stream("cam")
     assert archive is not None
     return archive

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.range_deletion import ANSWER_S, ROTATE_S
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.body.body import Extent
 from flussdvr.body.reading import read
 from flussdvr.formats.mp4.fragment_table import FragmentTable
@@ -25,7 +25,7 @@ def at(begin_s: float, end_s: float) -> Range:
     return Range(UTC_MS + int(begin_s * 1000), UTC_MS + int(end_s * 1000))
 
 
-def recorded(store: Store, count: int = 40, gop: int = 1, segment_ms: int = 5000) -> StreamArchive:
+def recorded(store: Store, count: int = 40, gop: int = 1, segment_ms: int = 5000) -> LocalStreamArchive:
     """A closed blob: fragments of a second, a sync fragment each `gop`, segments of 5 s."""
     recorder, camera = store.recorder(), Camera(gop=gop)
     for fragment in camera.film(count):
@@ -36,7 +36,7 @@ def recorded(store: Store, count: int = 40, gop: int = 1, segment_ms: int = 5000
     return archive
 
 
-def segments(archive: StreamArchive) -> dict[tuple[int, int], bytes]:
+def segments(archive: LocalStreamArchive) -> dict[tuple[int, int], bytes]:
     """What playlists list: begin and end of each segment, and its bytes."""
     found = {}
     for blob in archive.blobs():

@@ -14,7 +14,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from flussdvr.archive.disk.blob import BlobState
 from flussdvr.archive.recorder import RETRY_S, Recorder
 from flussdvr.archive.streams.numbering import first_discontinuity
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 from tests.archive.camera import UTC_MS, Camera
@@ -35,7 +35,7 @@ def recorder(store: Store) -> Recorder:
 
 
 @pytest.fixture
-def archive(store: Store, recorder: Recorder) -> StreamArchive:
+def archive(store: Store, recorder: Recorder) -> LocalStreamArchive:
     found = store.archive.stream("cam")
     assert found is not None
     return found
@@ -50,7 +50,9 @@ def test_counters(store: Store, recorder: Recorder) -> None:
     assert (root.queued_bytes, root.queued_count) == (0, 0)
 
 
-def test_a_blob_ends_at_the_hour_on_a_sync_fragment(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_blob_ends_at_the_hour_on_a_sync_fragment(
+    store: Store, recorder: Recorder, archive: LocalStreamArchive
+) -> None:
     camera = Camera(UTC_MS + HOUR_MS - 5000, gop=4)
     opened = []
     for fragment in camera.film(12):
@@ -63,7 +65,7 @@ def test_a_blob_ends_at_the_hour_on_a_sync_fragment(store: Store, recorder: Reco
     assert [path.parent.name for path in files(store.folder)] == ["17", "18"]
 
 
-def test_other_tracks_make_another_blob(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_other_tracks_make_another_blob(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     store.record(recorder, Camera(gop=3), 4)
     other = Camera(UTC_MS + 4000, gop=3, tracks=1)
     late = other.take(sync=False)
@@ -75,7 +77,7 @@ def test_other_tracks_make_another_blob(store: Store, recorder: Recorder, archiv
     assert [(blob.begin_ms - UTC_MS, blob.after) for blob in archive.blobs()] == [(0, None), (5000, "tracks_changed")]
 
 
-def test_discontinuities_are_counted_on_in_blobs(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_discontinuities_are_counted_on_in_blobs(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     camera = Camera(UTC_MS + HOUR_MS - 2000)
     store.record(recorder, camera, 4)
     for _ in range(2):
@@ -93,7 +95,7 @@ def test_discontinuities_are_counted_on_in_blobs(store: Store, recorder: Recorde
     assert archive.blobs()[-1].discontinuity == first.discontinuity + 3, "a restart is one"
 
 
-def test_a_gap_has_its_first_reason(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_gap_has_its_first_reason(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     camera = Camera()
     store.record(recorder, camera, 2)
     recorder.gap("source_lost")
@@ -107,7 +109,7 @@ def test_a_gap_has_its_first_reason(store: Store, recorder: Recorder, archive: S
     assert json.loads(stated[at : stated.index(b"}", at) + 1])["after"] == "source_lost"
 
 
-def test_time_that_jumps_makes_another_blob(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_time_that_jumps_makes_another_blob(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     camera = Camera()
     store.record(recorder, camera, 2)
     camera.now_ms += 700
@@ -121,7 +123,7 @@ def test_time_that_jumps_makes_another_blob(store: Store, recorder: Recorder, ar
 
 
 def test_blobs_that_miss_each_other_by_rounding_are_one_range(
-    store: Store, recorder: Recorder, archive: StreamArchive
+    store: Store, recorder: Recorder, archive: LocalStreamArchive
 ) -> None:
     camera = Camera(UTC_MS + HOUR_MS - 2000)
     store.record(recorder, camera, 2)
@@ -200,7 +202,7 @@ def test_a_disk_that_comes_and_goes_for_hours_writes_few_lines(store: Store, rec
 
 @pytest.mark.parametrize("fault", [FULL, BROKEN])
 def test_a_disk_that_refuses_is_tried_again(
-    store: Store, recorder: Recorder, archive: StreamArchive, fault: OSError, event_schema: Any
+    store: Store, recorder: Recorder, archive: LocalStreamArchive, fault: OSError, event_schema: Any
 ) -> None:
     camera = Camera()
     store.record(recorder, camera, 2)
@@ -224,7 +226,7 @@ def test_a_disk_that_refuses_is_tried_again(
     assert len(result(store.catalog.blobs.all())) == 2
 
 
-def test_a_full_disk_makes_room_and_goes_on(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_full_disk_makes_room_and_goes_on(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     camera = Camera(UTC_MS - HOUR_MS)
     store.record(recorder, camera, 4)
     recorder.gap("source_lost")
@@ -250,7 +252,7 @@ def test_a_full_disk_makes_room_and_goes_on(store: Store, recorder: Recorder, ar
     assert [blob.begin_ms for blob in archive.blobs()] == [UTC_MS, UTC_MS + 6000]
 
 
-def test_a_short_write_is_finished_or_taken_back(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_short_write_is_finished_or_taken_back(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     camera = Camera()
     store.record(recorder, camera, 1)
     real = store.fate.__getattr__("write")
@@ -262,7 +264,7 @@ def test_a_short_write_is_finished_or_taken_back(store: Store, recorder: Recorde
     store.fate.write = real  # type: ignore[attr-defined]
 
 
-def test_a_failed_sync_is_never_trusted_again(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_failed_sync_is_never_trusted_again(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     store.archive.startService()
     camera = Camera()
     store.record(recorder, camera, 2)
@@ -312,7 +314,7 @@ def test_a_hanging_sync_delays_no_write(tmp_path: Path) -> None:
     assert recorder.fragments_written == 4
 
 
-def test_a_catalog_that_fails_is_a_gap(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_catalog_that_fails_is_a_gap(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     camera = Camera()
     store.fate.faults["sql"] = OSError(errno.EIO, "the disk of the catalog")
     store.record(recorder, camera, 2)
@@ -323,7 +325,9 @@ def test_a_catalog_that_fails_is_a_gap(store: Store, recorder: Recorder, archive
     assert recorder.error is None and archive.ranges().duration_ms == 2000
 
 
-def test_a_file_that_is_there_already_is_not_touched(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_file_that_is_there_already_is_not_touched(
+    store: Store, recorder: Recorder, archive: LocalStreamArchive
+) -> None:
     camera = Camera()
     alien = Path(store.root()) / "cam/2026/11/20/17" / f"{UTC_MS}.mp4"
     alien.parent.mkdir(parents=True)
@@ -370,7 +374,7 @@ def test_a_blob_of_which_nothing_was_written_is_taken_back(store: Store, recorde
     assert result(store.catalog.blobs.all()) == []
 
 
-def test_a_file_as_large_as_it_may_be(store: Store, recorder: Recorder, archive: StreamArchive) -> None:
+def test_a_file_as_large_as_it_may_be(store: Store, recorder: Recorder, archive: LocalStreamArchive) -> None:
     """A real short write: the system takes a part of the fragment and refuses the rest."""
     camera = Camera(size=100_000)
     store.record(recorder, camera, 2)

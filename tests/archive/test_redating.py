@@ -10,7 +10,7 @@ import pytest
 from flussdvr.archive import redate as redate_module
 from flussdvr.archive.misdated import Aside, read_misdated
 from flussdvr.archive.redating import ANSWER_S, LOOK_S, Found, id_of
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.archive.tools import fsck
 from flussdvr.clock.utc import Step
 from flussdvr.errors import DvrError
@@ -29,7 +29,7 @@ def record(store: Store, begin_ms: int, seconds: int = 5) -> None:
     recorder.gap("clock")
 
 
-def archive_of(store: Store) -> StreamArchive:
+def archive_of(store: Store) -> LocalStreamArchive:
     archive = store.archive.stream("cam")
     assert archive is not None
     return archive

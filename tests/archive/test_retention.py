@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from flussdvr.archive.retention import DiskUsage
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.timeline import HOUR_MS, Range
 from tests.archive.camera import UTC_MS, Camera
 from tests.archive.store import Dvr, Store, files, result
 
 
-def month(store: Store, stream: str = "cam", hours: int = 10, **settings: Any) -> StreamArchive:
+def month(store: Store, stream: str = "cam", hours: int = 10, **settings: Any) -> LocalStreamArchive:
     """A blob of two fragments in each of the last hours; the newest is open."""
     recorder, camera = store.recorder(stream, **settings), Camera()
     for hour in range(hours):

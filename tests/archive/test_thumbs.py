@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from flussdvr.archive.recorder import Recorder
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.archive.thumbs import PATIENCE_MS, WAITING, Thumbnail, ThumbsRecorder, thumbs_paths
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range
@@ -40,19 +40,19 @@ def recorder(store: Store) -> Recorder:
 
 
 @pytest.fixture
-def archive(store: Store, recorder: Recorder) -> StreamArchive:
+def archive(store: Store, recorder: Recorder) -> LocalStreamArchive:
     found = store.archive.stream("cam")
     assert found is not None
     return found
 
 
 @pytest.fixture
-def thumbs(store: Store, archive: StreamArchive) -> ThumbsRecorder:
+def thumbs(store: Store, archive: LocalStreamArchive) -> ThumbsRecorder:
     return ThumbsRecorder(archive, store.archive.root)
 
 
 def test_they_lie_beside_their_blob_as_an_mp4_that_anything_plays(
-    store: Store, recorder: Recorder, archive: StreamArchive, thumbs: ThumbsRecorder
+    store: Store, recorder: Recorder, archive: LocalStreamArchive, thumbs: ThumbsRecorder
 ) -> None:
     store.record(recorder, Camera(), 6)
     for number in range(3):
@@ -116,7 +116,7 @@ def test_the_next_blob_has_its_own(store: Store, recorder: Recorder, thumbs: Thu
 
 
 def test_they_are_synced_and_deleted_with_their_blob(
-    store: Store, recorder: Recorder, archive: StreamArchive, thumbs: ThumbsRecorder
+    store: Store, recorder: Recorder, archive: LocalStreamArchive, thumbs: ThumbsRecorder
 ) -> None:
     store.record(recorder, Camera(), 4)
     thumbs.write(thumbnail(UTC_MS))
@@ -130,7 +130,7 @@ def test_they_are_synced_and_deleted_with_their_blob(
 
 
 def test_a_disk_that_refuses_costs_thumbnails_and_nothing_else(
-    store: Store, recorder: Recorder, archive: StreamArchive, thumbs: ThumbsRecorder
+    store: Store, recorder: Recorder, archive: LocalStreamArchive, thumbs: ThumbsRecorder
 ) -> None:
     camera = Camera()
     store.record(recorder, camera, 2)

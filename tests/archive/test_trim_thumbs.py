@@ -6,7 +6,7 @@ import pytest
 
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.disk.trim import Cut
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.archive.thumbs import ThumbsRecorder, thumbs_paths
 from flussdvr.archive.trim_thumbs import trim_thumbs
 from flussdvr.formats.mp4.fragment_table import FragmentTable
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def archive_of(store: Store) -> StreamArchive:
+def archive_of(store: Store) -> LocalStreamArchive:
     archive = store.archive.stream("cam")
     assert archive is not None
     return archive

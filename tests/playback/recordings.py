@@ -17,7 +17,7 @@ import numpy as np
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.body.file import BodyFile, Directory, Place
 from flussdvr.formats.mp4.fmp4 import BlobInfo, Run, blob_info_box, write_fragment, write_init
 from flussdvr.live.fragment import LiveFragment
@@ -123,13 +123,13 @@ class Recording:
 
     root: Path
     name: str = "ort"
-    archive: StreamArchive = field(init=False)
+    archive: LocalStreamArchive = field(init=False)
     window: LiveWindow = field(init=False)
     opened_at_ms: int = 0
     place: Place = field(init=False)
 
     def __post_init__(self) -> None:
-        self.archive = StreamArchive(self.name, IndexCache(lambda blob: InlineWorker()), self.file)
+        self.archive = LocalStreamArchive(self.name, IndexCache(lambda blob: InlineWorker()), self.file)
         self.place = Directory(str(self.root), InlineWorker())
         self.window = LiveWindow(SEGMENT_MS, 4)
 
@@ -191,7 +191,7 @@ class Streams:
     def live(self, name: str) -> Recording | None:
         return self.recordings.get(name) if self.is_live else None
 
-    def archive(self, name: str) -> StreamArchive | None:
+    def archive(self, name: str) -> LocalStreamArchive | None:
         recording = self.recordings.get(name)
         return recording.archive if recording is not None else None
 

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.body.file import file_at
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.mp4.fmp4 import Run, write_fragment
@@ -85,7 +85,7 @@ class Stream:
     window: LiveWindow = field(default_factory=lambda: LiveWindow(5000, 10))
 
     def __post_init__(self) -> None:
-        self.archive = StreamArchive("cam", self.indexes, lambda blob, suffix: file_at(blob.path))
+        self.archive = LocalStreamArchive("cam", self.indexes, lambda blob, suffix: file_at(blob.path))
 
     def record(self, bounds: Bounds, closed: bool = True) -> Blob:
         state = BlobState.CLOSED if closed else BlobState.OPEN

@@ -8,7 +8,7 @@ import pytest
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.body.file import Directory
 from flussdvr.errors import DvrError, Kind
 from flussdvr.formats.mp4.fragment_table import FragmentTable
@@ -45,23 +45,23 @@ class Hour(Blob):
 
 
 @pytest.fixture
-def archive() -> StreamArchive:
+def archive() -> LocalStreamArchive:
     """A year of hours."""
     blobs = [
         Hour("cam", "/r", n * HOUR_MS, (n + 1) * HOUR_MS, 10**9, INDEX, BlobState.CLOSED, 5000)
         for n in range(1, YEAR + 1)
     ]
-    return StreamArchive("cam", Nothing(lambda blob: InlineWorker()), None, blobs)  # type: ignore[arg-type]
+    return LocalStreamArchive("cam", Nothing(lambda blob: InlineWorker()), None, blobs)  # type: ignore[arg-type]
 
 
-def test_costs_are_in_proportion_to_the_window(archive: StreamArchive) -> None:
+def test_costs_are_in_proportion_to_the_window(archive: LocalStreamArchive) -> None:
     window = Range(10 * HOUR_MS + HOUR_MS // 2, 12 * HOUR_MS)
     assert index_bytes(archive, window, HEAD_BYTES, "an MP4") == INDEX * 3 // 2
     assert segment_count(archive, window) == 720 + 360 + 2
     assert segment_count(archive, Range(0, 10)) == 0
 
 
-def test_days_are_possible_and_a_year_is_not(archive: StreamArchive) -> None:
+def test_days_are_possible_and_a_year_is_not(archive: LocalStreamArchive) -> None:
     index_bytes(archive, Range(HOUR_MS, 73 * HOUR_MS), HEAD_BYTES, "an MP4")
     with pytest.raises(DvrError) as refused:
         index_bytes(archive, Range(0, 1 << 60), HEAD_BYTES, "an MP4")
@@ -73,14 +73,14 @@ def test_days_are_possible_and_a_year_is_not(archive: StreamArchive) -> None:
     assert refused.value.code == "window_too_long"
 
 
-def test_no_more_blobs_are_looked_at_than_the_answer_needs(archive: StreamArchive) -> None:
+def test_no_more_blobs_are_looked_at_than_the_answer_needs(archive: LocalStreamArchive) -> None:
     Hour.looked_at = 0
     with pytest.raises(DvrError):
         segment_count(archive, Range(0, 1 << 60))
     assert Hour.looked_at <= SEGMENTS // 700
 
 
-def test_nothing_is_read_for_a_file_that_is_too_long(archive: StreamArchive) -> None:
+def test_nothing_is_read_for_a_file_that_is_too_long(archive: LocalStreamArchive) -> None:
     worker = InlineWorker()
     exports, source = Exports(worker, lambda: (YEAR + 1) * HOUR_MS), Source("cam", None, archive)
     for duration_ms in (99_999_999_999_000, None):
@@ -109,10 +109,10 @@ class Disk(InlineWorker):
         return super().do(f, *args)
 
 
-def test_a_sprite_of_all_time_looks_at_some_blobs_of_each_tile(archive: StreamArchive) -> None:
+def test_a_sprite_of_all_time_looks_at_some_blobs_of_each_tile(archive: LocalStreamArchive) -> None:
     indexes, disk = Silent(), Disk()
     place = Directory("/r", disk)
-    archive = StreamArchive("cam", indexes, lambda blob, suffix: place.file(blob.name + suffix), archive.blobs())
+    archive = LocalStreamArchive("cam", indexes, lambda blob, suffix: place.file(blob.name + suffix), archive.blobs())
     stored = StoredPictures(lambda: 1 << 60)
     sprites = Sprites(Previews(disk), stored, disk)
     grid = Grid(Range(HOUR_MS, YEAR * HOUR_MS), 12, 12, Box(160, 90))

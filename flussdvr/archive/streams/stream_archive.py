@@ -32,7 +32,7 @@ _begin = attrgetter("begin_ms")
 _end = attrgetter("end_ms")
 
 
-class StreamArchive:
+class LocalStreamArchive:
     """
     What is recorded of the stream `name`; `locks` are the ranges that expiry leaves alone.
 

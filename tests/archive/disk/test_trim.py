@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flussdvr.archive.retention import blob_bytes, blob_ms
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.archive.tools import fsck
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 from tests.archive.camera import UTC_MS, Camera
@@ -17,7 +17,7 @@ def at(begin_s: float, end_s: float) -> Range:
     return Range(UTC_MS + int(begin_s * 1000), UTC_MS + int(end_s * 1000))
 
 
-def recorded(store: Store, count: int = 20, size: int = 20_000, **settings: int) -> StreamArchive:
+def recorded(store: Store, count: int = 20, size: int = 20_000, **settings: int) -> LocalStreamArchive:
     """A closed blob of 20 s: segments of 2 s, a sync sample every 2 s."""
     recorder = store.recorder(**settings)
     store.record(recorder, Camera(size=size), count)
@@ -36,7 +36,7 @@ def disk_usage(folder: Path) -> int:
     return sum(os.stat(path).st_blocks * 512 for path in folder.rglob("*.*4"))
 
 
-def check(store: Store, archive: StreamArchive, ranges: list[Range]) -> None:
+def check(store: Store, archive: LocalStreamArchive, ranges: list[Range]) -> None:
     """Everything agrees on what is there: the list, the index, the catalog, the disk, the tools."""
     assert list(archive.ranges()) == ranges
     found = RangeSet()

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.errors import DvrError
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.threads import MemoryWorker
@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path).open()
 
 
-def recorded(store: Store, count: int, blobs: int = 1) -> tuple[StreamArchive, Camera]:
+def recorded(store: Store, count: int, blobs: int = 1) -> tuple[LocalStreamArchive, Camera]:
     recorder, camera = store.recorder(), Camera()
     for _ in range(blobs):
         store.record(recorder, camera, count)

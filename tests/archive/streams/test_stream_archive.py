@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.streams.index_cache import IndexCache
-from flussdvr.archive.streams.stream_archive import JOIN_MS, StreamArchive
+from flussdvr.archive.streams.stream_archive import JOIN_MS, LocalStreamArchive
 from flussdvr.timeline import Range, RangeSet
 
 UNUSED: Any = None
 
 
-def make(pairs: list[tuple[int, int]]) -> tuple[StreamArchive, list[Blob]]:
+def make(pairs: list[tuple[int, int]]) -> tuple[LocalStreamArchive, list[Blob]]:
     """Blobs of (gap before, length)."""
-    archive, blobs, at = StreamArchive("cam", IndexCache(UNUSED), UNUSED), [], 1000
+    archive, blobs, at = LocalStreamArchive("cam", IndexCache(UNUSED), UNUSED), [], 1000
     for gap, length in pairs:
         at += gap
         blobs.append(Blob("cam", "/d", at, at + length, 10, 5, BlobState.CLOSED))
@@ -104,7 +104,7 @@ def test_what_is_recorded_does_not_depend_on_when_blobs_were_listed(drawn: list[
             blob.holes = (Range(at + 100, at + 300),)
         blobs.append(blob)
         at += length
-    one_by_one = StreamArchive("cam", IndexCache(UNUSED), UNUSED)
+    one_by_one = LocalStreamArchive("cam", IndexCache(UNUSED), UNUSED)
     for blob in blobs:
         one_by_one.ranges()
         one_by_one.add(blob)
@@ -117,5 +117,5 @@ def test_what_is_recorded_does_not_depend_on_when_blobs_were_listed(drawn: list[
         for hole in blob.holes:
             expected.subtract(hole)
         before_ms = blob.end_ms
-    at_once = StreamArchive("cam", IndexCache(UNUSED), UNUSED, blobs)
+    at_once = LocalStreamArchive("cam", IndexCache(UNUSED), UNUSED, blobs)
     assert list(at_once.ranges()) == list(one_by_one.ranges()) == list(expected)

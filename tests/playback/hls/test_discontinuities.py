@@ -8,7 +8,7 @@ import pytest
 from flussdvr.archive.disk.blob import Blob
 from flussdvr.archive.streams.index_cache import IndexCache
 from flussdvr.archive.streams.numbering import first_discontinuity
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.playback.hls.discontinuities import Discontinuities
 from flussdvr.playback.hls.playlist import Piece, render_block
 from flussdvr.playback.sources import Source
@@ -70,7 +70,7 @@ def test_expiry_and_restart_change_nothing(recording: Recording) -> None:
 
 
 def test_recordings_that_nobody_has_counted() -> None:
-    archive = StreamArchive("ort", IndexCache(lambda blob: InlineWorker()), None)  # type: ignore[arg-type]
+    archive = LocalStreamArchive("ort", IndexCache(lambda blob: InlineWorker()), None)  # type: ignore[arg-type]
     for hour in range(4):
         archive.add(hourly(hour, "source_lost" if hour % 2 else None))
     numbers, source = Discontinuities(), Source("ort", None, archive)

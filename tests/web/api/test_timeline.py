@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 
 from flussdvr.archive.disk.blob import Blob, BlobState
 from flussdvr.archive.misdated import Aside
-from flussdvr.archive.streams.stream_archive import StreamArchive
+from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.config.model import Config, Credentials
 from flussdvr.errors import DvrError, Kind
 from flussdvr.threads import InlineWorker
@@ -34,9 +34,9 @@ def blob(begin_s: int, end_s: int, after: str | None = None, state: BlobState = 
     return Blob("cam", "/d", T + begin_s * 1000, T + end_s * 1000, 10, 4, state, 2000, 3, after)
 
 
-def archived(*blobs: Blob) -> StreamArchive:
+def archived(*blobs: Blob) -> LocalStreamArchive:
     unused: Any = None
-    return StreamArchive("cam", unused, unused, blobs)
+    return LocalStreamArchive("cam", unused, unused, blobs)
 
 
 def ms(*seconds: int) -> tuple[int, int]:
@@ -44,7 +44,7 @@ def ms(*seconds: int) -> tuple[int, int]:
     return begin, end
 
 
-def three() -> StreamArchive:
+def three() -> LocalStreamArchive:
     """The first of them of two blobs, the last growing."""
     return archived(blob(0, 10), blob(10, 20), blob(30, 40, "stopped"), blob(50, 60, "no_packets", BlobState.OPEN))
 
@@ -116,7 +116,7 @@ def test_whether_it_is_being_recorded() -> None:
 
 
 class Api:
-    def __init__(self, found: StreamArchive | None) -> None:
+    def __init__(self, found: LocalStreamArchive | None) -> None:
         class Streams:
             streams = SimpleNamespace(entry=lambda name: None)
 
