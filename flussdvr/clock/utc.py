@@ -35,7 +35,7 @@ from threading import RLock
 from typing import Any
 
 from flussdvr.clock.kernel import boot_id, kernel_synchronised
-from flussdvr.clock.witnesses import WRONG_MS, Objection, Witnesses
+from flussdvr.clock.witnesses import WRONG_MS, Objection, Witnesses, is_zone
 
 STEP_MS = 1000
 """A larger change between two looks is a step. The kernel slews at most 10 %, and we look each second."""
@@ -126,6 +126,8 @@ class UtcClock:
         """Since when (monotonic) this process, or the boot, has run without NTP."""
         self._untrusted: int | None = None
         """Since when (monotonic) expiry does not believe the served time."""
+        self._untrusted_step: int | None = None
+        """By how far it has stepped then, if that is why."""
         self._looked: int | None = None
         self._witnesses = Witnesses(EARLIEST_MS)
         self._objection = Objection()
@@ -184,9 +186,11 @@ class UtcClock:
         return back or self._kernel_agrees(mono) or self._witnessed(mono, offset, self._offset)
 
     def _witnessed(self, mono: int, offset: int, rather_than: int) -> bool:
-        """Whether sources agree on this offset, and can tell it from the other one."""
+        """Whether sources agree on this offset, and can tell it from the other one: not by a time zone."""
         agreed = self._witnesses.agreed(mono)
-        return agreed is not None and abs(agreed - offset) <= WRONG_MS < abs(agreed - rather_than)
+        if agreed is None or is_zone(offset - rather_than):
+            return False
+        return abs(agreed - offset) <= WRONG_MS < abs(agreed - rather_than)
 
     def _slack(self, mono: int) -> int:
         """How far the clock may have drifted while it was astray."""
@@ -225,7 +229,7 @@ class UtcClock:
         if back:
             self._untrusted = None
         elif step.shift_ms > EXPIRY_STEP_MS:
-            self._untrusted = mono
+            self._untrusted, self._untrusted_step = mono, step.shift_ms
         self._objection.stepped(step.shift_ms)
         was_held, self._held, self._ignored = self._held is not None, None, None
         if was_held:
@@ -292,7 +296,10 @@ class UtcClock:
     def _is_confirmed(self) -> bool:
         with self._lock:
             agreed = self._witnesses.agreed(self._monotonic())
-        return (agreed is not None and abs(agreed - self._offset) <= WRONG_MS) or self._synchronised()
+        by_sources = agreed is not None and abs(agreed - self._offset) <= WRONG_MS
+        if by_sources and (self._untrusted_step is None or not is_zone(self._untrusted_step)):
+            return True
+        return self._synchronised()
 
     def confirm(self) -> None:
         """An operator says that the machine's clock is right: it is followed, and believed in everything."""
@@ -332,6 +339,7 @@ class UtcClock:
             "good_offset_ms": good,
             "doubtful_since_ms": self._doubtful,
             "untrusted_since_ms": self._untrusted,
+            "untrusted_step_ms": self._untrusted_step,
             **self._objection.state(),
         }
 
@@ -367,6 +375,7 @@ class UtcClock:
             self._good = wall
         self._doubtful = _moment(saved, "doubtful_since_ms", mono)
         self._untrusted = _moment(saved, "untrusted_since_ms", mono)
+        self._untrusted_step = _number(saved, "untrusted_step_ms", 0) or None
 
     def _after_boot(self, mono: int, good_ms: int) -> None:
         wall = self._offset

@@ -181,3 +181,24 @@ def test_a_state_that_makes_no_sense() -> None:
         state = machine.clock.state() | {"contradicted_ms": value, "overruled_ms": value}
         machine.start(state)
         assert machine.clock.trusted_for_expiry
+
+
+@pytest.mark.parametrize("shift", [HOUR, -HOUR, 9 * HOUR])
+def test_tables_with_local_time_say_nothing_of_a_step_to_or_from_local_time(shift: int) -> None:
+    """The clock is set from local time to UTC, or the other way round: the tables cannot tell which is right."""
+    for error in (0, shift):
+        machine = Broadcast()
+        machine.error_ms = error
+        machine.hear(2 * LASTING_MS)
+        machine.step(shift)
+        machine.hear(HOLD_MS - 2000)
+        assert not machine.steps
+        machine.hear(4000)
+        assert [step.shift_ms for step in machine.steps] == [shift] and machine.clock.doubtful
+        machine.hear(SYNCHRONISED_MS + 60_000)
+        assert machine.clock.trusted_for_expiry == (shift < 0), "a step ahead waits for a day, whoever agrees with it"
+        machine.restart()
+        machine.hear(LASTING_MS + 60_000)
+        assert machine.clock.trusted_for_expiry == (shift < 0)
+        machine.hear(UNPROVEN_MS)
+        assert machine.clock.trusted_for_expiry and not machine.differences
