@@ -9,6 +9,7 @@ place that names everything.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -102,6 +103,14 @@ def test_every_room_imports_what_it_may() -> None:
         if room not in NAMES_EVERYTHING and there not in MAY_IMPORT.get(room, "").split()
     ]
     assert wrong == []
+
+
+def test_only_one_room_knows_sqlite() -> None:
+    """Another database can answer beside it."""
+    those = {
+        file for file in PACKAGE.rglob("*.py") if re.search(r"(?m)^\s*(?:import|from) sqlite3\b", file.read_text())
+    }
+    assert those and {file.parent for file in those} == {PACKAGE / "database" / "sqlite"}
 
 
 def test_nothing_is_above_what_is_above_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flussdvr.database.sqlite import file as file_module
+from flussdvr.database.sqlite import connection as connection_module
 from flussdvr.errors import DvrError
 from tests.archive.camera import UTC_MS, Camera
 from tests.archive.store import Store, result
@@ -19,7 +19,7 @@ def told(store: Store) -> list[str]:
 def test_a_catalog_that_can_not_be_written_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event_schema: Any
 ) -> None:
-    monkeypatch.setattr(file_module, "BUSY_S", 0.01)
+    monkeypatch.setattr(connection_module, "BUSY_S", 0.01)
     store = Store(tmp_path).open()
     store.record(store.recorder(), Camera(), 3)
     store.stop()

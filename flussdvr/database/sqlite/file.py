@@ -15,63 +15,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import quote
 
 from twisted.logger import Logger
 
-from flussdvr.database.sqlite.schema import TooNew, WrongSchema, expected, tables, upgrade
+from flussdvr.database.sqlite.connection import connect, empty, is_broken, is_write_failure, make_private
+from flussdvr.database.sqlite.salvage import NAMED, MovedAside, salvage
+from flussdvr.database.sqlite.schema import TooNew, WrongSchema, upgrade
+from flussdvr.database.sqlite.stand_in import fill, readable, write_back
 from flussdvr.errors import DvrError, Kind
 
 SUFFIXES = ("", "-wal", "-shm", "-journal")
-BUSY_S = 2.0
-"""How long a lock of another process on the database is waited for."""
-REBUILT = ("root", "blob", "lock")
-"""Tables that are made again of what is on the disks."""
-NAMED = dict(
-    (
-        ("stream_override", "changes of streams by the API"),
-        ("dvr_override", "changes of storages by the API"),
-        ("export_job", "export jobs"),
-        ("link", "links"),
-        ("link_viewer", "who has used links"),
-        ("signed_out", "sign-outs"),
-        ("deletion", "deletions under way"),
-        ("event", "undelivered events"),
-        ("set_aside", "rows set aside earlier"),
-        ("counter", "counters"),
-    )
-)
-"""What an operator calls the other tables."""
 
 T = TypeVar("T")
 
 
 class Broken(Exception):
     """SQLite can't make sense of the file, or it is not one of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class MovedAside:
-    """`aside`: where the broken file is now, `None` where there was none; `saved`, `lost`: rows by what they are."""
-
-    reason: str
-    aside: str | None
-    saved: dict[str, int] = field(default_factory=dict)
-    lost: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        kept = ", ".join(f"{count} {what}" for what, count in self.saved.items() if count)
-        lost = f"; lost, as far as there were any: {', '.join(self.lost)}" if self.lost else ""
-        where = f" and is kept as {self.aside}" if self.aside else ""
-        return f"{self.reason}{where}; recordings and locks are found on the disks, saved: {kept or 'nothing'}{lost}"
 
 
 class DatabaseFile:
@@ -114,7 +78,7 @@ class DatabaseFile:
 
     def stand_in(self, reason: str) -> None:
         """Instead of `open`, where the disk does not answer: nothing of the file is known, and nothing is read."""
-        self._connection, self.refused, self.partial = _empty(), reason, True
+        self._connection, self.refused, self.partial = empty(), reason, True
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -124,7 +88,7 @@ class DatabaseFile:
     def _open_or_replace(self) -> sqlite3.Connection:
         """The good one, or a new one in place of a broken one. TooNew, sqlite3.Error, OSError."""
         if self.path == ":memory:":
-            return _empty()
+            return empty()
         existed = os.path.lexists(self.path)
         beside = [os.path.join(os.path.dirname(self.path), name) for name in ("overrides.json", "secret.key")]
         try:
@@ -142,7 +106,7 @@ class DatabaseFile:
         """And the version of the schema that it had. Broken, TooNew, sqlite3.Error, OSError."""
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         make_private(self.path)
-        connection = _connection(self.path)
+        connection = connect(self.path)
         try:
             with _broken():
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -173,7 +137,7 @@ class DatabaseFile:
         try:
             self._connection = self._replace(reason)
         except (sqlite3.Error, OSError, TooNew) as error:
-            self._connection, self.refused, self.partial = _empty(), str(error), True
+            self._connection, self.refused, self.partial = empty(), str(error), True
         return True
 
     def _replace(self, reason: str) -> sqlite3.Connection:
@@ -202,18 +166,18 @@ class DatabaseFile:
     def _stand_in(self, reason: str) -> None:
         """From now on a copy in RAM does what need not be durable."""
         source, self._connection = self._connection, None
-        copy = _empty()
+        copy = empty()
         partial = False
         try:
             if source is not None:
-                _fill(source, copy)
+                fill(source, copy)
             else:
-                with _readable(self.path) as readable:
-                    if readable is not None:
-                        _fill(readable, copy)
+                with readable(self.path) as source_file:
+                    if source_file is not None:
+                        fill(source_file, copy)
         except (sqlite3.Error, WrongSchema, OSError):
             copy.close()
-            copy, partial = _empty(), True
+            copy, partial = empty(), True
         finally:
             if source is not None:
                 with contextlib.suppress(sqlite3.Error):
@@ -231,7 +195,7 @@ class DatabaseFile:
             self.refused = str(error)
             return False
         try:
-            _write_back(copy, self.path)
+            write_back(copy, self.path)
         except sqlite3.Error as error:
             self.refused = str(error)
             connection.close()
@@ -283,34 +247,6 @@ class DatabaseFile:
         return result
 
 
-# -- pieces -------------------------------------------------------------------------------------------------------
-
-
-def is_broken(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file is damaged."""
-    return _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def is_write_failure(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file can't be written: a full, read-only or failing disk, another's lock."""
-    return _primary(error) in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOLFS,
-    )
-
-
-def _primary(error: sqlite3.Error) -> int:
-    """The primary result code (sqlite.org/rescode.html: the lowest 8 bits), -1 for errors of the module itself."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code & 0xFF if isinstance(code, int) else -1
-
-
 @contextlib.contextmanager
 def _broken() -> Iterator[None]:
     try:
@@ -321,154 +257,3 @@ def _broken() -> Iterator[None]:
         if is_broken(error):
             raise Broken(str(error)) from error
         raise
-
-
-def _connection(path: str, uri: bool = False) -> sqlite3.Connection:
-    made = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, uri=uri)
-    # Text that is not UTF-8 must not end the reading of the others: it shows as what can't be encoded.
-    made.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    return made
-
-
-def _empty() -> sqlite3.Connection:
-    connection = _connection(":memory:")
-    upgrade(connection)
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _fill(source: sqlite3.Connection, copy: sqlite3.Connection) -> None:
-    """Everything of one database into the other. WrongSchema, sqlite3.Error."""
-    source.backup(copy)
-    upgrade(copy)
-
-
-@contextlib.contextmanager
-def _readable(path: str) -> Iterator[sqlite3.Connection | None]:
-    """
-    The database for reading only, on a disk that can't be written; `None` where there is none. sqlite3.Error, OSError.
-
-    SQLite writes beside a database with a write-ahead log even to read it: where it can't, it reads a copy.
-    """
-    if not os.path.exists(path):
-        yield None
-        return
-    with contextlib.ExitStack() as stack:
-        connection = _read_in_place(path) or _read_copy(path, stack)
-        stack.callback(connection.close)
-        yield connection
-
-
-def _read_in_place(path: str) -> sqlite3.Connection | None:
-    connection = _connection(f"file:{quote(path)}?mode=ro", uri=True)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        return None
-    return connection
-
-
-def _read_copy(path: str, stack: contextlib.ExitStack) -> sqlite3.Connection:
-    """A copy in RAM if there is such a file system; the system's directory for such files may be as full as ours."""
-    for place in ("/dev/shm", None):
-        try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flussdvr-", dir=place))
-            copied = os.path.join(folder, "catalog.sqlite")
-            for suffix in ("", "-wal"):
-                if os.path.exists(path + suffix):
-                    shutil.copyfile(path + suffix, copied + suffix)
-            return _connection(copied)
-        except OSError:
-            continue
-    return _connection(f"file:{quote(path)}?immutable=1", uri=True)  # without what is only in the log
-
-
-def _write_back(copy: sqlite3.Connection, path: str) -> None:
-    """What has changed in the copy, in one transaction. sqlite3.Error."""
-    copy.execute("PRAGMA foreign_keys = OFF")
-    copy.execute("ATTACH ? AS disk", (path,))
-    try:
-        copy.execute("PRAGMA disk.synchronous = FULL")
-        copy.execute("BEGIN IMMEDIATE")
-        for table in expected():
-            _write_table(copy, table)
-        copy.execute("COMMIT")
-    finally:
-        if copy.in_transaction:
-            copy.execute("ROLLBACK")
-        copy.execute("DETACH disk")
-        copy.execute("PRAGMA foreign_keys = ON")
-
-
-def _write_table(copy: sqlite3.Connection, table: str) -> None:
-    """Make a table on the disk equal, row by row: a disk that is nearly full has no room for all of them twice."""
-    about = copy.execute("SELECT name, pk FROM pragma_table_info(?)", (table,)).fetchall()
-    names = ", ".join(name for name, _ in about)
-    keys = ", ".join(name for name, pk in about if pk)
-    gone = f"SELECT {names} FROM disk.{table} EXCEPT SELECT {names} FROM main.{table}"
-    new = f"SELECT {names} FROM main.{table} EXCEPT SELECT {names} FROM disk.{table}"
-    copy.execute(f"DELETE FROM disk.{table} WHERE ({keys}) IN (SELECT {keys} FROM ({gone}))")
-    copy.execute(f"INSERT INTO disk.{table} ({names}) {new}")
-
-
-def salvage(path: str, connection: sqlite3.Connection) -> tuple[dict[str, int], tuple[str, ...]]:
-    """
-    Copy what can still be read of a broken database into a new one: how many rows of what, and what is not whole.
-
-    Roots, blobs and locks are not copied: the disks know better.
-    """
-    saved: dict[str, int] = {}
-    lost: list[str] = []
-    if not os.path.isfile(path):
-        return {}, tuple(NAMED.values())
-    broken: sqlite3.Connection | None = None
-    try:
-        broken = _connection(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)
-        found = tables(broken)
-    except sqlite3.Error:
-        found = {}
-    for table, columns in expected().items():
-        if table in REBUILT:
-            continue
-        count, whole = 0, False
-        if broken is not None and columns <= found.get(table, set()):
-            count, whole = _copy_rows(broken, connection, table, sorted(columns))
-        saved[NAMED[table]] = count
-        if not whole:
-            lost.append(NAMED[table])
-    if broken is not None:
-        broken.close()
-    return saved, tuple(lost)
-
-
-def _copy_rows(
-    broken: sqlite3.Connection, connection: sqlite3.Connection, table: str, columns: list[str]
-) -> tuple[int, bool]:
-    """How many rows of a table could be read, and whether these are all."""
-    names, places = ", ".join(columns), ", ".join("?" * len(columns))
-    count = 0
-    connection.execute("PRAGMA foreign_keys = OFF")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for row in broken.execute(f"SELECT {names} FROM {table}"):
-            with contextlib.suppress(sqlite3.IntegrityError, UnicodeEncodeError):
-                cursor = connection.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})", row)
-                count += cursor.rowcount
-        whole = True
-    except (sqlite3.Error, MemoryError, OverflowError):
-        whole = False
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return count, whole
-
-
-def make_private(path: str) -> None:
-    """Passwords of sources and streams are in it, as the API was given them. SQLite's files beside it are as it is."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        found = os.fstat(descriptor)
-        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)

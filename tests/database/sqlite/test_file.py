@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flussdvr.database.sqlite import file as file_module
+from flussdvr.database.sqlite import connection as connection_module
 from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.database.sqlite.schema import SCHEMA_VERSION
 from flussdvr.errors import DvrError
@@ -235,7 +235,7 @@ class Refusing(sqlite3.Connection):
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     connect = sqlite3.connect
-    monkeypatch.setattr(file_module.sqlite3, "connect", lambda *args, **kw: connect(*args, **kw, factory=Refusing))
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kw: connect(*args, **kw, factory=Refusing))
 
     def change(is_full: bool) -> None:
         Refusing.full = is_full
@@ -293,7 +293,7 @@ def test_it_starts_on_a_full_disk(filled: Path, full: Callable[[bool], None]) ->
 
 
 def test_another_process_locks_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_module, "BUSY_S", 0.05)
+    monkeypatch.setattr(connection_module, "BUSY_S", 0.05)
     other = sqlite3.connect(filled / "catalog.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     catalog = opened(filled)
