@@ -82,7 +82,7 @@ def idle_s(port: int, seconds: float) -> float:
 
 
 class Pings:
-    """Somebody else who asks all the time: the longest he waits bounds how long the reactor was held."""
+    """Somebody else who asks all the time: the longest wait bounds how long the reactor was held."""
 
     def __init__(self, port: int) -> None:
         self._connection = Connection(port)

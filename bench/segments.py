@@ -43,7 +43,7 @@ def run() -> list[Result]:
         together = _crowd(server, _segments(server, begin + 1800, 3 * SECONDS)[:CROWDED], CROWD)
     share = together / (alone * CROWD)
     figures = together * 1000 / CROWDED, alone * 1000 / CROWDED, share
-    what = "each viewer's segment muxed for him"
+    what = "each viewer's segment muxed for them"
     shared = Result(
         f"one segment for {CROWD} viewers at once", "CPU-ms", *figures, "<= 0.5x of that CPU", share <= 0.5, what
     )

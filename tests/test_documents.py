@@ -17,7 +17,7 @@ TEXT = {".py", ".md", ".ts", ".toml", ".cfg", ".conf", ".yml", ".sh", ""}
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 NAMED = re.compile(r"(?<![\w./-])((?:docs|newsfragments)/[\w./-]+\.\w+)")
 """A document that is named by its path from the top, also in a comment."""
-MODULE = re.compile(r"`(?:flussdvr/)?((?:[a-z0-9_]+/)+[a-z0-9_]+\.py)`")
+MODULE = re.compile(r"`(?:flussdvr/)?((?:[a-z0-9_]+/)*[a-z0-9_]+\.py)`")
 """A module, as documents name it: with its room, with or without the package."""
 CITED = re.compile(r"(?<![\w-])(compat(?:ibility)? notes|product\.md|house\.md|held\.md)\b")
 """Names of documents that are not in the tree."""

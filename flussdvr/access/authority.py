@@ -97,7 +97,7 @@ async def _ask(url: str, on_play: AuthSettings, question: Question, backend: Bac
 
 
 def _is_foreign(on_play: AuthSettings, country: str | None) -> bool:
-    """Whether nobody from there may watch, whoever he is. Where it can't be known, nobody may."""
+    """Whether nobody from there may watch, whoever they are. Where it can't be known, nobody may."""
     if on_play.allowed_countries and country not in on_play.allowed_countries:
         return True
     return bool(on_play.disallowed_countries) and (country is None or country in on_play.disallowed_countries)

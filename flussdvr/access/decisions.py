@@ -32,7 +32,7 @@ from flussdvr.events.types.viewers import PlayUpdated
 from flussdvr.logs.redaction import LONGEST, redact_url
 
 RETRY_S = 30.0
-"""How long a viewer who is in stays in while his backend fails, before it is asked again."""
+"""How long a viewer who is in stays in while their backend fails, before it is asked again."""
 FAILURE_S = 5.0
 """How long nobody new is let in after a backend has failed, before it is asked again."""
 SWITCH_S = 30.0
@@ -58,7 +58,7 @@ class Elsewhere(DvrError):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A verdict against a viewer of `name`; `authority` is `None` if an administrator has sent him away."""
+    """A verdict against a viewer of `name`; `authority` is `None` if an administrator has sent them away."""
 
     name: str
     verdict: Verdict
@@ -91,7 +91,7 @@ class Decisions:
     # -- what holds ---------------------------------------------------------------------------------------------------
 
     def unasked(self, viewer: Viewer, grant: Grant | None = None) -> Session:
-        """The session of a viewer about whom nobody is asked; DvrError DENIED if he has been sent away."""
+        """The session of a viewer about whom nobody is asked; DvrError DENIED if they have been sent away."""
         refusal = self._refusal(viewer.id, False, None)
         if refusal is not None:
             raise _refused(refusal.verdict)

@@ -10,7 +10,7 @@ from flussdvr.access.verdict import Spans
 @dataclass(frozen=True, slots=True)
 class Grant:
     """
-    Somebody is let in by a pass: `key` (no secret) tells his sessions from those of others, `user_id` is shown in
+    Somebody is let in by a pass: `key` (no secret) tells their sessions from those of others, `user_id` is shown in
     sessions and events. `expires_ms`: UTC, when an answer that lasts has to be asked about, `None`: now and then.
     `spans`: what of the archive is let out, where a moment is found near the one that was asked for; `None` is all.
     """

@@ -5,7 +5,7 @@ Links: a URL that lets whoever has it see one span of one stream, for a time, an
 
 What a link opens stands in its row in the catalog, not in the token. A link that only so many may use counts its
 viewers there before the first of them gets a byte, so that no crash gives a use back; who has been counted comes back
-as often as he likes. How many have used one without a limit is written down when there is time for it.
+as often as they like. How many have used one without a limit is written down when there is time for it.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Links:
     async def use(self, link: LinkRow, viewer: bytes, count: bool = True) -> bool:
         """
         Whether this viewer (16 bytes or so) may use it: counted before, or one who is counted now. Without `count`:
-        whether he could be.
+        whether they could be.
         """
         key = link.id, viewer
         if key in self._viewers:

@@ -50,7 +50,7 @@ class PublishersGate:
     async def permit(
         self, on_publish: AuthSettings, name: str, proto: str, peer: str, password: str | None
     ) -> str | None:
-        """Why somebody may not publish; `None` if he may. `peer` is an address with its port."""
+        """Why somebody may not publish; `None` if they may. `peer` is an address with its port."""
         ip = peer.rpartition(":")[0].strip("[]")
         is_lists = on_publish.url.lower().startswith("auth://")
         lists = self._config().auth_backends.get(on_publish.url.partition("://")[2]) if is_lists else None

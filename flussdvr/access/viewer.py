@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever sent a request, as a session remembers him; `id` is the session's."""
+    """Whoever sent a request, as a session remembers them; `id` is the session's."""
 
     id: str
     name: str

@@ -2,7 +2,7 @@
 """
 The thread of the database, and how long anybody waits for it: its disk may hang.
 
-    do        reads and long work of the start: whoever asks brings patience of his own
+    do        reads and long work of the start: each caller brings a time limit of its own
     refused   what must be stored: done within `STORE_S`, or refused and then neither begun nor kept
     held      what follows from the disks (rows of blobs, locks): done, or after `ROW_S` held; it is done, in order,
               when the disk answers

@@ -34,7 +34,7 @@ from flussdvr.playback.ts.segments import TsSegments
 T = TypeVar("T")
 
 WAITING_BYTES = 32 << 20
-"""A live viewer who is further behind than this loses what he has missed."""
+"""Live viewers who are further behind than this lose what they have missed."""
 BUSY_S = 10.0
 """So long a fragment waits for a worker that has too much to do; those behind it wait in the bounded queue."""
 AGAIN_S = 0.2

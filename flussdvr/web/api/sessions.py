@@ -1,8 +1,8 @@
 """
 /sessions, /sessions/{id}, /sessions/reauth: who watches.
 
-DELETE sends a viewer away: what he is being sent is broken off, and his requests are refused until he would have been
-asked for again. Tokens are shown to those who may edit.
+DELETE sends a viewer away: the answers under way are broken off, and their requests are refused until their permission
+would have been asked for again. Tokens are shown to those who may edit.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def password_worker(reactor: IReactorFromThreads) -> ThreadWorker:
 
 
 def accounts(config: Config) -> Iterator[tuple[Credentials, bool]]:
-    """Who has a password, and may he edit?"""
+    """Who has a password, and may they edit?"""
     if config.edit_auth is not None:
         yield config.edit_auth, True
     if config.view_auth is not None:

@@ -45,7 +45,7 @@ class Channel(HTTPChannel):
             super().dataReceived(data)
 
     def resetTimeout(self) -> None:
-        """Something has come: that counts between two requests, and for who publishes, as he may do so for years."""
+        """Something has come: it counts between two requests, and for publishers, who may send for years."""
         is_within = self._buffer or self.requests
         if not is_within or getattr(self.requests[-1] if self.requests else None, "is_publishing", False):
             super().resetTimeout()

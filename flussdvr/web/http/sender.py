@@ -150,7 +150,7 @@ async def send_through_socket(
     reactor: Any, transport: tcp.Connection, parts: tuple[Part, ...], ram: Worker, request: Request
 ) -> Sent:
     transport.setTcpNoDelay(True)  # the head must not wait for the body's acknowledgement, nor the other way round
-    transport.setTcpKeepAlive(True)  # who reads nothing for an hour may do so, if he is still there
+    transport.setTcpKeepAlive(True)  # a client may read nothing for an hour, as long as it is still there
     request.write(b"")  # the head
 
     def flushed() -> bool:
@@ -253,8 +253,8 @@ class Gate:
             waiting.callback(None)
 
     def stopProducing(self) -> None:
-        # The connection is lost, and the request learns that next. Whoever waits here is not woken before: he would
-        # finish a request that does not know yet that there is nobody to be answered.
+        # The connection is lost, and the request learns that next. Whoever waits here is not woken before: it
+        # would finish a request that does not know yet that its client is gone.
         self.stopped = True
 
     def _lost(self) -> None:

@@ -6,8 +6,8 @@ The gate: every media request passes here, and gets its session or a refusal.
     request --> pass shown? --> session (passes)
             --> viewer --> in force, or asked --> session (decisions)
 
-Whoever is let in is watched while he is answered: his bytes are counted, and a long answer is broken off when it is
-not permitted any more.
+An answer is watched while it lasts: its bytes are counted, and a long one is broken off when it is not permitted any
+more.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ Who sends a request: what makes all that one viewer sends one session.
 
     name, ip, proto, token, session_keys -> id
 
-One without a token is given one that his requests have in common. One with a pass has no token, but the pass's key.
+A viewer without a token is given one, which all their requests have in common. A viewer with a pass has the pass's key
+in place of a token.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 """
 Sign-ins: who has shown a password before, and proves it by a cookie.
 
-    password --> SignIn: id, user, may he edit?, digest of his credentials, expiry
+    password --> SignIn: id, user, may they edit?, digest of their credentials, expiry
     SignIn   --> cookie: base64(JSON).base64(HMAC), so that the server keeps nothing of it, and a restart ends none
     cookie   --> is it ours? not expired? not ended by signing out? the account and its password still the same?
 
@@ -175,7 +175,7 @@ class SignIns:
 
 
 class SignedIn:
-    """A pass of the viewers' gate: whoever is signed in may watch everything, where he might use the API."""
+    """A pass of the viewers' gate: whoever is signed in may watch everything, where they might use the API."""
 
     def __init__(self, sign_ins: SignIns, gate: Gate) -> None:
         self._sign_ins = sign_ins

@@ -246,7 +246,7 @@ def test_one_viewer_is_one_use_whatever_he_does(server: Linked) -> None:
         assert server.get(file, VLC, f"Range: bytes={begin}-").status == 206
     assert server.status(playlist, VLC) == 200
     server.advance(90)
-    assert server.status(file, VLC) == 200 and link.uses == 1, "he comes back, long after his session has ended"
+    assert server.status(file, VLC) == 200 and link.uses == 1, "they come back, long after their session has ended"
     for method in ("GET", "HEAD"):
         assert server.error(file, MPV, method=method) == "link_used_up"
     server.configure(None)
