@@ -59,10 +59,10 @@ from flussdvr.monitoring.metrics import Metrics
 from flussdvr.playback.pictures.pictures import Pictures
 from flussdvr.playback.playback import make_playback
 from flussdvr.process.memory import TRIM_INTERVAL_S, settle, trim
-from flussdvr.process.patience import TooSlow, within
 from flussdvr.process.reactors import IReactorAll
 from flussdvr.process.secret import Secret
 from flussdvr.process.systemd import notify, watchdog_interval_s
+from flussdvr.process.time_limits import TooSlow, within
 from flussdvr.threads import Pool, ThreadWorker
 from flussdvr.timeline import Range
 from flussdvr.web.api.site import make_api

@@ -58,8 +58,8 @@ from flussdvr.events.types.event import Event, OnEvent
 from flussdvr.logs.repeated import Repeated, RepeatedBy, where
 from flussdvr.process.callbacks import Periodic
 from flussdvr.process.memory import filling
-from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.process.reactors import IReactorTimeThreads
+from flussdvr.process.time_limits import TooSlow, begun, within
 from flussdvr.threads import ThreadWorker
 from flussdvr.timeline import Range, RangeSet
 
@@ -73,7 +73,7 @@ READY_S = 2
 """How long start-up waits for what was left open on the disks, so that it is listed from the beginning."""
 RECOVERED_AT_ONCE = 64
 """Blobs that are recovered between two writes to the catalog."""
-FAREWELL_S = 10
+STOP_TIMEOUT_S = 10
 """How long each step of stopping waits: what is lost then is what a kill would lose."""
 LOCK_S = 10.0
 """Who locks a range waits no longer for a disk."""
@@ -308,7 +308,7 @@ class Archive(Service):
             self.archive_of(name).locks = locks
         self._watch.look()
         self.opened = True
-        await self._patiently([self._ready(self.root(path)) for path in paths if path in self.roots], READY_S)
+        await self._in_time([self._ready(self.root(path)) for path in paths if path in self.roots], READY_S)
         await self.range_deletions.load()
 
     def startService(self) -> None:
@@ -316,28 +316,28 @@ class Archive(Service):
         self._loop.start(TICK_S, now=False)
 
     async def close(self) -> None:
-        """Close all recorders and threads; a disk that hangs is left alone after `FAREWELL_S`."""
+        """Close all recorders and threads; a disk that hangs is left alone after `STOP_TIMEOUT_S`."""
         self._loop.stop()
-        await self._patiently([recorder.close() for recorder in list(self.recorders.values())], FAREWELL_S)
-        await self._patiently([_settled(self.catalog.close())], FAREWELL_S)
+        await self._in_time([recorder.close() for recorder in list(self.recorders.values())], STOP_TIMEOUT_S)
+        await self._in_time([_settled(self.catalog.close())], STOP_TIMEOUT_S)
         stopping = [root.stop() for root in self.roots.values()] + ([self._sql.stop()] if self._sql else [])
-        await self._patiently([_settled(one) for one in stopping], FAREWELL_S)
+        await self._in_time([_settled(one) for one in stopping], STOP_TIMEOUT_S)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return Deferred.fromCoroutine(self.close())
 
-    async def _patiently(self, work: Iterable[Awaitable[Any]], patience_s: int) -> None:
+    async def _in_time(self, work: Iterable[Awaitable[Any]], limit_s: int) -> None:
         """Wait for all of it, but not for ever; what takes longer goes on behind."""
         waiting = [Deferred.fromCoroutine(_settled(one)) for one in work]
         for one in waiting:
             one.addErrback(lambda failure: self.log.failure("archive", failure))
-        patience: Deferred[Any] = Deferred()
-        DeferredList(waiting).chainDeferred(patience)
+        done: Deferred[Any] = Deferred()
+        DeferredList(waiting).chainDeferred(done)
         try:
-            await patience.addTimeout(patience_s, self._reactor)
+            await done.addTimeout(limit_s, self._reactor)
         except TimeoutError:
-            self.log.warn("a disk takes longer than {patience} s; going on without it", patience=patience_s)
+            self.log.warn("a disk takes longer than {limit} s; going on without it", limit=limit_s)
 
     # -- roots ------------------------------------------------------------------------------------------------
 
@@ -356,7 +356,7 @@ class Archive(Service):
                 found[path] = uuid
                 await self._read_misdated(self.root(path))
 
-        await self._patiently([look(path) for path in paths], LOOK_S)
+        await self._in_time([look(path) for path in paths], LOOK_S)
         placement = place(dict(found), frozenset(silent), self._uuids, self._configured)
         self._copies = placement.copies
         for path, uuid in placement.adopt.items():

@@ -18,7 +18,7 @@ from flussdvr.archive.retention import DiskUsage, disk_usage
 from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.timeline import HOUR_MS, Range
 
-PATIENCE_S = 2.0
+ANSWER_TIMEOUT_S = 2.0
 """A disk that does not tell its space within this has no figures this time."""
 
 
@@ -46,7 +46,7 @@ async def forecast(
     """Of a root and the archives on it; `None` for a disk that is not mounted, hangs or is too busy to answer."""
     try:
         asked = root.reader.do(disk_usage, root.path)
-        usage = await asked.addTimeout(PATIENCE_S, reactor)
+        usage = await asked.addTimeout(ANSWER_TIMEOUT_S, reactor)
     except Exception:
         return None
     recorded, rate, measured_s = recorded_on(root.path, archives, now_ms)

@@ -29,7 +29,7 @@ from flussdvr.archive.disk.trim import Cut, Reach
 from flussdvr.archive.streams.stream_archive import LocalStreamArchive
 from flussdvr.database.subjects import Deletions
 from flussdvr.errors import DvrError, Kind
-from flussdvr.process.patience import TooSlow, begun, within
+from flussdvr.process.time_limits import TooSlow, begun, within
 from flussdvr.timeline import HOUR_MS, Range, RangeSet
 
 ANSWER_S = 10.0

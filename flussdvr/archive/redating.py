@@ -33,7 +33,7 @@ from flussdvr.clock.utc import EARLIEST_MS
 from flussdvr.database.catalog import Catalog
 from flussdvr.errors import DvrError, FormatError, Kind
 from flussdvr.events.types.archive import DeletionReason
-from flussdvr.process.patience import TooSlow, begun, within
+from flussdvr.process.time_limits import TooSlow, begun, within
 from flussdvr.timeline import Range, RangeSet
 
 ANSWER_S = 10.0

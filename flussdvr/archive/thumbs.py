@@ -32,7 +32,7 @@ from flussdvr.timeline import Range
 TIMESCALE = 1000
 WAITING = 8
 """Thumbnails that wait for their fragment to be written, or for the disk."""
-PATIENCE_MS = 20_000
+BLOB_WAIT_MS = 20_000
 """When so much more has been recorded, the blob of an older thumbnail will not come any more."""
 
 
@@ -151,7 +151,7 @@ class ThumbsRecorder:
         while self._waiting:
             thumbnail = self._waiting[0]
             blob = self._blob_of(thumbnail)
-            if blob is None and self._archive.end_ms < thumbnail.at_ms + PATIENCE_MS:
+            if blob is None and self._archive.end_ms < thumbnail.at_ms + BLOB_WAIT_MS:
                 return
             self._waiting.popleft()
             if blob is not None and await self._write(blob, thumbnail):

@@ -50,8 +50,8 @@ from flussdvr.live.stream import Recorder, Stream
 from flussdvr.live.window import Deleted, LiveWindow
 from flussdvr.media import TimeAndDate
 from flussdvr.process.callbacks import Periodic
-from flussdvr.process.patience import TooSlow, begun, within
 from flussdvr.process.reactors import IReactorAll
+from flussdvr.process.time_limits import TooSlow, begun, within
 from flussdvr.timeline import Range
 
 NEVER_S = 365 * 86_400.0

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from flussdvr.errors import DvrError, Kind
 from flussdvr.logs.repeated import Repeated
-from flussdvr.process.patience import Withdrawn, in_time
+from flussdvr.process.time_limits import Withdrawn, in_time
 from flussdvr.threads import Busy, Worker
 
 OPEN_S = 60.0
@@ -80,7 +80,7 @@ class DatabaseThread:
 
     def refused(self, work: Callable[[Callable[[], None]], T], undo: Callable[[], object] | None = None) -> Deferred[T]:
         """
-        `work(check)`, as of `patience.in_time`; fails with UNAVAILABLE `state_not_writable` after `STORE_S`, at once
+        `work(check)`, as of `time_limits.in_time`; fails with UNAVAILABLE `state_not_writable` after `STORE_S`, at once
         while the disk is known not to answer. `undo()` is called in the thread where that was too late for `check`.
         """
         if self._clock is None:

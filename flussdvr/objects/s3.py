@@ -33,9 +33,9 @@ SINGLE = 64 << 20
 """Larger bodies are sent in parts."""
 PART = 16 << 20
 MAX_PARTS = 10_000
-PATIENT = (1, 2, 4, 8, 15, 30)
+RETRY_DELAYS_S = (1, 2, 4, 8, 15, 30)
 """Seconds between attempts: a store that restarts does not end an upload of hours."""
-HASTY = (0.5,)
+QUICK_RETRY_DELAYS_S = (0.5,)
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10, 60
 
 MARK = "flussdvr-export"
@@ -69,14 +69,14 @@ class ObjectStore:
         copied: Callable[[int, int], None] = lambda done, total: None,
         single: int = SINGLE,
         part: int = PART,
-        patience: Sequence[float] = PATIENT,
+        retry_delays_s: Sequence[float] = RETRY_DELAYS_S,
     ) -> None:
         self.bucket = bucket
         self._ending = ending
         self._copied = copied
         self._single = single
         self._part = part
-        self._patience = patience
+        self._retry_delays_s = retry_delays_s
         self._progress = 0, 0
         self._client = _client(bucket)
 
@@ -119,7 +119,7 @@ class ObjectStore:
     def give_up(self, key: str) -> None:
         """Take back what a server that was killed has left of an upload, as far as the store can."""
         try:
-            found = self._do("list_multipart_uploads", HASTY, Prefix=key).get("Uploads", ())
+            found = self._do("list_multipart_uploads", QUICK_RETRY_DELAYS_S, Prefix=key).get("Uploads", ())
         except DvrError as error:
             self._left(key, error)
             return
@@ -150,7 +150,7 @@ class ObjectStore:
 
     def _take_back(self, key: str, id: str) -> None:
         try:
-            self._do("abort_multipart_upload", HASTY, Key=key, UploadId=id)
+            self._do("abort_multipart_upload", QUICK_RETRY_DELAYS_S, Key=key, UploadId=id)
         except DvrError as error:
             self._left(key, error)
 
@@ -185,7 +185,7 @@ class ObjectStore:
 
     def _look(self, key: str) -> Any | None:
         try:
-            return self._do("head_object", HASTY, Key=key)
+            return self._do("head_object", QUICK_RETRY_DELAYS_S, Key=key)
         except StoreError as error:
             if error.answer == "404":
                 return None
@@ -202,7 +202,7 @@ class ObjectStore:
         from botocore.exceptions import BotoCoreError, ClientError
 
         file = about.get("Body")
-        for wait in (*(self._patience if waits is None else waits), None):
+        for wait in (*(self._retry_delays_s if waits is None else waits), None):
             if file is not None:
                 file.seek(0)
             try:

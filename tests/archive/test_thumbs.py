@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from flussdvr.archive.recorder import Recorder
 from flussdvr.archive.streams.stream_archive import LocalStreamArchive
-from flussdvr.archive.thumbs import PATIENCE_MS, WAITING, Thumbnail, ThumbsRecorder, thumbs_paths
+from flussdvr.archive.thumbs import BLOB_WAIT_MS, WAITING, Thumbnail, ThumbsRecorder, thumbs_paths
 from flussdvr.formats.mp4.fragment_table import FragmentTable
 from flussdvr.timeline import HOUR_MS, Range
 from tests.archive.camera import UTC_MS, Camera
@@ -93,7 +93,7 @@ def test_one_of_a_gap_is_dropped_once_it_is_certain(store: Store, recorder: Reco
     camera.now_ms += 10_000
     store.record(recorder, camera, 2)
     assert (thumbs.written, thumbs.dropped) == (0, 0)
-    store.record(recorder, camera, PATIENCE_MS // 1000)
+    store.record(recorder, camera, BLOB_WAIT_MS // 1000)
     assert (thumbs.written, thumbs.dropped) == (0, 1)
 
 

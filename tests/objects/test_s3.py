@@ -106,7 +106,7 @@ class FakeS3:
 def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     fake = FakeS3()
     monkeypatch.setattr(object_store, "_client", lambda bucket: fake)
-    monkeypatch.setattr(object_store, "HASTY", (0,))
+    monkeypatch.setattr(object_store, "QUICK_RETRY_DELAYS_S", (0,))
     return fake
 
 
@@ -117,7 +117,7 @@ def body(tmp_path: Path) -> Body:
 
 
 def store(copied: Callable[[int, int], None] = lambda done, total: None, **options: Any) -> ObjectStore:
-    options = {"single": 20_000, "part": 3000, "patience": (0, 0), **options}
+    options = {"single": 20_000, "part": 3000, "retry_delays_s": (0, 0), **options}
     return ObjectStore(BUCKET, options.pop("ending", Event()), copied, **options)
 
 
@@ -259,7 +259,7 @@ def test_a_canceled_export_does_not_wait_for_a_store(s3: FakeS3, body: Body) -> 
 
     s3.faults = {"upload_part": [silent()] * 3}
     with pytest.raises(Canceled):
-        store(copied, **IN_PARTS, patience=(1e-6, 1e6)).upload(body, "x")
+        store(copied, **IN_PARTS, retry_delays_s=(1e-6, 1e6)).upload(body, "x")
     assert s3.calls.count("upload_part") == 1 and not s3.parts
 
 

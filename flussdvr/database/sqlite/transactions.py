@@ -33,7 +33,7 @@ from flussdvr.database.sqlite.aside import ASIDE_LIMIT, Found, Key, forget_impor
 from flussdvr.database.sqlite.file import DatabaseFile
 from flussdvr.database.thread import OPEN_S, DatabaseThread
 from flussdvr.errors import DvrError, Kind
-from flussdvr.process.patience import TooSlow, within
+from flussdvr.process.time_limits import TooSlow, within
 from flussdvr.threads import Worker
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ MPEG-TS out of RTP: headers off, order restored, what is missing counted.
     0                   1                   2                   3
     |V=2|P|X|  CC   |M|     PT      |       sequence number         |  timestamp, SSRC, CSRC * CC, [extension], TS
 
-Datagrams come in heaps (see `ingest.udp_socket`), so sorting a heap by sequence number undoes nearly all reordering.
-Only a hole close to a heap's end waits for the next heap: its packet may be the next to come.
+Datagrams come in batches (see `ingest.udp.socket`), so sorting a batch by sequence number undoes nearly all reordering.
+Only a hole close to a batch's end waits for the next batch: its packet may be the next to come.
 
 RFC 3550 §5.1, RFC 2250 §2. Pure: no I/O, no clock.
 """
@@ -18,7 +18,7 @@ HEADER = 12
 JUMP = 512
 """A sequence number further off than this is another sender's, not a loss (RFC 3550 A.1 would wait two packets)."""
 HELD_MAX = 16
-"""So many packets behind a hole are kept back for the next heap, at most."""
+"""So many packets behind a hole are kept back for the next batch, at most."""
 
 
 def is_rtp(datagram: memoryview) -> bool:
@@ -52,12 +52,12 @@ class RtpTs:
         self._held: list[tuple[int, bytes]] = []
         self._hole_end: int | None = None
 
-    def receive(self, heap: memoryview, sizes: Sequence[int]) -> list[bytes]:
-        """What the datagrams carry that lie end to end in `heap`, of lengths `sizes`; in order."""
+    def receive(self, batch: memoryview, sizes: Sequence[int]) -> list[bytes]:
+        """What the datagrams carry that lie end to end in `batch`, of lengths `sizes`; in order."""
         packets = self._held
         at = 0
         for size in sizes:
-            packet = heap[at : at + size]
+            packet = batch[at : at + size]
             at += size
             start, stop = payload_span(packet)
             if start == stop:

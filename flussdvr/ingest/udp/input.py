@@ -1,9 +1,9 @@
 """
 MPEG-TS over UDP and RTP, unicast and multicast: `udp://[source@]group:port[/interface]`, `rtp://...`.
 
-    socket -> DatagramReader (heaps) -> [RtpTs: order, headers off] -> TsDemuxer -> sink
+    socket -> DatagramReader (batches) -> [RtpTs: order, headers off] -> TsDemuxer -> sink
 
-Whether it is RTP is seen in every heap's first datagram, whatever the URL says: encoders are reconfigured without
+Whether it is RTP is seen in every batch's first datagram, whatever the URL says: encoders are reconfigured without
 asking the recorder. Datagrams may be of any size; transport packets may even lie across their ends.
 """
 
@@ -53,7 +53,7 @@ class UdpInput(Input):
         self._demuxer = TsDemuxer(self._program, self._demuxer.program)
         self._rtp = None
         self._padding = DatagramPadding()
-        received = partial(self.guarded, self._heap_received)
+        received = partial(self.guarded, self._batch_received)
         self._reader = DatagramReader(open_socket(self.address), self._reactor, received, self.lost)
         self._reader.start()
         self.opened()
@@ -80,9 +80,9 @@ class UdpInput(Input):
         """Join again at once: a switch may have forgotten us, and nothing must be missed while waiting."""
         self.lost(self.silence, delay=0.0)
 
-    def _heap_received(self, heap: memoryview, sizes: list[int]) -> None:
-        self.counters.bytes += len(heap)
-        data = self._packets(heap, sizes)
+    def _batch_received(self, batch: memoryview, sizes: list[int]) -> None:
+        self.counters.bytes += len(batch)
+        data = self._packets(batch, sizes)
         try:
             self.received(self._demuxer.feed(data))
         except FormatError as error:
@@ -90,14 +90,14 @@ class UdpInput(Input):
             return
         self._read_drops()
 
-    def _packets(self, heap: memoryview, sizes: list[int]) -> bytes:
+    def _packets(self, batch: memoryview, sizes: list[int]) -> bytes:
         """The transport packets, without what the datagrams have before and behind them."""
-        if heap[0] != SYNC and self._rtp is None and is_rtp(heap[: sizes[0]]):
+        if batch[0] != SYNC and self._rtp is None and is_rtp(batch[: sizes[0]]):
             self._rtp = RtpTs()
-        if heap[0] == SYNC or self._rtp is None:
-            return self._padding.cut(heap, sizes)
+        if batch[0] == SYNC or self._rtp is None:
+            return self._padding.cut(batch, sizes)
         before = self._rtp.lost
-        payloads = self._rtp.receive(heap, sizes)
+        payloads = self._rtp.receive(batch, sizes)
         if lost := self._rtp.lost - before:
             self.received([DataLost("rtp", lost)])
         return self._padding.cut(memoryview(b"".join(payloads)), [len(payload) for payload in payloads])

@@ -40,16 +40,16 @@ class DatagramPadding:
         self._held = b""
         """The rest of the last datagram, of which is not known yet what it is."""
 
-    def cut(self, heap: memoryview, sizes: Sequence[int]) -> bytes:
-        """The transport packets of the datagrams that lie end to end in `heap`, of lengths `sizes`."""
+    def cut(self, batch: memoryview, sizes: Sequence[int]) -> bytes:
+        """The transport packets of the datagrams that lie end to end in `batch`, of lengths `sizes`."""
         if not self._held and not any(size % PACKET for size in sizes):
-            syncs = bytes(heap[::PACKET])
+            syncs = bytes(batch[::PACKET])
             if syncs.count(SYNC) == len(syncs):
-                return bytes(heap)
+                return bytes(batch)
         pieces: list[memoryview | bytes] = []
         at = 0
         for size in sizes:
-            self._datagram(heap[at : at + size], pieces)
+            self._datagram(batch[at : at + size], pieces)
             at += size
         return b"".join(pieces)
 

@@ -1,5 +1,5 @@
 """
-A UDP socket that is read in heaps: datagrams gather in the kernel, one wake-up takes them all.
+A UDP socket that is read in batches: datagrams gather in the kernel, one wake-up takes them all.
 
     silent --addReader--> readable --removeReader--> tick, every 80 ms --+
        ^                                               | drain, hand over |
@@ -48,7 +48,7 @@ IP_MULTICAST_ALL = 49
 IPV6_MULTICAST_ALL = 29
 MCAST_JOIN_SOURCE_GROUP = 46
 
-_heap = memoryview(bytearray(DRAIN_MAX + DATAGRAM_MAX))
+_buffer = memoryview(bytearray(DRAIN_MAX + DATAGRAM_MAX))
 """Shared by all sockets: a drain is over before the next begins."""
 
 
@@ -180,9 +180,9 @@ def _sockaddr(host: IPv4Address | IPv6Address) -> bytes:
 @implementer(IReadDescriptor)
 class DatagramReader:
     """
-    Reads a non-blocking datagram socket, in heaps.
+    Reads a non-blocking datagram socket, in batches.
 
-    `received(heap, sizes)`: what gathered, the datagrams end to end and the length of each; the view is only valid
+    `received(batch, sizes)`: what gathered, the datagrams end to end and the length of each; the view is only valid
     during the call; it does not raise. `failed(reason)`: the socket broke. `reactor` needs `IReactorTime` and
     `IReactorFDSet`.
     """
@@ -223,11 +223,11 @@ class DatagramReader:
         """Report what has gathered, now; (datagrams, bytes)."""
         if self._broken:
             return 0, 0
-        heap, receive, used = _heap, self._socket.recv_into, 0
+        batch, receive, used = _buffer, self._socket.recv_into, 0
         sizes: list[int] = []
         try:
             while used < DRAIN_MAX and len(sizes) < DATAGRAMS_MAX:
-                size = receive(heap[used:])
+                size = receive(batch[used:])
                 sizes.append(size)
                 used += size
         except BlockingIOError:
@@ -237,7 +237,7 @@ class DatagramReader:
             self._failed(str(error))
             return 0, 0
         if used:
-            self._received(heap[:used], sizes)
+            self._received(batch[:used], sizes)
         return len(sizes), used
 
     def drops(self) -> int:
@@ -293,7 +293,7 @@ class DatagramReader:
         self._tick = self._reactor.callLater(delay, self._drain)
 
     def _adapt(self, charged: int) -> None:
-        """`charged`: what the kernel accounts for the heap; each datagram drags about a KiB of its own along."""
+        """`charged`: what the kernel accounts for the batch; each datagram drags about a KiB of its own along."""
         if charged > self._room and self.period_s > SHORTEST_PERIOD_S:
             self.period_s /= 2
         elif charged < self._room // 4 and self.period_s < LONGEST_PERIOD_S:

@@ -33,7 +33,7 @@ SMALL = 10 * 1460
 """An answer that is no longer than this counts as sent once it is written: it leaves in the first flight (RFC 6928)."""
 FIRST_LOOK_S = 0.05
 LAST_LOOK_S = 5.0
-PATIENCE_S = 300.0
+LONGEST_WATCH_S = 300.0
 
 
 def unsent(descriptor: int) -> int:
@@ -74,7 +74,7 @@ class Departure:
         self._told = told
         self._socket = for_client(os.dup(transport.fileno()))
         self._wait_s = FIRST_LOOK_S
-        self._until = reactor.seconds() + PATIENCE_S
+        self._until = reactor.seconds() + LONGEST_WATCH_S
         self._timer: Any = reactor.callLater(0, self._look)
 
     def settle(self) -> None:

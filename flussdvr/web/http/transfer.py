@@ -159,7 +159,7 @@ class Transfer:
     def _slice(self, worker: Worker) -> bool:
         """Send until the socket is full (`True`), time is up, or another file begins (`False`)."""
         deadline = time.monotonic() + SLICE_S
-        patience_ms = WAIT_MS if self._waited_s < FAST_S else 0
+        wait_ms = WAIT_MS if self._waited_s < FAST_S else 0
         soon = self._waited_s < SOON_S
         current: BodyFile | None = None
         poll: select.poll | None = None
@@ -176,16 +176,16 @@ class Transfer:
                 full = True
             if full:
                 spare = soon and worker.spare
-                if patience_ms <= 0 and not spare:
+                if wait_ms <= 0 and not spare:
                     return True
                 if poll is None:
                     poll = select.poll()
                     poll.register(self._socket, select.POLLOUT)
                 before = time.monotonic()
-                if not poll.poll(SPARE_WAIT_MS if spare else patience_ms) and spare:
+                if not poll.poll(SPARE_WAIT_MS if spare else wait_ms) and spare:
                     return True
                 if not spare:
-                    patience_ms -= max(1, int((time.monotonic() - before) * 1000))
+                    wait_ms -= max(1, int((time.monotonic() - before) * 1000))
             if time.monotonic() > deadline and not worker.spare:
                 return False
         return False

@@ -53,14 +53,14 @@ def test_what_is_no_rtp(data: bytes) -> None:
     assert not is_rtp(memoryview(data))
 
 
-def test_order_inside_a_heap() -> None:
+def test_order_inside_a_batch() -> None:
     rtp = RtpTs()
     assert receive(rtp, packet(10)) == [10]
     assert receive(rtp, packet(12), packet(11), packet(14), packet(13)) == [11, 12, 13, 14]
     assert (rtp.lost, rtp.late) == (0, 0)
 
 
-def test_order_across_heaps() -> None:
+def test_order_across_batchs() -> None:
     rtp = RtpTs()
     assert receive(rtp, packet(1), packet(2), packet(4)) == [1, 2]
     assert receive(rtp, packet(3), packet(5)) == [3, 4, 5]
@@ -105,19 +105,19 @@ def test_garbage_is_counted() -> None:
 
 
 @given(st.integers(0, 65_535), st.integers(0, 2**32), st.integers(1, 60))
-def test_nothing_is_lost_of_what_is_only_shuffled(first: int, seed: int, heap: int) -> None:
-    """Packets displaced by a few places, in heaps of any size, come out once and in order."""
+def test_nothing_is_lost_of_what_is_only_shuffled(first: int, seed: int, batch: int) -> None:
+    """Packets displaced by a few places, in batches of any size, come out once and in order."""
     shuffle = random.Random(seed)
     numbers = list(range(first, first + 200))
     displaced = [first, *sorted(numbers[1:], key=lambda n: n + shuffle.random() * 3)]
     rtp = RtpTs()
     got: list[int] = []
-    for at in range(0, len(displaced), heap):
-        got += receive(rtp, *(packet(n) for n in displaced[at : at + heap]))
+    for at in range(0, len(displaced), batch):
+        got += receive(rtp, *(packet(n) for n in displaced[at : at + batch]))
     got += receive(rtp, packet(first + 200), packet(first + 201))
     assert got == sorted(set(got))
     assert len(got) + rtp.lost >= 200
-    if heap >= 10:
+    if batch >= 10:
         assert len(got) >= 195
 
 

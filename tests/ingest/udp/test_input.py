@@ -1,4 +1,4 @@
-"""Datagrams on loopback sockets, read in heaps; the reactor is a clock with a set of readers."""
+"""Datagrams on loopback sockets, read in batches; the reactor is a clock with a set of readers."""
 
 from __future__ import annotations
 
@@ -208,14 +208,14 @@ class Pair:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         sock.bind(("127.0.0.1", 0))
         self.sender = Sender(sock.getsockname()[1])
-        self.heaps: list[list[int]] = []
+        self.batches: list[list[int]] = []
         self.failures: list[str] = []
         self.reader = DatagramReader(sock, self.reactor, self._received, self.failures.append)
         self.reader.start()
 
-    def _received(self, heap: memoryview, sizes: list[int]) -> None:
-        assert len(heap) == sum(sizes)
-        self.heaps.append(sizes)
+    def _received(self, batch: memoryview, sizes: list[int]) -> None:
+        assert len(batch) == sum(sizes)
+        self.batches.append(sizes)
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_one_wake_up_takes_all(pair: Pair) -> None:
     for size in (188, 376, 1316, 1, 1316):
         pair.sender.socket.send(bytes(size))
     pair.reactor.turn()
-    assert pair.heaps == [[188, 376, 1316, 1, 1316]]
+    assert pair.batches == [[188, 376, 1316, 1, 1316]]
 
 
 def test_while_media_flows_the_clock_says_when_to_look(pair: Pair) -> None:
@@ -241,7 +241,7 @@ def test_while_media_flows_the_clock_says_when_to_look(pair: Pair) -> None:
     pair.sender.socket.send(b"2")
     pair.sender.socket.send(b"3")
     pair.reactor.advance(0.08)
-    assert pair.heaps == [[1], [1, 1]]
+    assert pair.batches == [[1], [1, 1]]
 
 
 def test_after_a_silence_the_reactor_watches_again(pair: Pair) -> None:
@@ -252,7 +252,7 @@ def test_after_a_silence_the_reactor_watches_again(pair: Pair) -> None:
     assert not pair.reactor.getDelayedCalls()
     pair.sender.socket.send(b"2")
     pair.reactor.turn()
-    assert pair.heaps == [[1], [1]]
+    assert pair.batches == [[1], [1]]
 
 
 def test_readers_tick_together() -> None:
@@ -287,9 +287,9 @@ def test_a_flood_is_taken_in_turns(pair: Pair, monkeypatch: pytest.MonkeyPatch) 
         pair.sender.socket.send(b"x")
     for reader in list(pair.reactor.readers):
         reader.doRead()
-    assert [len(heap) for heap in pair.heaps] == [10]
+    assert [len(batch) for batch in pair.batches] == [10]
     pair.reactor.advance(0)
-    assert [len(heap) for heap in pair.heaps] == [10, 10, 5]
+    assert [len(batch) for batch in pair.batches] == [10, 10, 5]
 
 
 def test_datagrams_without_bytes(pair: Pair) -> None:
@@ -297,7 +297,7 @@ def test_datagrams_without_bytes(pair: Pair) -> None:
     pair.reactor.turn(0.08)
     pair.sender.socket.send(b"x")
     pair.reactor.advance(0.08)
-    assert pair.heaps == [[1]]
+    assert pair.batches == [[1]]
 
 
 def test_what_the_kernel_dropped(pair: Pair) -> None:
@@ -305,7 +305,7 @@ def test_what_the_kernel_dropped(pair: Pair) -> None:
     for _ in range(50):
         pair.sender.socket.send(bytes(1316))
     pair.reactor.turn()
-    taken = sum(len(heap) for heap in pair.heaps)
+    taken = sum(len(batch) for batch in pair.batches)
     assert taken < 50
     assert pair.reader.drops() == 50 - taken
     assert pair.reader.drops() == 0
@@ -317,7 +317,7 @@ def test_a_broken_socket(pair: Pair) -> None:
 
 
 def test_stopped_while_receiving(pair: Pair) -> None:
-    pair.reader._received = lambda heap, sizes: pair.reader.stop()
+    pair.reader._received = lambda batch, sizes: pair.reader.stop()
     pair.sender.socket.send(b"1")
     pair.reactor.turn()
     assert not pair.reactor.getDelayedCalls()

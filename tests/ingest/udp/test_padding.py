@@ -23,23 +23,23 @@ def datagrams(size: int, padding: bytes = b"") -> list[bytes]:
     return [PACKETS[at : at + size] + padding for at in range(0, len(PACKETS) - size, size)]
 
 
-def cut(pieces: list[bytes], per_heap: int = 5) -> bytes:
+def cut(pieces: list[bytes], per_batch: int = 5) -> bytes:
     reader = DatagramPadding()
     found = b""
-    for at in range(0, len(pieces), per_heap):
-        heap = pieces[at : at + per_heap]
-        found += reader.cut(memoryview(b"".join(heap)), [len(piece) for piece in heap])
+    for at in range(0, len(pieces), per_batch):
+        batch = pieces[at : at + per_batch]
+        found += reader.cut(memoryview(b"".join(batch)), [len(piece) for piece in batch])
     return found
 
 
 @pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
-@pytest.mark.parametrize("per_heap", [1, 5])
+@pytest.mark.parametrize("per_batch", [1, 5])
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_padding_is_left_out_from_the_first_datagram_on(padding: bytes, per_heap: int, count: int) -> None:
+def test_padding_is_left_out_from_the_first_datagram_on(padding: bytes, per_batch: int, count: int) -> None:
     if count == 1 and len(padding) > 188:
         return  # nothing tells a packet and noise from noise
     pieces = datagrams(count * 188, padding)
-    assert cut(pieces, per_heap) == PACKETS[: count * 188 * len(pieces)]
+    assert cut(pieces, per_batch) == PACKETS[: count * 188 * len(pieces)]
 
 
 @pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
@@ -55,9 +55,9 @@ def test_only_datagrams_that_are_not_full_are_padded(padding: bytes) -> None:
 
 
 @given(st.integers(1, 1500), st.integers(1, 20))
-def test_packets_across_datagrams_are_not_touched(size: int, per_heap: int) -> None:
+def test_packets_across_datagrams_are_not_touched(size: int, per_batch: int) -> None:
     pieces = datagrams(size)[:60]
-    found = cut(pieces, per_heap)
+    found = cut(pieces, per_batch)
     given = b"".join(pieces)
     assert given.startswith(found)
     assert len(given) - len(found) < 188  # which may be the begin of the next packet

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from flussdvr.process.patience import TooSlow, Withdrawn, begun, in_time, within
+from flussdvr.process.time_limits import TooSlow, Withdrawn, begun, in_time, within
 from flussdvr.threads import MemoryWorker
 
 

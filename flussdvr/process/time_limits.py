@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.process.test_patience -*-
+# -*- test-case-name: tests.process.test_time_limits -*-
 """
 Waiting for a disk, but not for ever.
 
