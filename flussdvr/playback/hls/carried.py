@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.playback.hls.test_windows -*-
 """Whether the container of a list has a place for its tracks."""
 
 from __future__ import annotations

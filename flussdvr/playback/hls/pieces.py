@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.playback.hls.test_windows -*-
 """
 Parts of a list: pieces of blocks, cut by number and by time.
 """

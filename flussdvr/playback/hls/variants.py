@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.playback.hls.test_variants -*-
+# -*- test-case-name: tests.playback.hls.test_windows -*-
 """
 The multivariant playlist of a stream: its variants, and their sound where there are several.
 
