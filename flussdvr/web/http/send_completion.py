@@ -59,7 +59,7 @@ def unwritten(transport: Any) -> int:
     return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
 
 
-class Departure:
+class SendCompletion:
     """
     Watches what is left in a socket until it has left or never will; then `told(bytes that did not leave)`, once.
 

@@ -38,7 +38,7 @@ from flussdvr.logs.redaction import redact_request
 from flussdvr.urls.paths import parse
 from flussdvr.urls.values import LiveTs, MediaPath
 from flussdvr.web.http.channel import QUIET_S, Channel
-from flussdvr.web.http.send_completion import SMALL, Departure, unsent, unwritten
+from flussdvr.web.http.send_completion import SMALL, SendCompletion, unsent, unwritten
 from flussdvr.web.http.sender import Sent
 
 log = Logger()
@@ -175,8 +175,8 @@ class DvrRequest(Request):
         self.finished_s = self.begun
         self.unsent = 0
         self.answered = False
-        self._departure: Departure | None = None
-        before: Departure | None = getattr(channel, "departure", None)
+        self._completion: SendCompletion | None = None
+        before: SendCompletion | None = getattr(channel, "completion", None)
         if before is not None:
             before.settle()
         self._publication: Publication | None = None
@@ -338,13 +338,13 @@ class DvrRequest(Request):
     def log_access(self, aborted: bool = False) -> None:
         """One line for this request, whatever became of it, when all has left that will leave."""
         site = getattr(self.channel, "site", None)
-        if self._logged or site is None or self._departure is not None:
+        if self._logged or site is None or self._completion is not None:
             return
         transport = self.channel.transport
         if not aborted and self.sentLength > SMALL and isinstance(transport, tcp.Connection) and transport.connected:
             self._watch(transport, aborted)
         else:
-            self._departed(site, unwritten(transport) if aborted else 0, aborted)
+            self._sending_over(site, unwritten(transport) if aborted else 0, aborted)
 
     def connection_ending(self) -> None:
         """The connection is about to be closed, in the middle of this request."""
@@ -352,21 +352,23 @@ class DvrRequest(Request):
         if self.startedWriting and not self._logged and isinstance(transport, tcp.Connection):
             if getattr(transport, "_aborting", False):
                 self.unsent = unsent(transport.fileno())
-            elif self._departure is None:
+            elif self._completion is None:
                 self._watch(transport, True)
 
     def _watch(self, transport: tcp.Connection, aborted: bool) -> None:
         site = self.channel.site
         try:
-            self._departure = Departure(site.clock, transport, lambda left: self._departed(site, left, aborted))
+            self._completion = SendCompletion(
+                site.clock, transport, lambda left: self._sending_over(site, left, aborted)
+            )
         except OSError:
-            self._departed(site, unwritten(transport), aborted)
+            self._sending_over(site, unwritten(transport), aborted)
         else:
-            self.channel.departure = self._departure
+            self.channel.completion = self._completion
 
-    def _departed(self, site: Site, left: int, aborted: bool) -> None:
+    def _sending_over(self, site: Site, left: int, aborted: bool) -> None:
         if self.sent.threads:
-            self.sent.idle = lambda: self._departed(site, left, aborted)
+            self.sent.idle = lambda: self._sending_over(site, left, aborted)
         elif not self._logged:
             self._logged = True
             self.unsent = min(self.unsent + left, self.sentLength)
