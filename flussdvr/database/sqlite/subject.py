@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred
 
 from flussdvr.database.sqlite.transactions import Transactions
-from flussdvr.database.sqlite.undo import Key
+from flussdvr.database.sqlite.undo import Touched
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def held(f: Callable[Concatenate[sqlite3.Connection, P], None]) -> Callable[Conc
 
 
 def durable(
-    touched: Callable[P, Sequence[Key]],
+    touched: Callable[P, Sequence[Touched]],
 ) -> Callable[
     [Callable[Concatenate[sqlite3.Connection, P], T]],
     Callable[Concatenate[Subject, P], Deferred[T]],

@@ -148,7 +148,7 @@ class Transactions:
         return self.thread.hold(partial(self.run, f), otherwise)
 
     def bounded(
-        self, f: Callable[[sqlite3.Connection], T], durable: bool = False, touched: Sequence[undo.Key] = ()
+        self, f: Callable[[sqlite3.Connection], T], durable: bool = False, touched: Sequence[undo.Touched] = ()
     ) -> Deferred[T]:
         """
         A transaction that takes no longer than `STORE_S`, or fails with UNAVAILABLE `state_not_writable`, and then has

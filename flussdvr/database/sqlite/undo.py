@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-Key = tuple[str, Mapping[str, object]]
+Touched = tuple[str, Mapping[str, object]]
 """A table, and the columns that name rows of it."""
 
 
@@ -18,9 +18,9 @@ class Before:
     """What the rows of some keys are before a change; in the SQL thread."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[Key, list[str], list[tuple[object, ...]]]] = []
+        self._rows: list[tuple[Touched, list[str], list[tuple[object, ...]]]] = []
 
-    def note(self, connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
+    def note(self, connection: sqlite3.Connection, keys: Iterable[Touched]) -> None:
         """In the transaction of the change."""
         self._rows = []
         for table, columns in keys:

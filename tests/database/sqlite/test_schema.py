@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from flussdvr.database.sqlite import schema
+from flussdvr.database.sqlite.aside import KEYS
+from flussdvr.database.sqlite.catalog import TABLES_OF_STREAMS
+from flussdvr.database.sqlite.salvage import NAMED, REBUILT
 from flussdvr.database.sqlite.schema import (
     MIGRATIONS,
     SCHEMA_VERSION,
@@ -21,6 +24,8 @@ from flussdvr.database.sqlite.schema import (
     tables,
     upgrade,
 )
+from tests.database.sqlite.nonsense import GOOD
+from tests.database.sqlite.old_catalogs import unpack
 
 
 def connect(path: str = ":memory:", kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
@@ -156,3 +161,26 @@ def test_a_table_that_lacks_a_column() -> None:
         connection.execute("ALTER TABLE blob DROP COLUMN freed")
         with pytest.raises(WrongSchema, match="blob lacks freed"):
             upgrade(connection)
+
+
+def test_every_table_is_known_where_tables_are_listed() -> None:
+    """A new table has a name for operators, a key to set its rows aside by, and rows in the tests."""
+    found = schema.expected()
+    assert {*REBUILT, *NAMED} == found.keys() and not {*REBUILT} & NAMED.keys()
+    derived = {"link_viewer", "set_aside", "counter"}
+    assert KEYS.keys() == GOOD.keys() == found.keys() - derived
+    assert all(set(key) <= found[table] for table, key in KEYS.items())
+    assert all(row.keys() <= found[table] for table, row in GOOD.items())
+
+
+def test_a_stream_that_is_renamed_is_renamed_in_every_table() -> None:
+    with_streams = {table for table, columns in schema.expected().items() if "stream" in columns}
+    assert with_streams == {*TABLES_OF_STREAMS, "link"}, "links are signed with the name"
+
+
+def test_the_newest_old_catalog_has_rows_in_every_table(tmp_path: Path) -> None:
+    path = str(tmp_path / "c.sqlite")
+    unpack(SCHEMA_VERSION, path)
+    with closing(connect(path)) as connection:
+        counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in tables(connection)}
+    assert [name for name, (count,) in counts.items() if not count] == []
