@@ -141,3 +141,14 @@ def test_the_picture_has_every_room() -> None:
         first, _, second = room.partition("/")
         lines = [line for line in picture.splitlines() if re.search(rf"\b{first}\b", line)]
         assert any(re.search(rf"\b{second}\b", line) for line in lines), room
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = re.search(r"^version = (.+)$", prose("setup.cfg"), re.MULTILINE)
+    assert version is not None
+    found = {
+        "debian/changelog": re.findall(r"^flussdvr \((.+?)\)", prose("debian/changelog"))[:1],
+        "README.md": re.findall(r"flussdvr_(.+?)_amd64\.deb", prose("README.md")),
+        "docs/api.md": re.findall(r'"server_version": "(.+?)"', prose("docs/api.md")),
+    }
+    assert found == {name: [version[1]] for name in found}
