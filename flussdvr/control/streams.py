@@ -172,7 +172,7 @@ class Streams(Service):
         await self.remove(name, "reconfigured")
         try:
             await self.start(settings)
-        except ValueError as error:  # one stream's bad option is not the others' misfortune
+        except ValueError as error:  # a bad option of one stream must not stop the others
             self.log.error("{stream} does not start: {error}", stream=name, error=str(error))
 
     def check(self, settings: StreamSettings) -> None:

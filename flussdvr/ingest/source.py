@@ -149,7 +149,7 @@ class Input(Service):
 
     Subclasses write `open` (begin; may raise `OSError` or `ValueError`) and `close` (let go of everything, also of
     what is half open), and report with `opened`, `received`, `lost`. `reactor` needs `IReactorTime` here, more in
-    some subclasses. `timeout_s` None: silence is no reason. `stream` is its stream's name, for people.
+    some subclasses. `timeout_s` None: never time out. `stream` is its stream's name, for people.
     """
 
     log = Logger()
@@ -333,7 +333,7 @@ class Input(Service):
 
     @property
     def crash(self) -> str | None:
-        """The last internal error, for as long as people ought to be told of it."""
+        """The last internal error, for as long as operators should see it."""
         return self._crash if self._reactor.seconds() - self._crashed_at < TOLD_S else None
 
     @property
@@ -358,7 +358,7 @@ class Input(Service):
     def tell(self, event: Event) -> None:
         """
         Emit what becomes of the source. An attempt after one that has failed is told when it succeeds, or fails
-        for another reason: that a source is still not there is no news.
+        for another reason: a source that is still missing is not reported again.
         """
         if self._untold is None:
             self._emit(event)

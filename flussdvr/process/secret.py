@@ -4,7 +4,7 @@ The server's own secret: 32 random bytes in `<state_dir>/secret.key`, made at th
     secret.key --derive("links")--> a key for links
                --derive(...)------> another for something else; none tells anything of the others
 
-Who deletes the file makes everything worthless that was ever signed with it.
+Deleting the file invalidates everything that was signed with it.
 """
 
 from __future__ import annotations

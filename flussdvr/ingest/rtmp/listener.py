@@ -35,7 +35,7 @@ __all__ = ["ADMISSION_S", "Publisher", "PublisherFactory", "password_of", "strea
 ADMISSION_S = 10.0
 MAX_CONNECTIONS = 1000
 SHARE = 4
-"""Of the connections one in so many is for those of one address that publish nothing: they keep no encoder out."""
+"""One address may hold at most 1/SHARE of the connections without publishing, so it cannot lock encoders out."""
 SCRIPT_DATA = 18
 
 

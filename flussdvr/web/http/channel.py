@@ -1,7 +1,7 @@
 # mypy: allow-untyped-calls
 # (twisted is annotated only in part)
 """
-One HTTP connection: twisted.web's, with bounds against those who mean no good.
+One HTTP connection: twisted.web's, with bounds against abuse.
 
     too many connections    closed at once: descriptors are kept for what records
     one byte a minute       a request has to come, whole, in the time that an idle connection has; publishers excepted
@@ -45,7 +45,7 @@ class Channel(HTTPChannel):
             super().dataReceived(data)
 
     def resetTimeout(self) -> None:
-        """Something has come: it counts between two requests, and for publishers, who may send for years."""
+        """Bytes restart the timeout between two requests and while a publisher sends, but not inside a request."""
         is_within = self._buffer or self.requests
         if not is_within or getattr(self.requests[-1] if self.requests else None, "is_publishing", False):
             super().resetTimeout()

@@ -315,7 +315,7 @@ class DvrRequest(Request):
         super().write(data)
 
     def _keep_private(self) -> None:
-        """What is silent about it, a cache may keep for all who ask for its URL (RFC 9111 §4.2.2), cookie or not."""
+        """Without Cache-Control, a shared cache may reuse the answer for everybody (RFC 9111 section 4.2.2)."""
         kept: bytes = (self.responseHeaders.getRawHeaders(b"cache-control") or [b""])[0]
         if kept != b"no-store":
             rest = kept.removeprefix(b"public").lstrip(b", ")
