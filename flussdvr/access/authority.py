@@ -134,7 +134,7 @@ def secure_hash(name: str, ip: str, start: str, end: str, key: str, salt: str) -
 
 
 def _is_time(text: str) -> bool:
-    """Of ten digits: the hash has no separators, so other lengths would let digits wander between its parts."""
+    """Whether it has ten digits: the hash has no separators, so with other lengths digits could move between parts."""
     return text.isascii() and text.isdigit() and len(text) == 10
 
 

@@ -97,7 +97,7 @@ def _open(path: str, before: _Database | None) -> _Database:
 
 
 def _country(record: Any) -> str:
-    """Of a record as MaxMind makes them, or others: `{"country": {"iso_code": "AT"}}`, `{"country_code": "AT"}`."""
+    """The code in a record, of MaxMind's or others': `{"country": {"iso_code": "AT"}}`, `{"country_code": "AT"}`."""
     if not isinstance(record, dict):
         return ""
     for key in ("country", "registered_country", "country_code"):

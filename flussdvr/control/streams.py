@@ -146,7 +146,7 @@ class Streams(Service):
         return self._streams.get(name)
 
     def names(self) -> list[str]:
-        """Of all streams, running or only recorded, in order."""
+        """The names of all streams, running or only recorded, in order."""
         return sorted({*self._streams, *self._archive.streams()})
 
     # -- what should run --------------------------------------------------------------------------------------

@@ -166,7 +166,7 @@ class ExportJobs:
         background(work, self.log, f"job {job.id}")
 
     async def _settle(self, job: Job) -> None:
-        """Of a job that another process has begun."""
+        """Settle a job that another process has begun."""
         status: ExportStatus = "failed"
         try:
             job.size = await self._left(job.path)

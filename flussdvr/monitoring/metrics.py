@@ -37,7 +37,7 @@ from flussdvr.timeline import HOUR_MS, Range
 DAY_MS = 24 * HOUR_MS
 LATENCY_S = 0.25
 LATEST = 240
-"""Of the last minute."""
+"""Measurements of latency that are kept: the last minute."""
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 

@@ -51,7 +51,7 @@ class Deletions:
         return len(self._watches)
 
     def watch(self, name: str) -> Watch:
-        """Of the stream `name`, from now on."""
+        """Watch the deletions of the stream `name` from now on."""
         watch = Watch(name)
         self._watches.add(watch)
         return watch

@@ -36,7 +36,7 @@ class UnsupportedCodec(FormatError):
 
 
 class PacketType(IntEnum):
-    """Of the enhanced header; the legacy AVC and AAC packet types 0, 1 and 2 mean the same."""
+    """Packet types of the enhanced header; the legacy AVC and AAC types 0, 1 and 2 mean the same."""
 
     SEQUENCE_START = 0
     CODED_FRAMES = 1

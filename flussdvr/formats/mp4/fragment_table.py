@@ -61,7 +61,7 @@ __all__ = ["DamagedIndex", "FragmentTable", "SampleTable", "Segments"]
 
 DEFAULT_SEGMENT_MS = 5000
 MAX_SECONDS = 1 << 40
-"""Of a UTC that is computed with: no date beyond it can be meant."""
+"""The latest UTC that is accepted; no real date lies beyond it."""
 _MOOF = int.from_bytes(b"moof")
 _NO_INTS: Ints = np.empty(0, np.int64)
 

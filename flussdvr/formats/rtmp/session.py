@@ -35,7 +35,7 @@ __all__ = ["Connected", "Event", "MediaTag", "PublishRequested", "RtmpServer", "
 VERSION = 3
 HANDSHAKE_SIZE = 1536
 CHUNK_SIZE = 65_536
-"""Of what we send, and, because FFmpeg answers in kind, of what it sends: few chunks are cheap to read."""
+"""What we send. FFmpeg then uses the same size, and few chunks are cheaper to read."""
 WINDOW = 2_500_000
 MAX_UNPUBLISHED = 64 * 1024
 """Bytes of commands between two publications: nobody may keep us busy who has not been let in."""

@@ -194,7 +194,7 @@ def last_sync(table: FragmentTable, utc_ms: int) -> int:
 
 
 def _etag(body: Body) -> str:
-    """Of what the body says of itself: heads, and which extents (by the blob's own name, not where its disk is)."""
+    """Made from the heads and the names of the extents; the same wherever the disk is mounted."""
     digest, making = sha256(), Making()
     for part in body.parts:
         if isinstance(part, Extent):

@@ -105,7 +105,7 @@ class Discontinuities:
 
 
 def _in_window(source: Source, begin_ms: int) -> tuple[int, bool]:
-    """Of a stream that is not recorded: as in its live list."""
+    """The numbers of a stream that is not recorded, as its live list has them."""
     window = source.window
     number, apart = (window.discontinuity_sequence if window is not None else 0), False
     for segment in window.segments if window is not None else ():

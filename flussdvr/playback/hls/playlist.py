@@ -37,7 +37,7 @@ Column = NDArray[np.int64]
 VERSION = 7
 TS_VERSION = 3
 GAP_VERSION = 8
-"""Of lists with `EXT-X-GAP`."""
+"""The version of lists with `EXT-X-GAP`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Of a recording's `tracks` those that a list shows: selected and with samples; `gap`: it cannot show it."""
+    """The `tracks` of a recording that a list shows: selected ones with samples. `gap`: the list cannot show it."""
 
     tracks: tuple[Track, ...]
     shown: tuple[Track, ...]

@@ -18,7 +18,7 @@ from flussdvr.timeline import RangeSet
 
 MAX_IMAGES = 1000
 IMAGE_BYTES = 10_000
-"""Of a JPEG of 320 x 180: what the bandwidth is estimated from."""
+"""The size of a JPEG of 320 x 180, from which the bandwidth is estimated."""
 
 
 def image_count(text: str) -> int:

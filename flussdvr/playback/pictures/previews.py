@@ -37,7 +37,7 @@ UNDER_WAY = 32
 """Pictures that are read, wait for a codec thread or are decoded; more are refused."""
 
 MAX_BYTES = 192 << 20
-"""Of coded samples in memory."""
+"""Coded samples in memory, at most."""
 
 Frame = KeyFrame | Moment
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flussdvr.live.window import LiveWindow
 
 WIDTH, HEIGHT = 320, 1 << 14
-"""Of a picture that nobody has given a size: as high as its aspect wants."""
+"""The bounds of a picture without a configured size; the height follows from the aspect ratio."""
 PERIOD_S = 1.0
 
 Taker = Thumbnailer | SnapshotPoller

@@ -64,7 +64,7 @@ def add_dvrs(router: Router, administration: Administration, archive: Archive) -
 
 
 async def storage_stats(archive: Archive, path: str) -> Document:
-    """Of a storage root: bytes and counts; of its disk once the archive has been there: looking makes nothing."""
+    """Bytes and counts of a storage root, and of its disk if the archive has used it. Nothing is created by looking."""
     blobs = [blob for one in archive.streams_of(path) for blob in one.blobs() if blob.root == path]
     stats: Document = {
         "blobs_count": len(blobs),

@@ -32,7 +32,7 @@ _TESTS = ("is_not", "is", "ne", "gte", "gt", "lte", "lt", "like")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Of the items `total` were wanted, these are on the page; `next` and `prev` are cursors or `None`."""
+    """The items on a page, of `total` that match; `next` and `prev` are cursors or `None`."""
 
     items: list[Item]
     total: int

@@ -148,7 +148,7 @@ def dvr_info(archive: StreamArchive, ranges: bool) -> Document | None:
 
 
 def bitrate(window: LiveWindow) -> int:
-    """Of the segments in RAM, kbit/s."""
+    """The rate of the segments in RAM, in kbit/s."""
     segments = [*window.segments, *([window.growing] if window.growing is not None else [])]
     duration_ms = sum(segment.end_ms - segment.begin_ms for segment in segments)
     return sum(segment.size for segment in segments) * 8 // duration_ms if duration_ms else 0

@@ -35,7 +35,7 @@ class StreamDocuments:
         self.now_ms = now_ms
 
     def all(self, secrets: bool) -> Iterator[Document]:
-        """Of every stream that is configured, runs or has recordings."""
+        """A document of every stream that is configured, runs or has recordings."""
         names = {*self.administration.config.streams, *self.streams.names()}
         return (self._document(name, secrets, False) for name in names)
 
@@ -113,7 +113,7 @@ def add_streams(router: Router, documents: StreamDocuments, exposition: Expositi
 
 
 def what_is_stuck(administration: Administration, *streams: str) -> list[Document]:
-    """Of which of these streams a change is not finished, as a disk does not answer."""
+    """Which of these streams wait for a disk to finish a change."""
     stuck = administration.streams.stuck
     names = [one for one in stuck if one in streams]
     return [{"stream": one, "code": stuck[one].code, "title": stuck[one].title} for one in names]

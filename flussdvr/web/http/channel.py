@@ -103,6 +103,6 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#@\s]+)((?:[/?][^#\s]*)?)", re.IGNORECAS
 
 
 def _descriptor(transport: Any) -> int:
-    """Of its socket; -1 for what has none."""
+    """The file descriptor of its socket; -1 if it has none."""
     fileno = getattr(transport, "fileno", None)
     return int(fileno()) if fileno is not None else -1

@@ -48,7 +48,7 @@ MAX_BODY = 1 << 20
 SMALL_BODY = 16 << 10
 """What of a body does not count: as much as a request's head."""
 MAX_BODIES = 64 << 20
-"""Of all requests that are being received and answered. Nobody has been asked for credentials yet."""
+"""Bytes of the bodies of all requests under way. Credentials are not checked before a body is complete."""
 RAM, CACHE, DISK = "ram", "cache", "disk"
 """Where the bytes of an answer come from: made or received just now, made before and kept, read for this answer."""
 LINGER_S = 2.0
@@ -72,7 +72,7 @@ GUARDS = frozenset({"x-csrf-token", "x-requested-with"})
 MAX_ASKED_HEADERS = 20
 _FIELD_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 EVERY_PAGE = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"no-referrer"}
-"""Of what a browser shows as a page, and what belongs to it."""
+"""Headers of pages, and of the files that belong to them."""
 
 
 def player_preflight(asked: str | None) -> dict[bytes, bytes]:

@@ -47,7 +47,7 @@ class SignIn:
 
     @property
     def key(self) -> str:
-        """Of the viewer's sessions (`Grant.key`)."""
+        """The key of the viewer's sessions (`Grant.key`)."""
         return f"sign-in {self.id}"
 
 
