@@ -29,6 +29,7 @@ from flussdvr.errors import DvrError
 from flussdvr.formats.made import Made, Making
 from flussdvr.logs.redaction import redact_request
 from flussdvr.threads import Worker
+from flussdvr.web.http.facts import Facts, Sent
 from flussdvr.web.http.ranges import matches, may_resume, parse_range
 from flussdvr.web.http.transfer import Transfer
 
@@ -38,29 +39,6 @@ CHUNK = 1 << 20
 """Read and written at once where sendfile is impossible."""
 
 log = Logger()
-
-
-@dataclass(slots=True)
-class Sent:
-    """
-    Bytes of content that have gone out, by where they came from.
-
-    While `threads` are at work the numbers are not final; the last of them calls `idle`.
-    """
-
-    ram: int = 0
-    disk: int = 0
-    threads: int = 0
-    idle: Callable[[], None] | None = None
-
-    def begin(self) -> None:
-        self.threads += 1
-
-    def end(self) -> None:
-        self.threads -= 1
-        if not self.threads and self.idle is not None:
-            idle, self.idle = self.idle, None
-            idle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +140,15 @@ async def send_through_socket(
     # A coroutine of its own: whoever waits for it may be cancelled when the client goes, but the duplicate of the
     # socket must outlive the slice that a thread is sending.
     done: Deferred[None] = Deferred(lambda _: transfer.stop())
-    counted = getattr(request, "sent", None)
-    if isinstance(counted, Sent):
-        counted.begin()
+    facts = facts_of(request)
+    if facts is not None:
+        facts.sent.begin()
 
     def ended(result: Any) -> None:
         request.sentLength += transfer.sent_ram + transfer.sent_disk
         count(request, transfer.sent_ram, transfer.sent_disk)
-        if isinstance(counted, Sent):
-            counted.end()
+        if facts is not None:
+            facts.sent.end()
         if not done.called:
             done.callback(result if not isinstance(result, bool) else None)
         elif not isinstance(result, bool):
@@ -268,15 +246,20 @@ class Gate:
         return not self.stopped
 
 
+def facts_of(request: Request) -> Facts | None:
+    """Those of a `DvrRequest`; any other has none."""
+    found = getattr(request, "facts", None)
+    return found if isinstance(found, Facts) else None
+
+
 def count(request: Request, ram: int, disk: int) -> None:
     """Add to what the request has sent, for the log and for events."""
-    sent: Sent | None = getattr(request, "sent", None)
-    if sent is not None:
-        sent.ram += ram
-        sent.disk += disk
-    told = getattr(request, "on_sent", None)
-    if told is not None:
-        told(ram + disk)
+    facts = facts_of(request)
+    if facts is not None:
+        facts.sent.ram += ram
+        facts.sent.disk += disk
+        if facts.on_sent is not None:
+            facts.on_sent(ram + disk)
 
 
 def abort(request: Request) -> None:

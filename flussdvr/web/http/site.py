@@ -36,10 +36,10 @@ from flussdvr import __version__
 from flussdvr.errors import DvrError, Kind
 from flussdvr.logs.redaction import redact_request
 from flussdvr.urls.paths import parse
-from flussdvr.urls.values import LiveTs, MediaPath
+from flussdvr.urls.values import LiveTs
 from flussdvr.web.http.channel import QUIET_S, Channel
+from flussdvr.web.http.facts import Facts
 from flussdvr.web.http.send_completion import SMALL, SendCompletion, unsent, unwritten
-from flussdvr.web.http.sender import Sent
 
 log = Logger()
 
@@ -49,8 +49,6 @@ SMALL_BODY = 16 << 10
 """What of a body does not count: as much as a request's head."""
 MAX_BODIES = 64 << 20
 """Bytes of the bodies of all requests under way. Credentials are not checked before a body is complete."""
-RAM, CACHE, DISK = "ram", "cache", "disk"
-"""Where the bytes of an answer come from: made or received just now, made before and kept, read for this answer."""
 LINGER_S = 2.0
 """How long what a refused publisher still sends is read and forgotten, so that it can read the answer."""
 EXPOSED = (
@@ -140,15 +138,7 @@ def write_error(request: Request, error: DvrError, status: int | None = None) ->
 
 
 class DvrRequest(Request):
-    """
-    One request; `sent` counts the content that has gone out, `session_id` and `country` are the viewer's once
-    admitted.
-
-    For the usage events: `parsed` is the media URL, `live` says that a segment is from the live window, `source` where
-    those bytes come from that are not sent from a file, `unsent` counts what was written and never left.
-
-    `private`: the answer is for nobody else, so no cache between may keep it.
-    """
+    """One request. `facts`: what is found out about it on its way."""
 
     defaultContentType = None
     content: BytesIO
@@ -162,18 +152,9 @@ class DvrRequest(Request):
 
     def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(channel, *args, **kwargs)
-        self.sent = Sent()
+        self.facts = Facts()
         self.begun: float = channel.site.clock.seconds()
-        self.session_id = ""
-        self.country: str | None = None
-        self.on_sent: Callable[[int], None] | None = None
-        self.on_lost: Callable[[int], None] | None = None
-        self.parsed: MediaPath | None = None
-        self.live = False
-        self.source = RAM
-        self.private = False
         self.finished_s = self.begun
-        self.unsent = 0
         self.answered = False
         self._completion: SendCompletion | None = None
         before: SendCompletion | None = getattr(channel, "completion", None)
@@ -310,7 +291,7 @@ class DvrRequest(Request):
     def write(self, data: bytes) -> None:
         if not self.startedWriting:
             self.setHeader(b"server", SERVER)  # twisted.web's process() has put its own name there
-            if self.private:
+            if self.facts.private:
                 self._keep_private()
         super().write(data)
 
@@ -332,8 +313,8 @@ class DvrRequest(Request):
 
     def lost(self, count: int) -> None:
         """So many fragments of what is live are left out of the answer, as the viewer reads too slowly."""
-        if self.on_lost is not None:
-            self.on_lost(count)
+        if self.facts.on_lost is not None:
+            self.facts.on_lost(count)
 
     def log_access(self, aborted: bool = False) -> None:
         """One line for this request, whatever became of it, when all has left that will leave."""
@@ -351,7 +332,7 @@ class DvrRequest(Request):
         transport = self.channel.transport
         if self.startedWriting and not self._logged and isinstance(transport, tcp.Connection):
             if getattr(transport, "_aborting", False):
-                self.unsent = unsent(transport.fileno())
+                self.facts.unsent = unsent(transport.fileno())
             elif self._completion is None:
                 self._watch(transport, True)
 
@@ -367,18 +348,19 @@ class DvrRequest(Request):
             self.channel.completion = self._completion
 
     def _sending_over(self, site: Site, left: int, aborted: bool) -> None:
-        if self.sent.threads:
-            self.sent.idle = lambda: self._sending_over(site, left, aborted)
+        facts = self.facts
+        if facts.sent.threads:
+            facts.sent.idle = lambda: self._sending_over(site, left, aborted)
         elif not self._logged:
             self._logged = True
-            self.unsent = min(self.unsent + left, self.sentLength)
+            facts.unsent = min(facts.unsent + left, self.sentLength)
             self.finished_s = site.clock.seconds()
             site.accessed(self, aborted and not self._complete())
 
     def _complete(self) -> bool:
         """Whether the body has left: a client who has all of it may go before we have noticed."""
         (length,) = self.responseHeaders.getRawHeaders(b"content-length", [None])[:1]
-        return bool(self.startedWriting) and length is not None and int(length) == self.sentLength - self.unsent
+        return bool(self.startedWriting) and length is not None and int(length) == self.sentLength - self.facts.unsent
 
     def _unreadable(self) -> str:
         """Why routing cannot even begin, or nothing."""
@@ -449,11 +431,11 @@ class Site(WebSite):
             method=request.method.decode("latin-1"),
             uri=redact_request(request.uri),
             status=request.code,
-            bytes=request.sentLength - request.unsent,
-            ram=request.sent.ram,
-            disk=request.sent.disk,
+            bytes=request.sentLength - request.facts.unsent,
+            ram=request.facts.sent.ram,
+            disk=request.facts.sent.disk,
             ms=int((self.clock.seconds() - request.begun) * 1000),
-            session=request.session_id,
+            session=request.facts.session_id,
             user_agent=(request.getHeader(b"user-agent") or b"").decode("latin-1"),
             end=", aborted" if aborted else "",
         )

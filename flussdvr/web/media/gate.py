@@ -181,8 +181,8 @@ class ViewersGate:
             if timer is not None and timer.active():
                 timer.cancel()
 
-        request.on_sent = lambda count: self.sessions.sent(session, count)
-        request.on_lost = lambda count: self.sessions.lost(session, count)
+        request.facts.on_sent = lambda count: self.sessions.sent(session, count)
+        request.facts.on_lost = lambda count: self.sessions.lost(session, count)
         self.sessions.answer(session, request, again)
         if isinstance(parsed, LONG):
             request.notifyFinish().addBoth(over)

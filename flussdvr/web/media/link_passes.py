@@ -72,7 +72,7 @@ class LinkPass:
         if not await self._links.use(link, self._viewer(request), count=request.method != b"HEAD"):
             raise DvrError(Kind.DENIED, "link_used_up", "as many as may use this link have used it")
         self._check(link)
-        request.private = True  # a cache that kept it would give it away after the link's end
+        request.facts.private = True  # a cache that kept it would give it away after the link's end
         span = link.begin_ms, link.end_ms
         return Grant(grant_key(link.id), f"link {link.id}", link.expires_ms, (span,))
 

@@ -63,8 +63,9 @@ from flussdvr.urls.values import (
     spell,
 )
 from flussdvr.web.http.budget import Budget
+from flussdvr.web.http.facts import CACHE, DISK
 from flussdvr.web.http.sender import Sender, write_chunks
-from flussdvr.web.http.site import CACHE, DISK, DvrRequest, player_preflight, write_error
+from flussdvr.web.http.site import DvrRequest, player_preflight, write_error
 from flussdvr.web.media.admission import Admission
 from flussdvr.web.media.range_list import range_list
 
@@ -164,13 +165,13 @@ class MediaSite:
             request.setResponseCode(204)
             return None
         raw, _, query = request.uri.decode("ascii").partition("?")
-        parsed = request.parsed = parse(raw, query)
+        parsed = request.facts.parsed = parse(raw, query)
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"allow", b"GET, HEAD, OPTIONS")
             title = f"{request.method.decode()} is not possible here"
             return write_error(request, DvrError(Kind.BAD_REQUEST, "unknown_operation", title), 405)
         session, parsed = await self.admission.admit(request, parsed)
-        request.session_id, request.country = session.id, session.country
+        request.facts.session_id, request.facts.country = session.id, session.country
         request.setHeader(b"x-session", session.id.encode())
         source = source_of(self.streams, parsed.name)
         try:
@@ -374,9 +375,10 @@ class MediaSite:
     async def _segment(self, parsed: Segment, source: Source, request: DvrRequest, session: Session) -> None:
         view = View(parsed.container, parsed.tracks)
         made = self.playback.segments.is_made(source, parsed.begin_ms, parsed.duration_ms, view)
-        request.live = live_segment(source, parsed.begin_ms, parsed.duration_ms) is not None
-        if parsed.container == "ts" and not request.live:
-            request.source = CACHE if made else DISK
+        facts = request.facts
+        facts.live = live_segment(source, parsed.begin_ms, parsed.duration_ms) is not None
+        if parsed.container == "ts" and not facts.live:
+            facts.source = CACHE if made else DISK
         body = await self.playback.segments.body(source, parsed.begin_ms, parsed.duration_ms, view)
         request.setHeader(b"content-type", MPEG_TS if parsed.container == "ts" else MP4)
         request.setHeader(b"cache-control", IMMUTABLE)
@@ -411,7 +413,7 @@ class MediaSite:
     async def _ts(self, parsed: TsExport, source: Source, request: DvrRequest, session: Session) -> None:
         export = await self.playback.ts.export(source, parsed.from_ms, parsed.duration_ms, parsed.tracks)
         self._attachment(parsed, request, "ts")
-        request.source = DISK
+        request.facts.source = DISK
         if export.length is None:
             await self._stream(export.chunks(0, None), request)
             return
@@ -424,12 +426,12 @@ class MediaSite:
 
     @answer.register
     async def _abs_ts(self, parsed: TimeshiftAbsTs, source: Source, request: DvrRequest, session: Session) -> None:
-        request.source = DISK
+        request.facts.source = DISK
         await self._stream(await self.playback.ts.timeshift_abs(source, parsed.from_ms, parsed.tracks), request)
 
     @answer.register
     async def _rel_ts(self, parsed: TimeshiftRelTs, source: Source, request: DvrRequest, session: Session) -> None:
-        request.source = DISK
+        request.facts.source = DISK
         stream = await self.playback.ts.timeshift_rel(source, parsed.delay_ms, parsed.tracks, request.lost)
         await self._stream(stream, request)
 

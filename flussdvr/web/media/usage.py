@@ -33,7 +33,8 @@ from flussdvr.urls.values import (
     TsExport,
 )
 from flussdvr.web.http.address import client_address
-from flussdvr.web.http.site import CACHE, DISK, DvrRequest
+from flussdvr.web.http.facts import CACHE, DISK
+from flussdvr.web.http.site import DvrRequest
 
 
 def dvr_utc_ms(parsed: MediaPath | None, live: bool, now_ms: int) -> int | None:
@@ -54,14 +55,15 @@ def dvr_utc_ms(parsed: MediaPath | None, live: bool, now_ms: int) -> int | None:
 
 def bytes_by_source(request: DvrRequest) -> dict[str, int]:
     """How much of the body has left, by where it came from. What was lost on the way is the end of it."""
-    sent = request.sentLength - request.unsent
-    head = request.sentLength - request.sent.disk  # what is not from a file stands in front of it
+    facts = request.facts
+    sent = request.sentLength - facts.unsent
+    head = request.sentLength - facts.sent.disk  # what is not from a file stands in front of it
     disk = max(0, sent - head)
     rest = sent - disk
     return {
-        "ram": 0 if request.source in (CACHE, DISK) else rest,
-        "cache": rest if request.source == CACHE else 0,
-        "disk": disk + (rest if request.source == DISK else 0),
+        "ram": 0 if facts.source in (CACHE, DISK) else rest,
+        "cache": rest if facts.source == CACHE else 0,
+        "disk": disk + (rest if facts.source == DISK else 0),
         "remote": 0,
     }
 
@@ -91,19 +93,20 @@ class WebRequests:
         self._emit(self.event(request, aborted, sent))
 
     def event(self, request: DvrRequest, aborted: bool, sent: Mapping[str, int]) -> WebRequest:
+        facts = request.facts
         duration_ms = max(0, int((request.finished_s - request.begun) * 1000))
         begun_ms = self._now_ms() - duration_ms
         referer = request.getHeader("referer")  # may be a page with a token in its URL
         path, _, query = redact_request(request.uri).partition("?")
         return WebRequest(
-            media=request.parsed.name if request.parsed is not None else None,
+            media=facts.parsed.name if facts.parsed is not None else None,
             method=request.method.decode("latin-1"),
             path=path,
             query_string=query or None,
             status=request.code,
             ip=client_address(request, self._trusted()),
-            country=request.country or None,
-            id=request.session_id or None,
+            country=facts.country or None,
+            id=facts.session_id or None,
             user_agent=request.getHeader("user-agent"),
             referer=None if referer is None else redact_url(referer[:LONGEST]),
             range=request.getHeader("range"),
@@ -116,5 +119,5 @@ class WebRequests:
             bytes_from_cache=sent["cache"],
             bytes_from_dvr_disk=sent["disk"],
             bytes_from_dvr_remote=0,
-            dvr_utc_ms=dvr_utc_ms(request.parsed, request.live, begun_ms),
+            dvr_utc_ms=dvr_utc_ms(facts.parsed, facts.live, begun_ms),
         )

@@ -190,7 +190,7 @@ class SignedIn:
             self._gate.check_place(request)
         except DvrError:
             return None
-        request.private = True  # its URL is that of everybody, the cookie is not
+        request.facts.private = True  # its URL is that of everybody, the cookie is not
         return Grant(sign_in.key, sign_in.user, sign_in.expires_ms)
 
 

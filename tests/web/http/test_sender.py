@@ -109,7 +109,7 @@ def test_whole(served: tuple[InMemory, bytes]) -> None:
     assert headers["content-length"] == str(len(content))
     assert headers["accept-ranges"] == "bytes"
     assert headers["etag"] == '"tag"'
-    assert (server.requests[0].sent.ram, server.requests[0].sent.disk) == (10, 300_000)
+    assert (server.requests[0].facts.sent.ram, server.requests[0].facts.sent.disk) == (10, 300_000)
 
 
 def test_head(served: tuple[InMemory, bytes]) -> None:
@@ -270,7 +270,7 @@ async def test_straight_into_the_socket(
         assert got == content[100_000:200_100]
     request, aborted = (await server.answered(4))[0]
     assert not aborted
-    assert (request.sent.ram, request.sent.disk, request.sentLength) == (10, 300_000, len(content))
+    assert (request.facts.sent.ram, request.facts.sent.disk, request.sentLength) == (10, 300_000, len(content))
 
 
 @pytest.mark.parametrize("later", [False, True])
@@ -292,7 +292,7 @@ async def test_a_large_body_in_ram_goes_the_same_way(later: bool, listening: Cal
         _, got = await deferToThread(exchange, connection, GET)
     assert got == content
     assert calls == ([0, 1 << 20, 4 << 20] if later else [])
-    assert (await server.answered())[0][0].sent.ram == len(content)
+    assert (await server.answered())[0][0].facts.sent.ram == len(content)
 
 
 def descriptors() -> int:
@@ -339,7 +339,7 @@ async def test_a_slow_client_of_another_place_gets_every_byte_once(
         got = await deferToThread(read_slowly, connection)
     assert got == data + b"-" + data[1_000_003:2_000_002]
     request, aborted = (await server.answered())[0]
-    assert not aborted and (request.sent.ram, request.sent.disk) == (1, len(data) + 999_999)
+    assert not aborted and (request.facts.sent.ram, request.facts.sent.disk) == (1, len(data) + 999_999)
     assert place.opened == 0
 
 

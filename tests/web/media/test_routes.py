@@ -249,7 +249,7 @@ def test_live_and_archive_are_the_same_segments(recording: Recording) -> None:
     archived = [server.get(url + extension) for extension in (".m4s", ".ts")]
     assert [answer.body for answer in live] == [answer.body for answer in archived]
     assert [answer.headers["etag"] for answer in live] == [answer.headers["etag"] for answer in archived]
-    assert server.accessed[0].sent.ram and server.accessed[2].sent.disk
+    assert server.accessed[0].facts.sent.ram and server.accessed[2].facts.sent.disk
 
 
 def test_rewind_joins_archive_and_live(recording: Recording) -> None:
@@ -579,7 +579,7 @@ def test_a_live_viewer_who_leaves_is_forgotten(recording: Recording) -> None:
         server.protocols[-1].connectionLost(Failure(ConnectionLost()))
         assert not recording.window._subscribers
         assert not server.clock.getDelayedCalls()
-    assert all(request.sent.ram for request in server.accessed)
+    assert all(request.facts.sent.ram for request in server.accessed)
 
 
 def test_recording_status(recording: Recording) -> None:
