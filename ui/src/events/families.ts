@@ -27,6 +27,7 @@ const TONES: Record<string, Tone> = {
   catalog_rebuilt: "bad",
   catalog_recovered: "good",
   catalog_rows_set_aside: "warn",
+  clock_contradicted: "warn",
   clock_held: "warn",
   clock_stepped: "warn",
   config_reload_failed: "bad",

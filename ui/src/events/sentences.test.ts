@@ -36,6 +36,12 @@ describe("sentences", () => {
     expect(told({ event: "clock_held", shift_ms: -7_200_000 })).toBe(
       "The machine's clock is 2 h behind and is not followed",
     );
+    expect(told({ event: "clock_contradicted", difference_ms: -7_200_000 })).toBe(
+      "Several sources agree that the server's time is 2 h ahead",
+    );
+    expect(told({ event: "clock_contradicted", difference_ms: null })).toBe(
+      "Sources contradict the server's time no more",
+    );
     expect(told({ event: "clock_stepped", from_ms: 5000, to_ms: 9000, doubtful_ms: 2000 })).toBe(
       "The server's time has stepped from @5000 to @9000: what was recorded since @2000 has wrong dates",
     );
@@ -50,6 +56,7 @@ describe("sentences", () => {
   it("do with what is missing", () => {
     for (const event of [
       "catalog_rows_set_aside",
+      "clock_contradicted",
       "clock_held",
       "clock_stepped",
       "dvr_root_imported",

@@ -21,6 +21,13 @@ const SENTENCES: Record<string, Say> = {
     counted(count, `# rows of the catalog's ${words(source)} make no sense and are set aside`),
     because(reason),
   ],
+  clock_contradicted: ({ difference_ms: difference }) =>
+    typeof difference === "number"
+      ? [
+          `Several sources agree that the server's time is ${formatSpan(Math.abs(difference))} `,
+          difference > 0 ? "behind" : "ahead",
+        ]
+      : ["Sources contradict the server's time no more"],
   clock_held: ({ shift_ms: shift }) =>
     typeof shift === "number"
       ? [`The machine's clock is ${formatSpan(Math.abs(shift))} ${shift > 0 ? "ahead" : "behind"} and is not followed`]

@@ -1,9 +1,10 @@
 /** The inputs of a stream, in the order in which they are tried; `publish://` lets an encoder send. */
-import { useId } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 
 import type { Input } from "../../api/types";
 import { Icon } from "../../common/Icon";
 import { newInput, PUBLISH, type InputDraft } from "./draft";
+import { hintOf, kinds, loadKinds } from "./kinds";
 
 interface Props {
   inputs: readonly InputDraft[];
@@ -19,6 +20,8 @@ interface Props {
 
 export function InputsField({ inputs, running, hint, error, errors, onChange }: Props) {
   const told = useId();
+  const examples = `${told}-examples`;
+  useEffect(() => void loadKinds(), []);
   const replace = (index: number, url: string) =>
     onChange(inputs.map((one, at) => (at === index ? { ...one, url } : one)));
   const published = inputs.some(({ url }) => url === PUBLISH);
@@ -41,7 +44,8 @@ export function InputsField({ inputs, running, hint, error, errors, onChange }: 
                   aria-describedby={errors.has(index) ? `${told}-${index}` : told}
                   spellcheck={false}
                   autocomplete="off"
-                  placeholder="udp://239.0.0.1:1234"
+                  placeholder={kinds.value[0]?.example ?? "udp://239.0.0.1:1234"}
+                  list={examples}
                   value={input.url}
                   onInput={(event) => replace(index, event.currentTarget.value)}
                 />
@@ -82,6 +86,13 @@ export function InputsField({ inputs, running, hint, error, errors, onChange }: 
           </li>
         ))}
       </ol>
+      <datalist id={examples}>
+        {kinds.value.map(({ example, description }) => (
+          <option key={example} value={example}>
+            {description}
+          </option>
+        ))}
+      </datalist>
       <div class="row">
         <button type="button" onClick={() => onChange([...inputs, newInput("")])}>
           <Icon name="plus" /> Add an input
@@ -97,7 +108,7 @@ export function InputsField({ inputs, running, hint, error, errors, onChange }: 
         class={error === undefined ? "field-hint" : "field-error"}
         role={error === undefined ? undefined : "alert"}
       >
-        {error ?? hint ?? "Kinds: udp, rtp, tshttp, tshttps, file, fake. The first that works is taken."}
+        {error ?? hint ?? hintOf(kinds.value)}
       </div>
     </fieldset>
   );
