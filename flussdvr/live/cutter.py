@@ -67,10 +67,10 @@ class Cutter:
         self._scanned = max(1, len(pending))
         return None
 
-    def is_reached(self, media_us: int) -> bool:
-        """Whether every other track has come so far."""
+    def is_reached(self, media_us: int, silent: bool = False) -> bool:
+        """Whether every other track has come so far. `silent`: one of which nothing has come is no reason to wait."""
         newest = [lane.newest_us for lane in self.lanes if lane is not self.reference]
-        return all(one is None or one >= media_us for one in newest)
+        return all(silent if one is None else one >= media_us for one in newest)
 
     def last_duration(self, shown: int) -> int:
         """

@@ -6,8 +6,8 @@ The segmenter: samples of all tracks in, fragments out.
             `- fragment -'`- fragment -'
 
 A fragment never crosses a sync sample of the reference track (the first video track, else the first audio track). A
-cut waits until the other tracks have reached it, but no longer than `PATIENCE_US` of media: a track that lags more
-puts its samples into a later fragment.
+cut waits until the other tracks have reached it, but no longer than `PATIENCE_US` of media and of time: a track that
+lags more puts its samples into a later fragment.
 
 Times come from the source's media clock, mapped to UTC by a `MediaClock` which is anchored once the first
 `ANCHOR_US` have come in (a burst of old media at the start is thus dated back, not into the future). A jump of a
@@ -99,6 +99,13 @@ class Segmenter:
         """What would be dated before the end of what is recorded is left out."""
         self._stated_offset_us: int | None = None
         self._end_ms = 0
+        self._awaited: Sample | None = None
+        """The boundary at which other tracks are waited for, since `_awaited_since_us`."""
+        self._awaited_since_us = 0
+        self._began_us: int | None = None
+        """Where the run begins, in media time, until its first fragment is made: no track begins before that."""
+        self._lagging = False
+        """They were waited for in vain: no more, until they have come so far."""
         self._early = Early()
         self._changes = TrackChanges()
         self._change: TrackChange | None = None
@@ -441,6 +448,8 @@ class Segmenter:
         if reference.track.is_video:
             used = [lane for lane in self._lanes.values() if lane is reference or not lane.track.is_video]
         self._cutter.begin(reference, used)
+        self._lagging = False
+        self._began_us = None if self._switched else start_us
         self._on_tracks(tuple(lane.track for lane in used))
 
     def _comes_late(self, video: Lane, audio: Lane, first: Sample) -> bool:
@@ -543,9 +552,7 @@ class Segmenter:
             return False
         sample = reference.pending[index]
         shift = self._cutter.shift_at(sample if sample.sync else reference.pending[0])
-        newest = reference.newest_us
-        waited = newest is not None and newest - reference.media_us(sample.dts) > PATIENCE_US
-        if patient and not waited and not self._cutter.is_reached(reference.media_us(sample.dts + shift)):
+        if patient and not self._is_time(reference, sample, shift):
             return False
         self._emit(index, sample.dts, shift)
         change = self._change
@@ -553,6 +560,28 @@ class Segmenter:
             if reference.media_us(sample.dts) > change.after_us and self._changes.is_due(change, self._now_us):
                 self._switch()
                 return False
+        return True
+
+    def _is_time(self, reference: Lane, sample: Sample, shift: int) -> bool:
+        """
+        Whether a fragment that ends in front of `sample` need not wait any longer for what other tracks bring to it.
+
+        They are waited for in media and in time: of a burst one track's samples may come before all of another's.
+        """
+        boundary_us = reference.media_us(sample.dts + shift)
+        if self._cutter.is_reached(boundary_us):
+            self._awaited, self._lagging = None, False
+            return True
+        if self._lagging and self._cutter.is_reached(boundary_us, silent=True):
+            return True
+        if self._awaited is not sample:
+            self._awaited, self._awaited_since_us = sample, self._now_us
+        newest = reference.newest_us
+        if newest is None or newest - reference.media_us(sample.dts) <= PATIENCE_US:
+            return False
+        if not self._lagging and 0 <= self._now_us - self._awaited_since_us <= PATIENCE_US:
+            return False
+        self._lagging = True
         return True
 
     def _video_stopped(self) -> bool:
@@ -600,6 +629,11 @@ class Segmenter:
         assert reference is not None
         first = reference.pending[0]
         self._repeats.note(reference, first, self.clock.offset_us(reference.media_us(first.dts)))
+        if self._began_us is not None:  # what came since then of the others may lie before it, too
+            for lane in self._cutter.lanes:
+                if lane is not reference:
+                    self._drop_old(lane, self._began_us)
+            self._began_us = None
         fragment = self._cutter.take(self.clock, count, end_dts, end_shift)
         self.clock.steer(reference.media_us(end_dts))
         self._end_ms = max(self._end_ms, fragment.end_ms)

@@ -146,3 +146,47 @@ def test_held_events_come_out_as_they_came_in() -> None:
     assert early.holds and early.newest_us == 1_000_000 and early.bytes > 10
     assert early.take() == [(VIDEO,), HeldSamples(VIDEO.id, samples, 7), HeldSamples(99, samples, 8)]
     assert not early.holds and early.bytes == 0 and early.newest_us is None
+
+
+def tracks_of(push: Push) -> list[list[int]]:
+    return [[run.track_id for run in parse_fragment(one.data, {}).runs] for one in push.fragments]
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_sound_that_comes_behind_all_pictures_of_a_burst_lies_beside_them(parts: int) -> None:
+    push = Push()
+    for part in range(parts):
+        push.tracks((VIDEO, WIDE)[part], MONO)
+        pictures = [Sample(number * 3600, b"v", number % FPS == 0) for number in range(75 * part, 75 * (part + 1))]
+        push.segmenter.samples_received(VIDEO.id, pictures, START_MS)
+        sound = [Sample(75 * part * 1920 + 960 * i, b"a") for i in range(150)]
+        push.segmenter.samples_received(MONO.id, sound, START_MS)
+    push.segmenter.lost("closed")
+    assert tracks_of(push) == [[1, 2]] * 3 * parts
+
+
+def test_a_track_that_is_announced_and_silent_delays_the_first_fragment_alone() -> None:
+    push = Push()
+    push.tracks(VIDEO, MONO)
+    late = []
+    for number in range(10 * FPS):
+        sample = Sample(number * 3600, b"v", number % FPS == 0)
+        made = len(push.fragments)
+        push.segmenter.samples_received(VIDEO.id, [sample], START_MS + number * 40)
+        late += [START_MS + number * 40 - one.end_ms for one in push.fragments[made:]]
+    assert late[0] <= 1000 and all(-100 <= one <= 100 for one in late[1:])
+
+
+def test_sound_in_front_of_the_first_picture_of_a_run_is_left_out_though_it_comes_later() -> None:
+    """Two streams overlap where they were joined: the sound of the second is not recorded over that of the first."""
+    push = Push()
+    push.tracks(VIDEO, MONO)
+    push.send(75)
+    push.tracks(WIDE, MONO)
+    pictures = [Sample((75 + number) * 3600, b"v", number % FPS == 0, 7200) for number in range(75)]
+    push.segmenter.samples_received(VIDEO.id, pictures, START_MS)
+    push.segmenter.samples_received(MONO.id, [Sample(72 * 1920 + 960 * i, b"a") for i in range(160)], START_MS)
+    push.segmenter.lost("closed")
+    heard = [run for one in push.fragments for run in parse_fragment(one.data, {}).runs if run.track_id == MONO.id]
+    ends = [run.dts + sum(row.duration for row in run.rows) for run in heard if run.dts is not None]
+    assert all(run.dts is not None and run.dts >= end - 50 for run, end in zip(heard[1:], ends, strict=False))
