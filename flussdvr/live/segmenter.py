@@ -355,6 +355,11 @@ class Segmenter:
             return
         while self._cut(patient=False):
             pass
+        if not self._cutter.lanes:  # the clock was put right on the way: what is pending is another run
+            self._begin(patient=False)
+            if self._cutter.lanes:
+                self._flush()
+            return
         if reference.pending:
             # The last picture in decoding order need not be the last one that is shown.
             shift = self._cutter.shift_at(reference.pending[0])

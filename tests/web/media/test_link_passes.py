@@ -22,6 +22,7 @@ from flussdvr.database.sqlite.catalog import SqliteCatalog
 from flussdvr.threads import InlineWorker
 from flussdvr.timeline import Range
 from flussdvr.urls.paths import parse
+from flussdvr.web.http.facts import Facts
 from flussdvr.web.media.gate import ViewersGate
 from flussdvr.web.media.link_passes import FORMAT, LinkPass, household_of, opens, program_of
 from tests.playback.recordings import Recording, T
@@ -224,7 +225,9 @@ def test_what_it_grants_ends_with_it_and_is_its_span(server: Linked) -> None:
     link = server.link()
     gate_pass = LinkPass(server.links, b"v" * 32, lambda: server.config)
     address = SimpleNamespace(host="192.0.2.1")
-    request: Any = SimpleNamespace(method=b"GET", getHeader=lambda name: None, getClientAddress=lambda: address)
+    request: Any = SimpleNamespace(
+        method=b"GET", getHeader=lambda name: None, getClientAddress=lambda: address, facts=Facts()
+    )
     token = server.links.token(link)
     grant = now(gate_pass.grant(request, parse(f"/ort/archive-{S + 2}-4.ts", f"link={token}")))
     span = (T + 2000, T + 6000)
