@@ -62,13 +62,8 @@ class Anchor:
 
     def remember(self, clock: MediaClock, last_arrival_us: int) -> None:
         """The source is lost: `clock` told its time until `last_arrival_us`."""
-        self.ended(last_arrival_us)
         if clock.anchored:
-            self._before = clock
-
-    def ended(self, last_arrival_us: int) -> None:
-        """A run of media has ended; the last of it came in then."""
-        self._before_arrival_us = last_arrival_us
+            self._before, self._before_arrival_us = clock, last_arrival_us
 
     def forget(self) -> None:
         """The clock of the run before says nothing about the next."""
@@ -115,9 +110,9 @@ class Anchor:
 
     def may_repeat(self, start_us: int, newest_us: int, offset_us: int, now_us: int) -> bool:
         """
-        Whether media of `start_us` to `newest_us`, once dated by `offset_us`, comes from a buffer: as a burst, and now.
+        Whether media of `start_us` to `newest_us`, once dated by `offset_us`, comes from a buffer: at once, and soon.
 
-        A film that is played in a loop comes as fast as time goes by, or later than it did.
+        A film that is played in a loop comes as fast as time goes by, or later than it lasts.
         """
         if self.first_us is None:
             return False
@@ -125,7 +120,7 @@ class Anchor:
         if (newest_us - start_us) * RACING[1] <= elapsed_us * RACING[0]:
             return False
         late_us = self.offset_us - offset_us
-        return -SLACK_US <= late_us <= self.first_us - self._before_arrival_us + ASTRAY_US
+        return -SLACK_US <= late_us <= max(ASTRAY_US, newest_us - start_us)
 
     def continued(self, start_us: int, floor_us: int, now_us: int) -> MediaClock | None:
         """The clock of the run before, if it holds for a run that begins at media time `start_us`."""

@@ -540,7 +540,6 @@ class Segmenter:
 
     def _stop(self, reason: str, keep_clock: bool = False) -> None:
         self._restart_lanes()
-        self._anchor.ended(self._now_us)
         if not keep_clock:
             self.clock = MediaClock()
             self._early.over = False

@@ -78,6 +78,29 @@ def test_a_buffer_that_is_sent_once_more_is_recorded_once(again: int, sound: boo
     assert source.gaps[0] == "closed"
 
 
+@pytest.mark.parametrize("pause_s", [1, 7, 20])
+def test_a_burst_that_is_sent_again_and_again_is_recorded_once(pause_s: int) -> None:
+    """It would have to lie over what is recorded, or in the future."""
+    source = Source()
+    for _ in range(5):
+        source.send(0, 750)
+        source.segmenter.lost("closed")
+        source.now_ms += pause_s * 1000
+        if source.now_ms - START_MS > 25_000:
+            break
+    assert source.recorded() == names(0, 750)
+    assert source.fragments[-1].end_ms <= START_MS + 100
+
+
+def test_a_burst_that_is_sent_again_later_than_it_lasts_is_recorded_again() -> None:
+    source = Source()
+    for _ in range(3):
+        source.send(0, 750)
+        source.segmenter.lost("closed")
+        source.now_ms += 60_000
+    assert source.recorded() == names(0, 750) * 3
+
+
 def test_a_buffer_sent_again_within_a_connection() -> None:
     source = Source()
     source.send(0, 250, paced=True)
