@@ -70,8 +70,11 @@ class Anchor:
         self._before = None
 
     def stepped(self, shift_us: int) -> None:
-        """UTC has stepped."""
-        self.restart()
+        """UTC has stepped: what came before came at another time of the clock that holds now."""
+        if self.first_us is not None:
+            self.first_us += shift_us
+        self._least = [least + shift_us for least in self._least]
+        self._pace = deque((at_us + shift_us, media_us) for at_us, media_us in self._pace)
         self._before_arrival_us += shift_us
         if self._before is not None:
             self._before.shift(shift_us)

@@ -11,14 +11,13 @@ A burst is dated back by how much of it there is, so its end has to be known bef
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flussdvr.media import Sample, Track
 
 NEAR_US = 60_000_000
 """Samples further from those before than this say nothing of how long the burst is."""
-
-EVENT_BYTES = 200
+EVENT_BYTES = 2000
 """What an event counts beside its samples' bytes: none is free."""
 
 
@@ -48,14 +47,17 @@ class Early:
         return bool(self._events)
 
     def hold_tracks(self, tracks: Sequence[Track]) -> None:
+        """A set that brings nothing before the next one takes its place."""
+        if self._events and not isinstance(self._events[-1], HeldSamples):
+            self._events.pop()
+            self.bytes -= EVENT_BYTES
         self._events.append(tuple(tracks))
         self.bytes += EVENT_BYTES
         self._timescales = {track.id: track.timescale for track in tracks}
 
     def hold_samples(self, track_id: int, samples: Sequence[Sample], now_ms: int) -> None:
         self._events.append(HeldSamples(track_id, samples, now_ms))
-        self.bytes += sum(len(sample.data) for sample in samples)
-        self.bytes += EVENT_BYTES
+        self.bytes += EVENT_BYTES + sum(len(sample.data) for sample in samples)
         timescale = self._timescales.get(track_id)
         if timescale is None:
             return
@@ -63,6 +65,12 @@ class Early:
             shown_us = sample.pts * 1_000_000 // timescale
             if self.newest_us is None or self.newest_us < shown_us < self.newest_us + NEAR_US:
                 self.newest_us = shown_us
+
+    def stepped(self, shift_us: int) -> None:
+        """UTC has stepped: what came before came at another time of the clock that holds now."""
+        for index, event in enumerate(self._events):
+            if isinstance(event, HeldSamples):
+                self._events[index] = replace(event, now_ms=event.now_ms + shift_us // 1000)
 
     def take(self) -> list[HeldSamples | tuple[Track, ...]]:
         """All of it; nothing is held from now on, until another run begins."""

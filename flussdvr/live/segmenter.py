@@ -654,6 +654,7 @@ class Segmenter:
         """
         if not self._cutter.lanes:
             self._anchor.stepped(shift_us)
+            self._early.stepped(shift_us)
             if self.clock.anchored:
                 self.clock.shift(shift_us)
         elif -AHEAD_US <= shift_us < 0:

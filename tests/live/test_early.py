@@ -137,6 +137,41 @@ def test_what_is_held_is_bounded() -> None:
         assert push.segmenter.pending_bytes <= PENDING_BYTES + (2 << 20)
 
 
+def test_sets_of_tracks_that_bring_nothing_cost_nothing() -> None:
+    push = Push()
+    push.tracks(VIDEO, MONO)
+    push.send(10)
+    push.tracks(WIDE, MONO)
+    held = push.segmenter.pending_bytes
+    for number in range(10_000):
+        push.tracks((VIDEO, WIDE)[number % 2], MONO)
+    assert push.segmenter.pending_bytes == held
+
+
+@pytest.mark.parametrize("shift_ms", [-86_400_000, -7000, 7000, 86_400_000])
+def test_a_clock_that_steps_in_a_burst_loses_nothing(shift_ms: int) -> None:
+    push = Push()
+    push.tracks(VIDEO, MONO)
+    push.send(75)
+    push.tracks(WIDE, MONO)
+    push.send(25)
+    push.segmenter.clock_stepped(shift_ms * 1000)
+    push.now_ms += shift_ms
+    push.send(50)
+    push.check()
+    assert push.fragments[0].begin_ms == pytest.approx(START_MS + shift_ms - 6000, abs=200)
+
+
+@pytest.mark.parametrize("shift_ms", [-7000, 7000])
+def test_a_source_that_ends_after_a_step_of_the_clock_loses_nothing(shift_ms: int) -> None:
+    push = Push()
+    push.tracks(VIDEO, MONO)
+    push.send(20, 40)
+    push.segmenter.clock_stepped(shift_ms * 1000)
+    push.now_ms += shift_ms
+    push.check()
+
+
 def test_held_events_come_out_as_they_came_in() -> None:
     early, samples = Early(), [Sample(90_000, b"12345"), Sample(1 << 40, b"")]
     assert not early.holds
